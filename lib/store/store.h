@@ -1,0 +1,221 @@
+/* store.h: the durable side of the queue, as one asynchronous interface with several implementations:
+ * SQLite (sqlite_store.c, the default) and memory (memory_store.c, for the simulator: it loses what was
+ * not synced and shows the same pipelined states).
+ *
+ * The owner (the limiter's runtime, one thread) submits batches of changes and asks for reads; both end as
+ * events taken with store_next(). Batches become durable in the order submitted, whole or not at all.
+ * After a failed sync the store is poisoned: no batch ever commits again in this life.
+ * The store never logs and knows no policy. Times inside are the caller's. */
+#ifndef WEIR_STORE_H
+#define WEIR_STORE_H
+
+#include "core/base.h"
+#include "core/blob.h"
+#include "core/words.h"
+
+/* ---- what is kept ---------------------------------------------------------------------------------- */
+
+/* Written once, at the enqueue. Texts are lent for the call; content is a reference the change owns. */
+typedef struct envelope {
+    int64_t seq;              /* ascending, given by the limiter; the accept order */
+    msgid_t id;
+    dedup_print_t print;
+    uint64_t body_hash;
+    wall_t accepted;
+    uint8_t class;
+    bytes_t source, route, key, labels, content_type, trace;
+    uint32_t fields_len;      /* content = fields (JSON text) followed by the body */
+    blob_t *content;          /* NULL when read without content or already purged */
+} envelope_t;
+
+/* Rewritten at every step. One row a message, found by seq. */
+typedef struct progress {
+    int64_t seq;
+    uint8_t state;            /* word of the set state */
+    uint8_t holder_actor;     /* ASSIGNED: in whose hands */
+    uint16_t holder_instance;
+    uint32_t attempt;         /* assignments of this message so far */
+    uint32_t failed;          /* failed attempts of the current step */
+    uint32_t deaths;          /* deaths in hand */
+    uint32_t flags;           /* PROGRESS_* */
+    uint64_t holder_generation;
+    uint64_t fence;           /* epoch of the open assignment */
+    int64_t due_us;           /* boot clock: not before; 0: at once */
+    int64_t start_by_us;      /* boot clock: of the open assignment */
+    wall_t finished;          /* DONE, DEAD: when */
+    uint32_t bytes;           /* what it counts against the queue's maximum */
+    bytes_t step;             /* by name; empty before the first and after the last */
+    bytes_t reason;           /* why DEAD or HELD, or the last failure */
+    bytes_t results;          /* JSON object by step */
+    bytes_t slots;            /* names of limits of which it holds a slot, separated by one space */
+} progress_t;
+enum {
+    PROGRESS_MAYBE_DUPLICATE = 1, /* a write may have happened twice */
+    PROGRESS_WROTE = 2,           /* a write of the current step was reported */
+    PROGRESS_REDRIVEN = 4,        /* came back from the dead letters */
+    PROGRESS_UNKNOWN = 8,         /* the outcome of an attempt of it is unknown */
+};
+
+/* What the whole store sums up to; kept with every batch so that opening need not count. */
+typedef struct tally {
+    int64_t next_seq;         /* the next message gets this */
+    int64_t first_live;       /* no live message has a smaller seq */
+    uint64_t live, live_bytes, done, dead;
+} tally_t;
+
+/* ---- changes ---------------------------------------------------------------------------------------- */
+
+enum change_kind {
+    CHANGE_ENQUEUE,   /* envelope: insert it (with its content and its dedup print) */
+    CHANGE_PROGRESS,  /* progress: insert or replace */
+    CHANGE_SETTING,   /* name, value: insert or replace (modes, switches) */
+    CHANGE_DROP_BODY, /* seq: its content goes */
+    CHANGE_DROP,      /* seq: envelope, content and progress go */
+    CHANGE_DROP_PRINTS, /* before: dedup prints accepted before it may go (whole groups only) */
+};
+typedef struct change {
+    uint8_t kind;
+    union {
+        envelope_t envelope;
+        progress_t progress;
+        struct { bytes_t name, value; } setting;
+        int64_t seq;
+        wall_t before;
+    };
+} change_t;
+
+/* A batch being filled. It copies every text and takes over envelope.content's reference. Two changes to
+ * one progress row in one batch become one write. Bounded: store_batch_full() says when to submit. */
+typedef struct store_batch store_batch_t;
+store_batch_t *store_batch_new(void);
+void store_batch_destroy(store_batch_t **batch);
+void store_batch_add(store_batch_t *batch, const change_t *change);
+void store_batch_tally(store_batch_t *batch, const tally_t *tally); /* the sum after this batch */
+size_t store_batch_count(const store_batch_t *batch);
+size_t store_batch_bytes(const store_batch_t *batch);
+
+/* ---- reads ------------------------------------------------------------------------------------------- */
+
+enum read_kind {
+    READ_CONTENT,   /* seq -> envelope with content */
+    READ_BY_ID,     /* id -> envelope (with content if want_content) and progress */
+    READ_BY_SEQ,    /* seq -> the same */
+    READ_LIVE,      /* from_seq, most -> live messages ascending: envelope without content, progress */
+    READ_LIST,      /* from_seq (descending below it if newest_first), most, state (-1 any), route -> the same */
+    READ_PRINTS,    /* from_group, most -> dedup prints in groups */
+    READ_FINISHED,  /* from_seq, most, state, finished_before -> seqs whose retention is over */
+    READ_SPACE,     /* -> disk_free, file_bytes */
+};
+typedef struct read_request {
+    uint8_t kind;
+    uint64_t token;      /* the asker's; the result repeats it */
+    msgid_t id;
+    int64_t seq, from_seq;
+    uint32_t most;       /* rows at most, 1..4096 */
+    int state;           /* READ_LIST, READ_FINISHED: word of the set state, or -1 */
+    char route[65];      /* READ_LIST: only this one; "" any */
+    bool newest_first, want_content;
+    wall_t finished_before;
+} read_request_t;
+
+typedef struct stored_print { dedup_print_t print; int64_t seq; uint64_t body_hash; wall_t accepted; } stored_print_t;
+typedef struct stored_message {
+    envelope_t envelope;
+    progress_t progress;
+    bool damaged;        /* a checksum did not match: what could be read is here, nothing is to be trusted */
+} stored_message_t;
+
+typedef struct read_result {
+    read_request_t request;
+    int error;                      /* 0, or negative errno (-ENOENT: no such; -EBADMSG: damaged) */
+    size_t count;                   /* rows in messages or prints */
+    const stored_message_t *messages;
+    const stored_print_t *prints;
+    bool last;                      /* nothing after these rows */
+    int64_t next;                   /* from_seq (or from_group) of the next slice */
+    uint64_t disk_free, file_bytes; /* READ_SPACE */
+} read_result_t;
+
+/* ---- the store itself ---------------------------------------------------------------------------------- */
+
+enum store_event_kind {
+    STORE_COMMITTED,  /* batches up to and including `batch` are on disk */
+    STORE_READ,       /* `read` is there; valid until the next store_next() */
+    STORE_FULL,       /* no space: batch waits; commits resume by themselves */
+    STORE_SPACE,      /* space is back after STORE_FULL */
+    STORE_POISONED,   /* a sync failed: nothing commits any more; `error` says how */
+};
+typedef struct store_event {
+    uint8_t kind;
+    uint64_t batch;
+    int error;               /* negative errno */
+    const char *error_text;  /* for the log; may be NULL */
+    uint32_t commit_us;      /* COMMITTED: how long the transaction and its sync took */
+    const read_result_t *read;
+} store_event_t;
+
+/* What opening found. */
+typedef struct store_opened {
+    uint64_t epoch;          /* this opening's, greater than every one before; already durable */
+    tally_t tally;
+    uint64_t damaged;        /* rows found damaged while opening */
+    bool recovered;          /* the last life ended without closing */
+    bool new_boot;           /* the boot id differs: boot-clock times inside are of another boot */
+} store_opened_t;
+typedef struct store_setting { bytes_t name, value; } store_setting_t;
+
+typedef struct store_ops store_ops_t;
+typedef struct store { const store_ops_t *ops; } store_t;
+struct store_ops {
+    /* Hands a batch over; returns its number (1, 2, ...). At most `store_room()` batches are unfinished. */
+    uint64_t (*submit)(store_t *, store_batch_t *batch);
+    int (*read)(store_t *, const read_request_t *); /* 0; -EAGAIN: too many reads open (256) */
+    bool (*next)(store_t *, store_event_t *out);    /* false: no event now */
+    int (*wait_fd)(store_t *);                      /* readable when next() has something; -1: none */
+    size_t (*room)(store_t *);                      /* batches that may be submitted now */
+    /* Calls back for every setting kept. */
+    void (*settings)(store_t *, void (*each)(void *, const store_setting_t *), void *);
+    void (*close)(store_t **);                      /* finishes what was submitted, then closes */
+};
+static inline uint64_t store_submit(store_t *s, store_batch_t *b) { return s->ops->submit(s, b); }
+static inline int store_read(store_t *s, const read_request_t *r) { return s->ops->read(s, r); }
+static inline bool store_next(store_t *s, store_event_t *e) { return s->ops->next(s, e); }
+static inline int store_wait_fd(store_t *s) { return s->ops->wait_fd(s); }
+static inline size_t store_room(store_t *s) { return s->ops->room(s); }
+static inline void store_settings(store_t *s, void (*each)(void *, const store_setting_t *), void *arg)
+{
+    s->ops->settings(s, each, arg);
+}
+static inline void store_close(store_t **s) { if (*s) (*s)->ops->close(s); }
+
+typedef struct sqlite_store_options {
+    const char *directory;       /* exists, ours alone; holds weir.db and the reserve */
+    uint16_t partition;
+    uint64_t reserve_bytes;      /* kept aside so that work in hand can end on a full disk */
+    uint32_t pause_us_max;       /* longest pause before a commit under load (1000) */
+    uint64_t wal_bytes_max;      /* the log is checkpointed before it outgrows this */
+    uint32_t lock_wait_ms;       /* how long to wait for another life to let go */
+} sqlite_store_options_t;
+/* Opens (creating if new): takes the exclusive lock, makes durable again what it reads, verifies, migrates,
+ * raises the epoch. 0; -EWOULDBLOCK: another process holds it; -EPROTO: a newer schema; -EBADMSG: beyond
+ * repair; else negative errno. `why` (of why_size) gets one line for a person. */
+int sqlite_store_open(const sqlite_store_options_t *options, store_t **out, store_opened_t *opened,
+                      char *why, size_t why_size);
+
+/* The memory store. `disk` outlives it: what was synced. Everything else is lost by memory_store_crash(). */
+typedef struct memory_disk memory_disk_t;
+memory_disk_t *memory_disk_new(void);
+void memory_disk_destroy(memory_disk_t **disk);
+int memory_store_open(memory_disk_t *disk, store_t **out, store_opened_t *opened);
+/* The simulator's hand: finishes the oldest submitted batch (error 0), or fails it (-EIO poisons, -ENOSPC
+ * holds it), or answers the oldest read. False: there was none. */
+bool memory_store_commit(store_t *store, int error);
+bool memory_store_answer(store_t *store);
+size_t memory_store_pending(store_t *store);  /* batches submitted and not durable */
+size_t memory_store_reading(store_t *store);  /* reads not answered */
+void memory_store_crash(store_t **store);     /* without finishing anything */
+/* For the invariants: what is durable. NULL: no such message. Lent until the next commit. */
+const stored_message_t *memory_disk_find(const memory_disk_t *disk, const msgid_t *id);
+void memory_disk_each(const memory_disk_t *disk, void (*each)(void *, const stored_message_t *), void *arg);
+
+#endif

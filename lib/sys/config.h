@@ -1,0 +1,137 @@
+/* config.h: the checked configuration. The supervisor reads YAML (config_read), checks it against the table
+ * config_keys.def and hands the checked form (JSON text) to the actors, who load it with config_load.
+ * Everything in config_t is owned by it, never changes, and has its default filled in. */
+#ifndef WEIR_SYS_CONFIG_H
+#define WEIR_SYS_CONFIG_H
+
+#include <jansson.h>
+
+#include "core/base.h"
+#include "core/words.h"
+
+/* One condition: a pointer into the message document and the patterns of which one must match.
+ * Patterns: JSON scalars compare exactly; a string with '*' matches like a glob; null matches absent. */
+typedef struct condition { const char *pointer; json_t *patterns; /* array */ } condition_t;
+typedef struct match { condition_t *conditions; size_t count; } match_t; /* all must hold; empty: always */
+
+typedef struct source {
+    const char *name;
+    enum { AUTH_NONE_ON_LOOPBACK, AUTH_GITHUB, AUTH_BEARER } auth;
+    const char *secret;       /* name of the secret; NULL for none */
+    bool sender_retries;      /* false: a drain or overload holds rather than refuses (when it can) */
+    bool conflict_is_duplicate; /* same id, other body: duplicate instead of 409 */
+} source_t;
+
+typedef struct header { const char *name, *value; } header_t;
+
+typedef struct downstream {
+    const char *name;
+    const char *url;          /* scheme://host[:port], no path */
+    unsigned connections;     /* most at once */
+    unsigned connect_ms, total_ms;
+    bool idempotent;          /* repeating a call is harmless (or the Idempotency-Key makes it so) */
+    bool allow_private;       /* private, loopback and link-local addresses are allowed */
+    const char *secret;       /* bearer token's name; NULL: none */
+    const header_t *headers; size_t header_count;
+    size_t answer_bytes_max;
+} downstream_t;
+
+typedef struct limit { const char *name; unsigned slots; } limit_t;
+
+typedef struct rule { match_t when; const char *outcome; } rule_t;
+
+enum step_kind { STEP_CLASSIFY, STEP_CALL };
+typedef enum unknown_policy { UNKNOWN_RETRY, UNKNOWN_DEAD, UNKNOWN_HOLD } unknown_policy_t;
+typedef struct step {
+    const char *name;
+    enum step_kind kind;
+    match_t when;             /* not held: skipped, result absent */
+    size_t pool;              /* whose connections: index into config_t.pools */
+    size_t limits[8]; size_t limit_count; /* indexes into config_t.limits, taken together */
+    unsigned attempts;        /* failed attempts before it is dead */
+    unsigned backoff_base_ms, backoff_cap_ms;
+    unsigned start_within_ms; /* of the assignment: nothing is sent later */
+    unknown_policy_t on_unknown;
+    /* classify */
+    rule_t *rules; size_t rule_count;
+    const char *otherwise;    /* outcome when no rule matches */
+    /* call */
+    const downstream_t *downstream;
+    const char *method;
+    const char *path;         /* template */
+    json_t *body;             /* template; NULL: the message's body as it came */
+    const header_t *headers; size_t header_count; /* values are templates */
+    bool needs_body;          /* the assignment must carry the raw body */
+} step_t;
+
+enum on_failure { ON_FAILURE_DEAD, ON_FAILURE_BLOCK, ON_FAILURE_SKIP };
+typedef struct route {
+    const char *name;
+    const char *path;         /* POST here, "/tickets" */
+    const source_t *source;
+    const char *key;          /* pointer; NULL: no order */
+    const char *id;           /* pointer to the sender's id; NULL: SHA-256 of the raw body */
+    const header_t *labels; size_t label_count; /* name, pointer */
+    uint8_t class;
+    unsigned parallel;        /* messages of one key at once (1) */
+    unsigned accepted_status; /* 202 or 200 */
+    size_t body_bytes_max;
+    uint64_t max_age_ms;      /* older than this it is dead, reason "expired"; 0: never */
+    enum on_failure on_failure;
+    step_t *steps; size_t step_count;
+    const char **pointers; size_t pointer_count; /* every pointer into /message or /headers used by its steps */
+} route_t;
+
+typedef struct config {
+    uint64_t epoch;           /* fingerprint of the checked form */
+    json_t *json;             /* the checked form itself, defaults filled in */
+    const char *state_dir, *run_dir;
+    struct {
+        const char **listen; size_t listen_count; /* "127.0.0.1:8080", "[::1]:8080" */
+        unsigned connections, reserved_connections, connections_per_client;
+        unsigned header_ms, body_ms, idle_ms;     /* deadlines of our own */
+        unsigned body_rate_min;                   /* bytes a second, 0: none */
+        size_t header_bytes_max;
+        const char *api_token;                    /* secret that GET /v1/messages needs from elsewhere than loopback; NULL: loopback only */
+    } http;
+    struct {
+        uint64_t messages_max, bytes_max;         /* of messages not finished */
+        unsigned intake_messages, intake_bytes_mb;/* intake credit window of one ingress */
+        uint64_t cache_bytes;                     /* bodies kept at hand */
+    } queue;
+    struct {
+        uint64_t reserve_mb, low_mb;              /* reserve kept aside; below low_mb free, refuse new work */
+        unsigned commit_pause_us, wal_mb;
+        uint64_t keep_done_s, keep_dead_s, keep_prints_s;
+    } store;
+    struct {
+        unsigned restart_min_ms, restart_max_ms, forget_ms, burst, burst_ms, failed_retry_ms;
+        unsigned ready_ms;                        /* a child must be ready within it */
+        unsigned hang_ms;                         /* no beat for so long: killed; 0: never */
+        unsigned stop_ms;                         /* orderly stop takes at most this */
+        unsigned drain_ms;                        /* of that, for finishing what is in hand */
+        const char *user;                         /* to run actors as when started as root; "": as we are */
+        const char *viewer_group, *operator_group, *admin_group; /* ctl permissions; "": root and own uid only */
+    } supervisor;
+    struct { unsigned ingress, classifier, responder; } actors; /* how many of each */
+    struct { const char *level; bool journal; } log;            /* error, warning, notice, info, debug */
+    source_t *sources; size_t source_count;
+    downstream_t *downstreams; size_t downstream_count;
+    limit_t *limits; size_t limit_count;
+    const char **pools; size_t pool_count;        /* 0 is "rules" (the classifier's); then the downstreams */
+    route_t *routes; size_t route_count;
+} config_t;
+
+/* Reads the file and its conf.d drop-ins, checks everything. 0 and *json (checked form, owned by the caller);
+ * else -EINVAL and errors as lines "file:line:column: what is wrong; hint" through `report`, up to 20. */
+int config_read(const char *path, json_t **json, void (*report)(void *, const char *line), void *arg);
+/* From the checked form. Only our own bug makes it fail. */
+config_t *config_load(json_t *json);
+void config_destroy(config_t **config);
+
+const route_t *config_route(const config_t *c, bytes_t name);       /* NULL: none */
+const route_t *config_route_at(const config_t *c, bytes_t path);
+const step_t *route_step(const route_t *r, bytes_t name);
+long config_pool(const config_t *c, bytes_t name);                  /* -1: none */
+
+#endif
