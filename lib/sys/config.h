@@ -7,12 +7,8 @@
 #include <jansson.h>
 
 #include "core/base.h"
+#include "core/match.h"
 #include "core/words.h"
-
-/* One condition: a pointer into the message document and the patterns of which one must match.
- * Patterns: JSON scalars compare exactly; a string with '*' matches like a glob; null matches absent. */
-typedef struct condition { const char *pointer; json_t *patterns; /* array */ } condition_t;
-typedef struct match { condition_t *conditions; size_t count; } match_t; /* all must hold; empty: always */
 
 typedef struct source {
     const char *name;
@@ -61,7 +57,8 @@ typedef struct step {
     const char *path;         /* template */
     json_t *body;             /* template; NULL: the message's body as it came */
     const header_t *headers; size_t header_count; /* values are templates */
-    bool needs_body;          /* the assignment must carry the raw body */
+    bool needs_body;          /* the assignment must carry the raw body; false with body NULL (GET,
+                                 DELETE): the call has none */
 } step_t;
 
 enum on_failure { ON_FAILURE_DEAD, ON_FAILURE_BLOCK, ON_FAILURE_SKIP };
