@@ -21,8 +21,10 @@ loop_source_t *loop_fd(loop_t *loop, int fd, unsigned want, void (*on)(void *arg
 void loop_fd_want(loop_source_t *source, unsigned want);
 loop_source_t *loop_timer(loop_t *loop, void (*on)(void *arg), void *arg); /* disarmed */
 void loop_timer_at(loop_source_t *source, instant_t due);                /* INSTANT_NEVER disarms */
-/* Every time round, before the loop waits: for descriptors that are edge-triggered (ZeroMQ, curl). */
+/* Every time round, before the loop waits, in the order in which they were added: for descriptors that are
+ * edge-triggered (ZeroMQ), and for what is to happen once after each round of events. */
 loop_source_t *loop_before_wait(loop_t *loop, void (*on)(void *arg), void *arg);
+void loop_again(loop_t *loop);            /* go round once more without waiting: work was left over */
 loop_source_t *loop_signal(loop_t *loop, int signal, void (*on)(void *arg, int signal), void *arg); /* blocks it */
 /* pidfd of our child; on() gets the wait status once. The loop reaps it. */
 loop_source_t *loop_child(loop_t *loop, int pid, void (*on)(void *arg, int pid, int wait_status), void *arg);
