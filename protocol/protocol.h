@@ -2,7 +2,8 @@
  *
  * A frame is one ZeroMQ part: a msgpack array of seven,
  *   [magic, version, type, partition, link generation, sequence number, payload]
- * where payload is a map with integer keys (form ONE) or an array of such maps (form MANY).
+ * where payload is a map with integer keys (form ONE) or an array of 1 to BATCH_ITEMS_MAX such maps (MANY).
+ * STR fields are UTF-8 without U+0000 (utf8_prefix cuts what may not be); encoding checks it too.
  * Decoding allocates nothing and refuses bad input before anything else looks at it: strings and bytes
  * of decoded items point into the frame, items lie in the caller's buffer. Never logs. */
 #ifndef WEIR_PROTOCOL_H
@@ -13,6 +14,8 @@
 
 #define PROTOCOL_MAGIC 0x57454952u /* "WEIR" */
 #define PROTOCOL_VERSION 1         /* this one and the one before it are served */
+#define FRAME_HEAD_VALUES 6        /* before the payload */
+#define FRAME_KEY_MAX 127          /* keys of fields, also of those that only later versions know */
 
 enum message_type {
 #define MESSAGE(number, NAME, name, form, way, meaning) MESSAGE_##NAME = number,
@@ -69,7 +72,7 @@ typedef struct frame_head {
 /* Why a frame was refused. FRAME_OK is 0. */
 enum frame_error {
     FRAME_OK, FRAME_TOO_LARGE, FRAME_NOT_MSGPACK, FRAME_NESTING, FRAME_COUNT, FRAME_MAGIC, FRAME_VERSION,
-    FRAME_TYPE, FRAME_SHAPE, FRAME_KIND, FRAME_LIMIT, FRAME_MISSING, FRAME_REPEATED, FRAME_TRAILING,
+    FRAME_TYPE, FRAME_SHAPE, FRAME_KIND, FRAME_TEXT, FRAME_LIMIT, FRAME_MISSING, FRAME_REPEATED, FRAME_TRAILING,
     FRAME_ROOM, FRAME_ERROR_COUNT
 };
 const char *frame_error_text(enum frame_error e); /* one clear line */
@@ -94,11 +97,12 @@ typedef struct frame_builder frame_builder_t;
 frame_builder_t *frame_builder_new(void);
 void frame_builder_destroy(frame_builder_t **b);
 void frame_begin(frame_builder_t *b, enum message_type type);
-/* 0; -ENOSPC: does not fit any more, the frame so far is whole; -EINVAL: over a limit of the table. */
+/* 0; -ENOSPC: does not fit any more, the frame so far is whole; -EINVAL: over a limit of the table or a text that
+ * is not UTF-8: nothing was added. Optional fields that are zero or empty take no bytes. */
 int frame_add(frame_builder_t *b, const void *item);
 size_t frame_count(const frame_builder_t *b);
-size_t frame_size(const frame_builder_t *b);
-/* Completes the head and lends the bytes until the next begin. */
+size_t frame_size(const frame_builder_t *b); /* at most: the head is counted at its largest */
+/* Completes the head of a frame that has items and lends the bytes until the next add or begin. */
 bytes_t frame_finish(frame_builder_t *b, uint16_t partition, uint32_t link, uint64_t number);
 
 /* How many bytes of a frame one item takes at most, without its variable bytes. */

@@ -1,0 +1,54 @@
+/* utf8.c: see utf8.h. */
+#include "core/utf8.h"
+
+static bool within(uint8_t c, uint8_t low, uint8_t high)
+{
+    return c >= low && c <= high;
+}
+
+/* Length of the character that begins at p, 0 if none does (RFC 3629, section 4). */
+static size_t character(const uint8_t *p, size_t left)
+{
+    uint8_t c = p[0], low = 0x80, high = 0xbf;
+    size_t len = within(c, 0xc2, 0xdf) ? 2 : within(c, 0xe0, 0xef) ? 3 : within(c, 0xf0, 0xf4) ? 4 : 0;
+    if (within(c, 0x01, 0x7f))
+        return 1;
+    if (len == 0 || len > left)
+        return 0;
+    switch (c) { /* where the second byte must be narrower: overlong forms, surrogates, the end */
+    case 0xe0: low = 0xa0; break;
+    case 0xed: high = 0x9f; break;
+    case 0xf0: low = 0x90; break;
+    case 0xf4: high = 0x8f; break;
+    }
+    if (!within(p[1], low, high))
+        return 0;
+    for (size_t i = 2; i < len; i++)
+        if (!within(p[i], 0x80, 0xbf))
+            return 0;
+    return len;
+}
+
+/* Eight bytes at once: none is zero, none has its high bit. */
+static bool eight_plain(const uint8_t *p)
+{
+    uint64_t eight;
+    memcpy(&eight, p, sizeof eight);
+    return ((eight | (eight - 0x0101010101010101u)) & 0x8080808080808080u) == 0;
+}
+
+size_t utf8_prefix(bytes_t text, size_t most)
+{
+    size_t end = text.len < most ? text.len : most, at = 0;
+    while (at < end) {
+        if (end - at >= 8 && eight_plain(text.data + at)) {
+            at += 8;
+            continue;
+        }
+        size_t len = character(text.data + at, end - at);
+        if (len == 0)
+            break;
+        at += len;
+    }
+    return at;
+}
