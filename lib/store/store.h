@@ -93,17 +93,23 @@ void store_batch_add(store_batch_t *batch, const change_t *change);
 void store_batch_tally(store_batch_t *batch, const tally_t *tally); /* the sum after this batch */
 size_t store_batch_count(const store_batch_t *batch);
 size_t store_batch_bytes(const store_batch_t *batch);
+bool store_batch_full(const store_batch_t *batch); /* submit it now; one step's changes still fit */
+#define STORE_BATCH_CHANGES 4096u       /* full from here on */
+#define STORE_BATCH_BYTES (8u << 20)    /* or from here on */
+#define STORE_BATCH_CHANGES_MAX 32768u  /* more is our bug */
 
 /* ---- reads ------------------------------------------------------------------------------------------- */
 
 enum read_kind {
-    READ_CONTENT,   /* seq -> envelope with content */
+    READ_CONTENT,   /* seq -> envelope with content, progress */
     READ_BY_ID,     /* id -> envelope (with content if want_content) and progress */
     READ_BY_SEQ,    /* seq -> the same */
     READ_LIVE,      /* from_seq, most -> live messages ascending: envelope without content, progress */
-    READ_LIST,      /* from_seq (descending below it if newest_first), most, state (-1 any), route -> the same */
-    READ_PRINTS,    /* from_group, most -> dedup prints in groups */
-    READ_FINISHED,  /* from_seq, most, state, finished_before -> seqs whose retention is over */
+    READ_LIST,      /* from_seq (newest_first: descending below it, 0: from the end), most, state (-1 any),
+                     * route -> the same; looks at 20,000 rows at most, so it may bring none and not be last */
+    READ_PRINTS,    /* from_seq (a group), most -> dedup prints in whole groups, at least one group */
+    READ_FINISHED,  /* from_seq, most, state (-1: DONE and DEAD), finished_before -> envelope.seq and progress
+                     * of those whose retention is over; bounded as READ_LIST */
     READ_SPACE,     /* -> disk_free, file_bytes */
 };
 typedef struct read_request {
@@ -122,13 +128,15 @@ typedef struct stored_print { dedup_print_t print; int64_t seq; uint64_t body_ha
 typedef struct stored_message {
     envelope_t envelope;
     progress_t progress;
-    bool damaged;        /* a checksum did not match: what could be read is here, nothing is to be trusted */
+    bool damaged;        /* a checksum did not match, or the content of a live message is gone: what could be
+                          * read is here (envelope.seq always), nothing else is to be trusted */
 } stored_message_t;
 
 typedef struct read_result {
     read_request_t request;
     int error;                      /* 0, or negative errno (-ENOENT: no such; -EBADMSG: damaged) */
     size_t count;                   /* rows in messages or prints */
+    size_t damaged;                 /* rows flagged damaged or, where nothing could be read, left out */
     const stored_message_t *messages;
     const stored_print_t *prints;
     bool last;                      /* nothing after these rows */
@@ -192,7 +200,6 @@ typedef struct sqlite_store_options {
     const char *directory;       /* exists, ours alone; holds weir.db and the reserve */
     uint16_t partition;
     uint64_t reserve_bytes;      /* kept aside so that work in hand can end on a full disk */
-    uint32_t pause_us_max;       /* longest pause before a commit under load (1000) */
     uint64_t wal_bytes_max;      /* the log is checkpointed before it outgrows this */
     uint32_t lock_wait_ms;       /* how long to wait for another life to let go */
 } sqlite_store_options_t;
