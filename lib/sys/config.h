@@ -61,6 +61,7 @@ typedef struct step {
                                  DELETE): the call has none */
 } step_t;
 
+#define ROUTE_POINTERS_MAX 256
 enum on_failure { ON_FAILURE_DEAD, ON_FAILURE_BLOCK, ON_FAILURE_SKIP };
 typedef struct route {
     const char *name;
@@ -122,6 +123,9 @@ typedef struct config {
 /* Reads the file and its conf.d drop-ins, checks everything. 0 and *json (checked form, owned by the caller);
  * else -EINVAL and errors as lines "file:line:column: what is wrong; hint" through `report`, up to 20. */
 int config_read(const char *path, json_t **json, void (*report)(void *, const char *line), void *arg);
+/* The same from memory, without drop-ins; `name` stands for the file in errors. */
+int config_read_text(bytes_t text, const char *name, json_t **json,
+                     void (*report)(void *, const char *line), void *arg);
 /* From the checked form. Only our own bug makes it fail. */
 config_t *config_load(json_t *json);
 void config_destroy(config_t **config);

@@ -1,0 +1,187 @@
+#include "sys/config_check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PATTERN_MAX 128
+
+static json_t *check_section(config_tree_t *tree, const node_t *node, const char *prefix);
+
+/* ---- "did you mean" ---- */
+
+#define WORD_MAX 48
+
+/* Levenshtein's distance, for short words; SIZE_MAX when one is too long to be a slip of the other. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t la = strlen(a), lb = strlen(b), row[WORD_MAX + 1];
+    if (la > WORD_MAX || lb > WORD_MAX)
+        return SIZE_MAX;
+    for (size_t k = 0; k <= lb; k++)
+        row[k] = k;
+    for (size_t i = 1; i <= la; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t k = 1; k <= lb; k++) {
+            size_t above = row[k], best = diagonal + (a[i - 1] != b[k - 1]);
+            if (above + 1 < best)
+                best = above + 1;
+            if (row[k - 1] + 1 < best)
+                best = row[k - 1] + 1;
+            diagonal = above;
+            row[k] = best;
+        }
+    }
+    return row[lb];
+}
+
+static const config_key_t *nearest(const char *name, const char *prefix)
+{
+    const config_key_t *best = NULL;
+    size_t least = strlen(name) / 3 + 2;
+    for (size_t i = 0; i < config_key_count(); i++) {
+        const config_key_t *key = config_key_at(i);
+        size_t d = config_key_is_below(key, prefix) ? distance(name, config_key_leaf(key)) : SIZE_MAX;
+        if (d < least) {
+            least = d;
+            best = key;
+        }
+    }
+    return best;
+}
+
+static const config_key_t *same_elsewhere(const char *name)
+{
+    for (size_t i = 0; i < config_key_count(); i++)
+        if (strcmp(config_key_leaf(config_key_at(i)), name) == 0)
+            return config_key_at(i);
+    return NULL;
+}
+
+static void complain_unknown(config_tree_t *tree, const node_t *name, const char *prefix)
+{
+    const config_key_t *near = nearest(name->text, prefix), *same = same_elsewhere(name->text);
+    if (near)
+        config_complain(tree, name, "no key is called %.64s here; did you mean %s?", name->text,
+                        config_key_leaf(near));
+    else if (same)
+        config_complain(tree, name, "no key is called %.64s here; it belongs to %s", name->text,
+                        same->path);
+    else
+        config_complain(tree, name, "no key is called %.64s here; see CONFIGURATION.md for those there are",
+                        name->text);
+}
+
+static void complain_unknown_keys(config_tree_t *tree, const node_t *node, const char *prefix)
+{
+    for (size_t i = 0; i < node->count; i++) {
+        bool known = false;
+        for (size_t k = 0; k < config_key_count() && !known; k++)
+            known = config_key_is_below(config_key_at(k), prefix) &&
+                    strcmp(config_key_leaf(config_key_at(k)), node->names[i]->text) == 0;
+        if (!known)
+            complain_unknown(tree, node->names[i], prefix);
+    }
+}
+
+/* ---- sections, named tables, lists of items ---- */
+
+static bool count_fits(config_tree_t *tree, const config_key_t *key, const node_t *node)
+{
+    bool fits = node->count >= key->min && node->count <= key->max;
+    if (!fits)
+        config_complain(tree, node, "%s has %zu entries; it may have %llu to %llu", config_key_leaf(key),
+                        node->count, (unsigned long long)key->min, (unsigned long long)key->max);
+    return fits;
+}
+
+static json_t *check_named(config_tree_t *tree, const config_key_t *key, const node_t *node)
+{
+    char prefix[PATTERN_MAX];
+    snprintf(prefix, sizeof prefix, "%s.*", key->path);
+    json_t *made = json_object();
+    if (!node || !count_fits(tree, key, node))
+        return made;
+    for (size_t i = 0; i < node->count; i++) {
+        const char *name = node->names[i]->text;
+        if (!config_is_name(name)) {
+            config_complain(tree, node->names[i], "%.64s cannot be a name; use up to 64 letters, digits, "
+                            "- and _, starting with a letter or digit", name);
+            continue;
+        }
+        json_object_set_new(made, name, check_section(tree, node->items[i], prefix));
+    }
+    return made;
+}
+
+static json_t *check_items(config_tree_t *tree, const config_key_t *key, const node_t *node)
+{
+    char prefix[PATTERN_MAX];
+    snprintf(prefix, sizeof prefix, "%s[]", key->path);
+    json_t *made = json_array();
+    if (!node || !count_fits(tree, key, node))
+        return made;
+    for (size_t i = 0; i < node->count; i++)
+        json_array_append_new(made, check_section(tree, node->items[i], prefix));
+    return made;
+}
+
+static bool shape_fits(config_tree_t *tree, const config_key_t *key, const node_t *node)
+{
+    enum node_kind wanted = key->kind == KIND_ITEMS ? NODE_LIST : NODE_MAP;
+    if (node->kind == wanted)
+        return true;
+    config_complain(tree, node, "%s must be %s", config_key_leaf(key), config_kind_text(key->kind));
+    return false;
+}
+
+static json_t *preset_value(config_tree_t *tree, const config_key_t *key)
+{
+    node_t node = {.kind = NODE_SCALAR, .plain = true, .file = "default", .text = (char *)key->preset};
+    return config_value(tree, key, &node);
+}
+
+/* NULL: absent, or wrong and reported. */
+static json_t *check_key(config_tree_t *tree, const config_key_t *key, const node_t *node)
+{
+    bool given = !node_is_null(node) || (node && key->kind == KIND_SECTION && key->preset == NULL);
+    bool nested = key->kind == KIND_SECTION || key->kind == KIND_NAMED || key->kind == KIND_ITEMS;
+    if (node_is_null(node))
+        node = NULL;
+    if (!given && !nested)
+        return key->preset ? preset_value(tree, key) : NULL;
+    if (!nested)
+        return config_value(tree, key, node);
+    if (node && !shape_fits(tree, key, node))
+        return NULL;
+    if (key->kind == KIND_NAMED)
+        return check_named(tree, key, node);
+    if (key->kind == KIND_ITEMS)
+        return check_items(tree, key, node);
+    return given || key->preset ? check_section(tree, node, key->path) : NULL;
+}
+
+static json_t *check_section(config_tree_t *tree, const node_t *node, const char *prefix)
+{
+    json_t *made = json_object();
+    if (node && node->kind != NODE_MAP) {
+        config_complain(tree, node, "here must be a table of keys");
+        return made;
+    }
+    for (size_t i = 0; i < config_key_count(); i++) {
+        const config_key_t *key = config_key_at(i);
+        if (!config_key_is_below(key, prefix))
+            continue;
+        const node_t *below = node_find(node, config_key_leaf(key));
+        if (key->required && node_is_null(below))
+            config_complain(tree, node, "%s is missing: %s", config_key_leaf(key), key->meaning);
+        json_t *value = check_key(tree, key, below);
+        if (value)
+            json_object_set_new(made, config_key_leaf(key), value);
+    }
+    if (node)
+        complain_unknown_keys(tree, node, prefix);
+    return made;
+}
+
+json_t *config_check_keys(config_tree_t *tree) { return check_section(tree, tree->root, ""); }

@@ -1,0 +1,392 @@
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/template.h"
+#include "sys/config_check.h"
+
+typedef struct value {
+    config_tree_t *tree;
+    const config_key_t *key;
+    const node_t *node;
+} value_t;
+
+static json_t *refuse(const value_t *v, const char *why)
+{
+    config_complain(v->tree, v->node, "%s: %.120s %s", config_key_leaf(v->key),
+                    v->node->kind == NODE_SCALAR ? v->node->text : "this", why);
+    return NULL;
+}
+
+static bool is_scalar(const value_t *v)
+{
+    if (v->node->kind == NODE_SCALAR)
+        return true;
+    config_complain(v->tree, v->node, "%s must be %s", config_key_leaf(v->key),
+                    config_kind_text(v->key->kind));
+    return false;
+}
+
+bool config_is_name(const char *text)
+{
+    size_t len = strlen(text);
+    if (len == 0 || len > 64 || !isalnum((unsigned char)*text))
+        return false;
+    for (; *text; text++)
+        if (!isalnum((unsigned char)*text) && *text != '-' && *text != '_')
+            return false;
+    return true;
+}
+
+/* ---- scalars ---- */
+
+static json_t *bool_value(const value_t *v)
+{
+    const char *text = v->node->text;
+    if (v->node->plain && (strcmp(text, "true") == 0 || strcmp(text, "false") == 0))
+        return json_boolean(*text == 't');
+    return refuse(v, "is neither true nor false");
+}
+
+static uint64_t multiplier(const char *suffix, bool bytes)
+{
+    if (!*suffix)
+        return 1;
+    if (bytes && strcmp(suffix, "KiB") == 0)
+        return 1024;
+    if (bytes && strcmp(suffix, "MiB") == 0)
+        return 1024 * 1024;
+    return bytes && strcmp(suffix, "GiB") == 0 ? 1024 * 1024 * 1024 : 0;
+}
+
+static json_t *unsigned_value(const value_t *v)
+{
+    const config_key_t *key = v->key;
+    char why[160], *end = NULL;
+    errno = 0;
+    uint64_t number = strtoull(v->node->text, &end, 10);
+    uint64_t times = multiplier(end, strcmp(key->unit, "bytes") == 0);
+    if (!isdigit((unsigned char)*v->node->text) || errno || times == 0 || number > UINT64_MAX / times ||
+        number * times < key->min || number * times > key->max) {
+        snprintf(why, sizeof why, "is not a whole number from %llu to %llu%s%s",
+                 (unsigned long long)key->min, (unsigned long long)key->max, *key->unit ? " " : "",
+                 key->unit);
+        return refuse(v, why);
+    }
+    return json_integer((json_int_t)(number * times));
+}
+
+static bool has_control(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return true;
+    return false;
+}
+
+static json_t *text_value(const value_t *v)
+{
+    size_t len = strlen(v->node->text);
+    if (len < v->key->min || len > v->key->max)
+        return refuse(v, len < v->key->min ? "is too short" : "is too long");
+    if (has_control(v->node->text))
+        return refuse(v, "has a control character");
+    if (strstr(v->node->text, "${"))
+        return refuse(v, "has a place ${...}, which means nothing here");
+    json_t *made = json_string(v->node->text);
+    return made ? made : refuse(v, "is not UTF-8");
+}
+
+static json_t *name_value(const value_t *v)
+{
+    if (config_is_name(v->node->text))
+        return json_string(v->node->text);
+    return refuse(v, "cannot be a name; use up to 64 letters, digits, - and _");
+}
+
+static json_t *choice_value(const value_t *v)
+{
+    size_t len = strlen(v->node->text);
+    char why[160];
+    for (const char *at = v->key->unit; len && at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
+        if (strncmp(at, v->node->text, len) == 0 && (at[len] == '|' || !at[len]))
+            return json_string(v->node->text);
+    snprintf(why, sizeof why, "is not one of %s", v->key->unit);
+    return refuse(v, why);
+}
+
+static json_t *pointer_value(const value_t *v)
+{
+    bytes_t text = bytes_str(v->node->text);
+    if (text.len < 2 || !pointer_is_valid(text))
+        return refuse(v, "is not a JSON pointer such as /message/id");
+    return text_value(v);
+}
+
+/* RFC 3986 section 3.3: pchar and '/', no dot segments; a route's path has no query. */
+static json_t *path_value(const value_t *v)
+{
+    const char *text = v->node->text;
+    if (*text != '/' || strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                     "/-._~!$&'()*+,;=:@%") != strlen(text))
+        return refuse(v, "is not a path such as /tickets");
+    if (strstr(text, "//") || strstr(text, "/.") || (text[1] && text[strlen(text) - 1] == '/'))
+        return refuse(v, "has an empty or dotted segment, or ends with /");
+    return text_value(v);
+}
+
+static json_t *path_template_value(const value_t *v)
+{
+    const char *text = v->node->text, *error = NULL;
+    bytes_t rest = bytes_str(text);
+    template_part_t part;
+    if (strlen(text) > v->key->max)
+        return refuse(v, "is too long");
+    if (*text != '/' || text[1] == '/')
+        return refuse(v, "must start with one /; the host comes from the downstream alone");
+    int got;
+    while ((got = template_next(&rest, &part, &error)) > 0)
+        for (size_t i = 0; !part.is_place && i < part.text.len; i++)
+            if (part.text.data[i] <= 0x20 || part.text.data[i] >= 0x7f || part.text.data[i] == '#')
+                return refuse(v, "has a space, control, # or other byte that must be percent-encoded");
+    if (got < 0)
+        return refuse(v, error);
+    if (strstr(text, "/./") || strstr(text, "/../"))
+        return refuse(v, "has a segment . or ..");
+    return json_string(text);
+}
+
+static bool port_fits(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    return digits > 0 && digits <= 5 && !text[digits] && strtoul(text, NULL, 10) <= 65535;
+}
+
+bool config_is_listener(const char *text, bool *loopback)
+{
+    char host[64];
+    struct in_addr four;
+    struct in6_addr six;
+    const char *colon = strrchr(text, ':');
+    bool bracket = *text == '[' && colon > text + 1 && colon[-1] == ']';
+    size_t len = colon ? (size_t)(colon - text) - (bracket ? 2 : 0) : 0;
+    if (len == 0 || len >= sizeof host || !port_fits(colon + 1))
+        return false;
+    memcpy(host, text + bracket, len);
+    host[len] = '\0';
+    if (bracket && inet_pton(AF_INET6, host, &six) == 1) {
+        *loopback = IN6_IS_ADDR_LOOPBACK(&six);
+        return true;
+    }
+    if (bracket || inet_pton(AF_INET, host, &four) != 1)
+        return false;
+    *loopback = ntohl(four.s_addr) >> 24 == 127;
+    return true;
+}
+
+static bool host_fits(const char *host, size_t len)
+{
+    char text[64];
+    struct in6_addr six;
+    if (len > 2 && host[0] == '[' && host[len - 1] == ']' && len - 2 < sizeof text) {
+        snprintf(text, sizeof text, "%.*s", (int)len - 2, host + 1);
+        return inet_pton(AF_INET6, text, &six) == 1;
+    }
+    if (len == 0 || len > 253 || host[0] == '.' || host[0] == '-')
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (!isalnum((unsigned char)host[i]) && host[i] != '.' && host[i] != '-')
+            return false;
+    return true;
+}
+
+static json_t *url_value(const value_t *v)
+{
+    const char *text = v->node->text, *host = strstr(text, "://");
+    if (strncmp(text, "http://", 7) != 0 && strncmp(text, "https://", 8) != 0)
+        return refuse(v, "must start with http:// or https://");
+    host += 3;
+    if (strchr(host, '@'))
+        return refuse(v, "holds a user name; give a secret instead");
+    if (strpbrk(host, "/?#"))
+        return refuse(v, "has a path; leave it out here, it stands in the steps' calls");
+    const char *close = *host == '[' ? strchr(host, ']') : NULL;
+    const char *colon = strchr(close ? close : host, ':');
+    size_t len = colon ? (size_t)(colon - host) : strlen(host);
+    if (!host_fits(host, len) || (colon && (!port_fits(colon + 1) || atoi(colon + 1) == 0)))
+        return refuse(v, "is not scheme://host or scheme://host:port");
+    return text_value(v);
+}
+
+/* ---- lists and tables ---- */
+
+static json_t *list_value(const value_t *v, json_t *(*item_value)(const value_t *))
+{
+    json_t *made = json_array(), *item;
+    node_t *one = (node_t *)v->node;
+    bool single = v->node->kind == NODE_SCALAR; /* one item may stand alone */
+    size_t count = single ? 1 : v->node->count;
+    config_key_t key = *v->key;
+    key.min = 1;
+    key.max = 255;
+    if (v->node->kind == NODE_MAP || count < v->key->min || count > v->key->max) {
+        json_decref(made);
+        config_complain(v->tree, v->node, "%s must be %s, %llu to %llu of them", config_key_leaf(v->key),
+                        config_kind_text(v->key->kind), (unsigned long long)v->key->min,
+                        (unsigned long long)v->key->max);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        value_t of = {v->tree, &key, single ? one : v->node->items[i]};
+        if (is_scalar(&of) && (item = item_value(&of)))
+            json_array_append_new(made, item);
+    }
+    return made;
+}
+
+static json_t *names_of(const value_t *v) { return list_value(v, name_value); }
+static json_t *texts_of(const value_t *v) { return list_value(v, text_value); }
+
+/* Calls check for every entry; an entry it returns NULL for was refused. */
+static json_t *table_value(const value_t *v, json_t *(*check)(const value_t *, const node_t *name))
+{
+    json_t *made = json_object(), *item;
+    if (v->node->kind != NODE_MAP || v->node->count < v->key->min || v->node->count > v->key->max) {
+        json_decref(made);
+        config_complain(v->tree, v->node, "%s must be %s, %llu to %llu of them", config_key_leaf(v->key),
+                        config_kind_text(v->key->kind), (unsigned long long)v->key->min,
+                        (unsigned long long)v->key->max);
+        return NULL;
+    }
+    for (size_t i = 0; i < v->node->count; i++) {
+        value_t of = {v->tree, v->key, v->node->items[i]};
+        if ((item = check(&of, v->node->names[i])) &&
+            json_object_set_new(made, v->node->names[i]->text, item))
+            config_complain(v->tree, v->node->names[i], "is not UTF-8");
+    }
+    return made;
+}
+
+static json_t *label_value(const value_t *v, const node_t *name)
+{
+    config_key_t key = *v->key;
+    value_t of = {v->tree, &key, v->node};
+    key.max = POINTER_BYTES_MAX;
+    if (!config_is_name(name->text)) {
+        config_complain(v->tree, name, "%.64s cannot be a label's name", name->text);
+        return NULL;
+    }
+    return is_scalar(&of) ? pointer_value(&of) : NULL;
+}
+
+static bool is_token(const char *text) /* RFC 9110 section 5.6.2 */
+{
+    size_t n = 0;
+    while (text[n] && (isalnum((unsigned char)text[n]) || strchr("!#$%&'*+-.^_`|~", text[n])))
+        n++;
+    return n > 0 && n <= 64 && !text[n];
+}
+
+/* Framing is the client's business, and a credential in the file is no secret any more. */
+static const char *header_hint(const char *name)
+{
+    static const char *const own[] = {"host", "content-length", "transfer-encoding", "connection",
+                                      "expect", "upgrade", "te", "trailer", "keep-alive"};
+    for (size_t i = 0; i < COUNT_OF(own); i++)
+        if (strcasecmp(own[i], name) == 0)
+            return "is set by Weir itself; leave it out";
+    if (strcasecmp(name, "authorization") == 0 || strcasecmp(name, "proxy-authorization") == 0)
+        return "is a secret; name it with the downstream's key secret instead";
+    return NULL;
+}
+
+static json_t *header_value(const value_t *v, const node_t *name)
+{
+    const char *error = NULL;
+    if (!is_token(name->text) || (error = header_hint(name->text))) {
+        config_complain(v->tree, name, "%.64s %s", name->text, error ? error : "cannot be a header's name");
+        return NULL;
+    }
+    if (!is_scalar(v))
+        return NULL;
+    if (has_control(v->node->text) || strlen(v->node->text) > 4096)
+        return refuse(v, "has a control character or more than 4096 bytes");
+    if (template_check(bytes_str(v->node->text), &error))
+        return refuse(v, error);
+    json_t *made = json_string(v->node->text);
+    return made ? made : refuse(v, "is not UTF-8");
+}
+
+static json_t *condition_value(const value_t *v, const node_t *name)
+{
+    bytes_t pointer = bytes_str(name->text);
+    if (pointer.len < 2 || !pointer_is_valid(pointer)) {
+        config_complain(v->tree, name, "%.64s is not a JSON pointer such as /message/id", name->text);
+        return NULL;
+    }
+    size_t count = v->node->kind == NODE_LIST ? v->node->count : 1;
+    bool scalars = v->node->kind != NODE_MAP && count > 0 && count <= 256;
+    for (size_t i = 0; scalars && v->node->kind == NODE_LIST && i < count; i++)
+        scalars = v->node->items[i]->kind == NODE_SCALAR;
+    if (!scalars) {
+        config_complain(v->tree, v->node, "a condition is a pattern or a list of 1 to 256 patterns");
+        return NULL;
+    }
+    json_t *json = node_json(v->node);
+    if (json_is_array(json) || !json)
+        return json ? json : refuse(v, "is not UTF-8");
+    json_t *list = json_array();
+    json_array_append_new(list, json);
+    return list;
+}
+
+/* Every string of a JSON template, at its own place. */
+static void check_places(const value_t *v)
+{
+    const char *error = NULL;
+    if (v->node->kind == NODE_SCALAR && template_check(bytes_str(v->node->text), &error))
+        refuse(v, error);
+    for (size_t i = 0; i < v->node->count; i++) {
+        value_t of = {v->tree, v->key, v->node->items[i]};
+        check_places(&of);
+        if (v->node->kind == NODE_MAP && strstr(v->node->names[i]->text, "${"))
+            config_complain(v->tree, v->node->names[i], "a place ${...} can only be in a value, not in a name");
+    }
+}
+
+static json_t *json_value(const value_t *v)
+{
+    unsigned errors = v->tree->errors;
+    check_places(v);
+    return v->tree->errors == errors ? node_json(v->node) : NULL;
+}
+
+json_t *config_value(config_tree_t *tree, const config_key_t *key, const node_t *node)
+{
+    value_t v = {tree, key, node};
+    switch (key->kind) {
+    case KIND_TEXTS: return texts_of(&v);
+    case KIND_NAMES: return names_of(&v);
+    case KIND_POINTERS: return table_value(&v, label_value);
+    case KIND_HEADERS: return table_value(&v, header_value);
+    case KIND_CONDITIONS: return table_value(&v, condition_value);
+    case KIND_JSON: return json_value(&v);
+    default: break;
+    }
+    if (!is_scalar(&v))
+        return NULL;
+    switch (key->kind) {
+    case KIND_BOOL: return bool_value(&v);
+    case KIND_UNSIGNED: return unsigned_value(&v);
+    case KIND_TEXT: return text_value(&v);
+    case KIND_NAME: case KIND_SECRET: return name_value(&v);
+    case KIND_CHOICE: return choice_value(&v);
+    case KIND_POINTER: return pointer_value(&v);
+    case KIND_PATH: return path_value(&v);
+    case KIND_PATH_TEMPLATE: return path_template_value(&v);
+    case KIND_URL: return url_value(&v);
+    default: must(!"a kind of the table without a parser"); return NULL;
+    }
+}
