@@ -55,6 +55,18 @@ bytes_t arena_copy(arena_t *arena, bytes_t text)
     return bytes_of(copy, text.len);
 }
 
+void arena_join(arena_t *to, arena_t *from)
+{
+    arena_chunk_t *oldest = from->newest;
+    if (!oldest)
+        return;
+    while (oldest->older)
+        oldest = oldest->older;
+    oldest->older = to->newest;
+    *to = (arena_t){from->newest, to->bytes + from->bytes};
+    *from = (arena_t){0};
+}
+
 void arena_clear(arena_t *arena)
 {
     while (arena->newest) {

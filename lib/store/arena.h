@@ -13,6 +13,8 @@ typedef struct arena {
 
 void *arena_take(arena_t *arena, size_t size); /* aligned to 16, not cleared */
 bytes_t arena_copy(arena_t *arena, bytes_t text);
+/* Everything of `from` ends with `to`; `from` is empty then. */
+void arena_join(arena_t *to, arena_t *from);
 void arena_clear(arena_t *arena);
 
 /* malloc and realloc that abort instead of returning NULL. */
