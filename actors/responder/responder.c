@@ -1,0 +1,273 @@
+/* responder.c: makes the call steps: one assignment, one HTTP request, one settle. It never retries: the limiter
+ * is the only place that does. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "actors/responder/render.h"
+#include "core/answer.h"
+#include "core/bugs.h"
+#include "core/json_text.h"
+#include "core/seqmap.h"
+
+#define RESULT_BODY_MAX 8192u /* a larger answer's body is not kept in the message's results */
+#define REASON_BODY_MAX 200u  /* of a refusal, for a person */
+#define HAND_MOST 4096u
+
+typedef struct responder {
+    const birth_t *birth;
+    peer_t limiter;
+    hand_t *hand;
+    seqmap_t *calls;      /* by token: held_t that runs */
+    uint64_t last_token;
+    work_pool_t *pools;   /* one a downstream, in the configuration's order */
+    work_stop_t stop;
+    call_text_t call;
+} responder_t;
+
+static void *create(const birth_t *birth)
+{
+    const config_t *config = birth->config;
+    responder_t *self = calloc(1, sizeof *self);
+    must(self && (self->pools = calloc(config->downstream_count + 1, sizeof *self->pools)));
+    self->birth = birth;
+    self->hand = hand_new(HAND_MOST);
+    self->calls = seqmap_new();
+    for (size_t i = 0; i < config->downstream_count; i++)
+        self->pools[i] = (work_pool_t){.name = config->downstreams[i].name,
+                                       .connections = config->downstreams[i].connections};
+    return self;
+}
+
+static void destroy(void **self)
+{
+    responder_t *responder = *self;
+    if (!responder)
+        return;
+    call_clear(&responder->call);
+    hand_destroy(&responder->hand);
+    seqmap_destroy(&responder->calls);
+    free(responder->pools);
+    free(responder);
+    *self = NULL;
+}
+
+static size_t pool_of(const responder_t *self, const step_t *step)
+{
+    return (size_t)(step->downstream - self->birth->config->downstreams);
+}
+
+static void settle(responder_t *self, held_t *held, const msg_settle_t *ended, effects_t *effects)
+{
+    hand_settle(self->hand, held, ended);
+    wish_send(effects, self->limiter, MESSAGE_SETTLE, &held->settle);
+}
+
+/* ---- a call begins ---------------------------------------------------------------------------------- */
+
+static bytes_t secret_of(const responder_t *self, const step_t *step)
+{
+    const char *name = step->downstream->secret;
+    return name ? self->birth->secret(self->birth->secret_arg, name) : bytes_of(NULL, 0);
+}
+
+static void call(responder_t *self, held_t *held, const step_t *step, instant_t start_by, effects_t *effects)
+{
+    work_pool_t *pool = &self->pools[pool_of(self, step)];
+    must(pool->running < pool->connections);
+    pool->running++;
+    held->token = ++self->last_token;
+    held->pool = pool_of(self, step);
+    seqmap_put(self->calls, (int64_t)held->token, held);
+    wish_call(effects, &(http_call_t){
+                           .token = held->token,
+                           .pool = held->pool,
+                           .method = step->method,
+                           .path = self->call.path,
+                           .headers = self->call.headers,
+                           .header_count = self->call.header_count,
+                           .body = self->call.body,
+                           .start_by = BUG(LATE_CALL) ? INSTANT_NEVER : start_by,
+                       });
+}
+
+/* Why nothing can be sent for this assignment; false: it can. */
+static bool is_hopeless(responder_t *self, const msg_assign_t *assign, const step_t *step, now_t now,
+                        msg_settle_t *ended)
+{
+    if (self->stop.asked)
+        *ended = work_failed(assign, OUTCOME_UNBEGUN, "the responder stops");
+    else if (work_is_late(assign, now) && !BUG(LATE_CALL))
+        *ended = work_failed(assign, OUTCOME_UNBEGUN, "start_by had passed");
+    else if (!step)
+        *ended = work_failed(assign, OUTCOME_FAIL, "route_changed: no such call step in this configuration");
+    else if (step->downstream->secret && !secret_of(self, step).len)
+        *ended = work_failed(assign, OUTCOME_RETRY, "the downstream's secret was not given to this actor");
+    else if (call_render(&self->call, step, assign, secret_of(self, step)) < 0)
+        *ended = work_failed(assign, OUTCOME_FAIL, self->call.why);
+    else
+        return false;
+    return true;
+}
+
+static void on_assign(responder_t *self, const msg_assign_t *assign, now_t now, effects_t *effects)
+{
+    const step_t *step = work_step(self->birth->config, assign, STEP_CALL);
+    msg_settle_t ended;
+    if (step)
+        work_arrived(&self->pools[pool_of(self, step)]);
+    if (hand_find(self->hand, assign->seq, (uint32_t)assign->attempt, assign->fence))
+        return; /* said twice: it runs, or its settle is repeated until SETTLED */
+    held_t *held = hand_take(self->hand, assign);
+    if (is_hopeless(self, assign, step, now, &ended))
+        settle(self, held, &ended, effects);
+    else
+        call(self, held, step, (instant_t){(int64_t)assign->start_by_us}, effects);
+    call_clear(&self->call);
+}
+
+/* ---- a call ends ------------------------------------------------------------------------------------ */
+
+static bytes_t answer_header(const http_answer_t *answer, const char *name)
+{
+    for (size_t i = 0; i < answer->header_count; i++)
+        if (bytes_is(answer->headers[i].name, name))
+            return answer->headers[i].value;
+    return bytes_of(NULL, 0);
+}
+
+static answer_judged_t judge(const http_answer_t *answer, wall_t wall)
+{
+    answer_seen_t seen = {.wrote = answer->wrote, .status = answer->status};
+    switch (answer->end) {
+    case CALL_ANSWERED: seen.end = SEEN_ANSWER; break;
+    case CALL_FAILED: seen.end = SEEN_FAILURE; break;
+    case CALL_LATE: seen.end = SEEN_LATE; break;
+    case CALL_CANCELLED: seen.end = SEEN_CANCELLED; break;
+    }
+    seen.retry_after = answer_header(answer, "retry-after");
+    return answer_judge(&seen, wall);
+}
+
+/* {"status": 200, "body": ...}, the body where it is JSON, whole and small. The caller frees it. */
+static char *result_of(const http_answer_t *answer)
+{
+    json_t *result = json_pack("{s:i}", "status", (int)answer->status);
+    must(result);
+    if (!answer->truncated && answer->body.len && answer->body.len <= RESULT_BODY_MAX) {
+        json_t *body = json_text_parse(answer->body, NULL);
+        if (body)
+            must(json_object_set_new(result, "body", body) == 0);
+    }
+    char *text = json_dumps(result, JSON_COMPACT);
+    must(text);
+    json_decref(result);
+    return text;
+}
+
+static void say_why(const http_answer_t *answer, char *out, size_t size)
+{
+    char body[REASON_BODY_MAX + 1] = "";
+    switch (answer->end) {
+    case CALL_ANSWERED:
+        text_printable(answer->body, body, sizeof body);
+        snprintf(out, size, "HTTP %u%s%s", answer->status, *body ? ": " : "", body);
+        break;
+    case CALL_FAILED: text_printable(bytes_str(answer->error), out, size); break;
+    case CALL_LATE: snprintf(out, size, "start_by had passed before the first byte"); break;
+    case CALL_CANCELLED: snprintf(out, size, "cancelled"); break;
+    }
+}
+
+static void count_call(const responder_t *self, const held_t *held, const http_answer_t *answer,
+                       effects_t *effects)
+{
+    bytes_t name = bytes_str(self->pools[held->pool].name);
+    if (answer->end == CALL_ANSWERED) {
+        wish_count(effects, METRIC_CALLS, name, 1);
+        wish_observe(effects, METRIC_CALL_SECONDS, name, (double)answer->took_us / US_PER_S);
+    } else {
+        wish_count(effects, METRIC_CALL_FAILURES, name, 1);
+    }
+}
+
+static void on_answer(responder_t *self, const http_answer_t *answer, now_t now, effects_t *effects)
+{
+    held_t *held = seqmap_find(self->calls, (int64_t)answer->token);
+    must(held && !held->is_settled);
+    seqmap_remove(self->calls, (int64_t)answer->token);
+    self->pools[held->pool].running--;
+    answer_judged_t judged = judge(answer, now.wall);
+    char reason[REASON_BYTES_MAX] = "";
+    char *result = judged.outcome == OUTCOME_OK ? result_of(answer) : NULL;
+    if (judged.outcome != OUTCOME_OK)
+        say_why(answer, reason, sizeof reason);
+    msg_settle_t ended = {
+        .outcome = judged.outcome,
+        .wrote = answer->wrote,
+        .status = answer->end == CALL_ANSWERED ? answer->status : 0,
+        .retry_after_ms = judged.retry_after_ms,
+        .reason = bytes_str(reason),
+        .result = bytes_str(result),
+        .took_us = answer->took_us,
+    };
+    count_call(self, held, answer, effects);
+    settle(self, held, &ended, effects);
+    free(result);
+}
+
+/* ---- the step --------------------------------------------------------------------------------------- */
+
+static void on_message(responder_t *self, const message_t *message, now_t now, effects_t *effects)
+{
+    for (size_t i = 0; i < message->count; i++)
+        switch (message->head.type) {
+        case MESSAGE_ASSIGN: on_assign(self, &((const msg_assign_t *)message->items)[i], now, effects); break;
+        case MESSAGE_SETTLED: hand_settled(self->hand, &((const msg_settled_t *)message->items)[i]); break;
+        case MESSAGE_ORDER:
+            work_stop_order(&self->stop, &((const msg_order_t *)message->items)[i], now, effects);
+            break;
+        default: break; /* PEERS is the runtime's; others are not for us */
+        }
+}
+
+static void on_limiter_up(responder_t *self, peer_t limiter, effects_t *effects)
+{
+    self->limiter = limiter;
+    for (size_t i = 0; i < self->birth->config->downstream_count; i++)
+        self->pools[i].giver = (credit_giver_t){0};
+    if (!BUG(SETTLE_NOT_REPEATED))
+        hand_repeat(self->hand, effects, limiter);
+}
+
+static void step(void *arg, const event_t *event, now_t now, effects_t *effects)
+{
+    responder_t *self = arg;
+    bool of_limiter = event->from.actor == ACTOR_LIMITER;
+    if (event->kind == EVENT_START)
+        wish_ready(effects, "makes the calls");
+    else if (event->kind == EVENT_MESSAGE)
+        on_message(self, event->message, now, effects);
+    else if (event->kind == EVENT_ANSWER)
+        on_answer(self, event->answer, now, effects);
+    else if (event->kind == EVENT_PEER_UP && of_limiter)
+        on_limiter_up(self, event->from.peer, effects);
+    else if (event->kind == EVENT_PEER_BACK && of_limiter && !BUG(SETTLE_NOT_REPEATED))
+        hand_repeat(self->hand, effects, self->limiter);
+    if (self->limiter && !self->stop.asked)
+        work_offer(self->pools, self->birth->config->downstream_count, self->hand, effects, self->limiter);
+    work_stop_when_due(&self->stop, self->hand, now, effects);
+}
+
+static size_t holding(const void *self, msg_holding_t *out, size_t most)
+{
+    return hand_holding(((const responder_t *)self)->hand, out, most);
+}
+
+const actor_spec_t responder_spec = {
+    .kind = ACTOR_RESPONDER,
+    .calls = true,
+    .create = create,
+    .step = step,
+    .destroy = destroy,
+    .holding = holding,
+};

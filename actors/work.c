@@ -1,0 +1,92 @@
+#include "actors/work.h"
+
+const step_t *work_step(const config_t *config, const msg_assign_t *assign, enum step_kind kind)
+{
+    const route_t *route = config_route(config, assign->route);
+    const step_t *step = route ? route_step(route, assign->step) : NULL;
+    return step && step->kind == kind ? step : NULL;
+}
+
+document_t *work_document(const msg_assign_t *assign, char id_text[MSGID_TEXT])
+{
+    msgid_text(&assign->id, id_text);
+    return document_new(&(document_parts_t){
+        .fields = assign->fields,
+        .labels = assign->labels,
+        .results = assign->results,
+        .body = assign->body,
+        .id = bytes_str(id_text),
+        .key = assign->key,
+        .route = assign->route,
+        .source = assign->source,
+        .attempt = (unsigned)assign->attempt,
+    });
+}
+
+bool work_is_late(const msg_assign_t *assign, now_t now)
+{
+    return instant_before((instant_t){(int64_t)assign->start_by_us}, now.at);
+}
+
+msg_settle_t work_failed(const msg_assign_t *assign, outcome_t outcome, const char *reason)
+{
+    return (msg_settle_t){
+        .seq = assign->seq,
+        .attempt = assign->attempt,
+        .fence = assign->fence,
+        .outcome = outcome,
+        .reason = bytes_str(reason),
+    };
+}
+
+void work_arrived(work_pool_t *pool)
+{
+    must(credit_arrived(&pool->giver, (credit_t){.messages = 1}));
+}
+
+static size_t outstanding(const work_pool_t *pool)
+{
+    return (size_t)(pool->giver.told.messages - pool->giver.arrived.messages);
+}
+
+void work_offer(work_pool_t *pools, size_t count, const hand_t *hand, effects_t *effects, peer_t limiter)
+{
+    size_t promised = 0, room = hand_room(hand);
+    for (size_t i = 0; i < count; i++)
+        promised += outstanding(&pools[i]);
+    must(promised <= room);
+    for (size_t i = 0; i < count; i++) {
+        work_pool_t *pool = &pools[i];
+        must(pool->running <= pool->connections);
+        size_t before = outstanding(pool);
+        size_t wanted = pool->connections - pool->running;
+        if (wanted > before + (room - promised))
+            wanted = before + (room - promised);
+        credit_t total;
+        if (!credit_offer(&pool->giver, (credit_t){.messages = wanted}, &total))
+            continue;
+        promised += outstanding(pool) - before;
+        msg_credit_t credit = {.pool = bytes_str(pool->name), .messages = total.messages};
+        wish_send(effects, limiter, MESSAGE_CREDIT, &credit);
+    }
+}
+
+/* A tenth of the time is kept for the way out. */
+void work_stop_order(work_stop_t *stop, const msg_order_t *order, now_t now, effects_t *effects)
+{
+    if (order->order != ORDER_STOP || stop->asked)
+        return;
+    stop->asked = true;
+    stop->by = instant_after_us(now.at, (int64_t)(order->deadline_ms * 900));
+    wish_timer(effects, stop->by);
+}
+
+void work_stop_when_due(work_stop_t *stop, const hand_t *hand, now_t now, effects_t *effects)
+{
+    if (!stop->asked || stop->done)
+        return;
+    if (hand_count(hand) > 0 && instant_before(now.at, stop->by))
+        return;
+    stop->done = true;
+    wish_stop(effects, 0, "the supervisor said stop");
+}
