@@ -1,5 +1,6 @@
 /* log.h: one line to journald (native fields) or, in the foreground, to the terminal. Never waits: a line
- * that would block is dropped and counted. Secrets never reach it. */
+ * that would block is dropped and counted. A line that repeats the last one within a second is only counted;
+ * the count follows as "... (repeated N times)". Secrets never reach it. */
 #ifndef WEIR_SYS_LOG_H
 #define WEIR_SYS_LOG_H
 
@@ -25,6 +26,8 @@ typedef struct log_line {
 void log_open(const char *actor, unsigned instance, const char *level, bool journal);
 void log_write(const log_line_t *line);
 void log_text(enum log_event event, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Tells the repeats that were only counted so far; also done at exit. */
+void log_flush(void);
 uint64_t log_dropped(void);
 
 #endif

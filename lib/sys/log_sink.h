@@ -1,0 +1,36 @@
+/* log_sink.h: where lines go. journald's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL) over a
+ * non-blocking datagram socket of our own: sd_journal_sendv waits for ever when journald has stopped reading
+ * (seen with a frozen journald), and passes long lines by a memfd. A full socket drops the line. */
+#ifndef WEIR_SYS_LOG_SINK_H
+#define WEIR_SYS_LOG_SINK_H
+
+#include "sys/log.h"
+
+#define LOG_DATAGRAM_MAX 8192u /* one line with its fields; longer texts are cut and marked */
+
+typedef struct log_sink {
+    int journal;       /* connected datagram socket; -1: none */
+    int terminal;      /* lines for people; stderr opened anew, or -1: stderr itself */
+    bool wants_journal, colour;
+    bool torn;         /* the last line for people went out only in part */
+} log_sink_t;
+
+typedef struct log_entry {
+    const log_line_t *line; /* text is not NULL */
+    const char *actor, *message_id;
+    unsigned instance;
+    int level;
+    wall_t wall;
+} log_entry_t;
+
+/* Falls back to the terminal when there is no journald. */
+void log_sink_open(log_sink_t *sink, bool journal);
+void log_sink_close(log_sink_t *sink);
+/* False: dropped, because it would have had to wait. */
+bool log_sink_write(log_sink_t *sink, const log_entry_t *entry);
+
+/* The datagram and the line for people, into out; their length, whole or cut with a mark. */
+size_t log_format_journal(const log_entry_t *entry, char *out, size_t size);
+size_t log_format_line(const log_entry_t *entry, bool colour, char *out, size_t size);
+
+#endif
