@@ -20,7 +20,7 @@ typedef struct effects effects_t;
  * that is gone is dropped (it will say HELLO again and both sides repeat what matters). */
 typedef uint32_t peer_t;
 #define PEER_NOBODY 0u
-#define PEER_SUPERVISOR 1u /* always there; frames wait for the first WELCOME */
+#define PEER_SUPERVISOR 1u /* always there; before its first WELCOME only wish_ready waits */
 
 #define EFFECTS_ROOM 8192u /* wishes in one step, at most */
 size_t effects_room(const effects_t *e);

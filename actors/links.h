@@ -5,8 +5,10 @@
  * HELLO with its holdings in HOLDING frames, and repeats it until WELCOME, on WHO, and when its owner says that
  * the far side began a new life. The accepting end reports the peer up once HELLO and all HOLDING are in; the
  * owner answers with links_welcome(), and only then frames other than HELLO, HOLDING and BEAT are passed on.
- * Frames of an older link generation are dropped; of an unknown peer answered with WHO. Each end beats every
- * 500 ms; three missed make the peer silent. Silence is not death: nothing is forgotten by it. */
+ * Frames of an older link generation are dropped; of an unknown peer answered with WHO. Frames are numbered:
+ * where one is missing the link begins a new generation. On the accepting end each link generation has a handle
+ * of its own, so that what was wished for an earlier one goes nowhere. Each end beats every 500 ms; three missed
+ * make the peer silent. Silence is not death: nothing is forgotten by it. */
 #ifndef WEIR_ACTORS_LINKS_H
 #define WEIR_ACTORS_LINKS_H
 
@@ -65,5 +67,7 @@ void links_forget(links_t *links, peer_t peer);
 bool links_send(links_t *links, peer_t peer, frame_builder_t *builder, now_t now);
 bool links_find(const links_t *links, peer_t peer, peer_info_t *out);
 bool links_is_silent(const links_t *links, peer_t peer);
+/* Accepting end: the peer of this life; PEER_NOBODY: none. */
+peer_t links_of_life(const links_t *links, uint64_t generation);
 
 #endif
