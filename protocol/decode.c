@@ -1,5 +1,6 @@
-/* decode.c: from bytes to items, driven by the table. The whole frame has been scanned before the first
- * field is looked at, and the items lie in the caller's buffer: nothing here can be made to allocate. */
+/* decode.c: from bytes to items, driven by the table. The whole frame has been scanned before the
+ * first field is looked at, and the items lie in the caller's buffer: nothing here can be made to
+ * allocate. */
 #include "core/utf8.h"
 #include "protocol/scan.h"
 
@@ -126,7 +127,7 @@ static enum frame_error take_number(reader_t *r, uint64_t limit, uint64_t *out)
     return FRAME_OK;
 }
 
-/* Magic and version first: another version may have another shape behind them, and gets its own answer. */
+/* Magic and version first: another version may have another shape behind them. */
 static enum frame_error take_version(reader_t *r, token_t *array, frame_head_t *head)
 {
     uint64_t magic = 0, version = 0;
@@ -135,8 +136,8 @@ static enum frame_error take_version(reader_t *r, token_t *array, frame_head_t *
         return e != FRAME_OK ? e : FRAME_MAGIC;
     if (take_number(r, UINT64_MAX, &magic) != FRAME_OK || magic != PROTOCOL_MAGIC)
         return FRAME_MAGIC;
-    if (take_number(r, UINT64_MAX, &version) != FRAME_OK || version > PROTOCOL_VERSION || version == 0 ||
-        version + 1 < PROTOCOL_VERSION)
+    if (take_number(r, UINT64_MAX, &version) != FRAME_OK || version > PROTOCOL_VERSION ||
+        version == 0 || version + 1 < PROTOCOL_VERSION)
         return FRAME_VERSION;
     head->version = (uint8_t)version;
     return FRAME_OK;
@@ -166,8 +167,8 @@ static enum frame_error take_head(reader_t *r, frame_head_t *head, const message
     return FRAME_OK;
 }
 
-static enum frame_error take_items(reader_t *r, const message_spec_t *spec, uint8_t *buffer, size_t room,
-                                   size_t *count)
+static enum frame_error take_items(reader_t *r, const message_spec_t *spec, uint8_t *buffer,
+                                   size_t room, size_t *count)
 {
     token_t array = {.number = 1};
     enum frame_error e = spec->many ? reader_token(r, &array) : FRAME_OK;

@@ -1,5 +1,5 @@
-/* encode.c: from items to bytes, by msgpack-c's packer over a buffer of our own. Room is made once for an item
- * before it is packed, so no pack call can fail and none allocates. */
+/* encode.c: from items to bytes, by msgpack-c's packer over a buffer of our own. Room is made once
+ * for an item before it is packed, so no pack call can fail and none allocates. */
 #include <errno.h>
 #include <msgpack/pack.h>
 #include <stdlib.h>
@@ -10,8 +10,8 @@
 #define HEAD_BYTES_MAX 48 /* the envelope and the payload array's head; 28 are used at most */
 #define FIRST_BYTES (64u << 10)
 
-/* The payload is packed from HEAD_BYTES_MAX on; the head, whose length depends on the numbers in it, is put
- * right before it at the end. */
+/* The payload is packed from HEAD_BYTES_MAX on; the head, whose length depends on the numbers in
+ * it, is put right before it at the end. */
 struct frame_builder {
     const message_spec_t *spec;
     uint8_t *bytes;

@@ -4,7 +4,8 @@
 #define NEED_REQUIRED true
 #define NEED_OPTIONAL false
 
-#define MESSAGE(number, NAME, name, form, way, meaning) static const field_spec_t fields_of_##name[] = {
+#define MESSAGE(number, NAME, name, form, way, meaning) \
+    static const field_spec_t fields_of_##name[] = {
 #define FIELD(name, key, kind, field, need, limit, meaning) \
     {key, FIELD_##kind, NEED_##need, offsetof(msg_##name##_t, field), limit, #field, meaning},
 #define END(name) };

@@ -2,10 +2,11 @@
  *
  * A frame is one ZeroMQ part: a msgpack array of seven,
  *   [magic, version, type, partition, link generation, sequence number, payload]
- * where payload is a map with integer keys (form ONE) or an array of 1 to BATCH_ITEMS_MAX such maps (MANY).
- * STR fields are UTF-8 without U+0000 (utf8_prefix cuts what may not be); encoding checks it too.
- * Decoding allocates nothing and refuses bad input before anything else looks at it: strings and bytes
- * of decoded items point into the frame, items lie in the caller's buffer. Never logs. */
+ * where payload is a map with integer keys (form ONE) or an array of 1 to BATCH_ITEMS_MAX such maps
+ * (MANY). STR fields are UTF-8 without U+0000; encoding checks it too (utf8_prefix makes a text of
+ * what may be none).
+ * Decoding allocates nothing and refuses bad input before anything else looks at it: strings and
+ * bytes of decoded items point into the frame, items lie in the caller's buffer. Never logs. */
 #ifndef WEIR_PROTOCOL_H
 #define WEIR_PROTOCOL_H
 
@@ -71,14 +72,14 @@ typedef struct frame_head {
 
 /* Why a frame was refused. FRAME_OK is 0. */
 enum frame_error {
-    FRAME_OK, FRAME_TOO_LARGE, FRAME_NOT_MSGPACK, FRAME_NESTING, FRAME_COUNT, FRAME_MAGIC, FRAME_VERSION,
-    FRAME_TYPE, FRAME_SHAPE, FRAME_KIND, FRAME_TEXT, FRAME_LIMIT, FRAME_MISSING, FRAME_REPEATED, FRAME_TRAILING,
-    FRAME_ROOM, FRAME_ERROR_COUNT
+    FRAME_OK, FRAME_TOO_LARGE, FRAME_NOT_MSGPACK, FRAME_NESTING, FRAME_COUNT,
+    FRAME_MAGIC, FRAME_VERSION, FRAME_TYPE, FRAME_SHAPE, FRAME_KIND, FRAME_TEXT, FRAME_LIMIT,
+    FRAME_MISSING, FRAME_REPEATED, FRAME_TRAILING, FRAME_ROOM, FRAME_ERROR_COUNT
 };
 const char *frame_error_text(enum frame_error e); /* one clear line */
 
-/* A decoded frame: items is an array of `count` structs of spec->size (msg_submit_t and so on), lying in
- * the caller's buffer; what they point at lies in the frame. */
+/* A decoded frame: items is an array of `count` structs of spec->size (msg_submit_t and so on),
+ * lying in the caller's buffer; what they point at lies in the frame. */
 typedef struct message {
     frame_head_t head;
     const message_spec_t *spec;
@@ -86,8 +87,9 @@ typedef struct message {
     size_t count;
 } message_t;
 
-/* Decodes one frame. `room` bytes at `buffer` (aligned to 16) hold the items; BATCH_ITEMS_MAX items of the
- * largest message always fit in FRAME_ITEMS_ROOM. Returns FRAME_OK or why not, `out` untouched then. */
+/* Decodes one frame. `room` bytes at `buffer` (aligned to 16) hold the items; BATCH_ITEMS_MAX items
+ * of the largest message always fit in FRAME_ITEMS_ROOM. Returns FRAME_OK or why not, `out`
+ * untouched then. */
 #define FRAME_ITEMS_ROOM (BATCH_ITEMS_MAX * 320u)
 enum frame_error frame_decode(bytes_t frame, void *buffer, size_t room, message_t *out);
 
@@ -97,8 +99,9 @@ typedef struct frame_builder frame_builder_t;
 frame_builder_t *frame_builder_new(void);
 void frame_builder_destroy(frame_builder_t **b);
 void frame_begin(frame_builder_t *b, enum message_type type);
-/* 0; -ENOSPC: does not fit any more, the frame so far is whole; -EINVAL: over a limit of the table or a text that
- * is not UTF-8: nothing was added. Optional fields that are zero or empty take no bytes. */
+/* 0; -ENOSPC: does not fit any more, the frame so far is whole; -EINVAL: over a limit of the table
+ * or a text that is not UTF-8: nothing was added. Optional fields that are zero or empty take no
+ * bytes. */
 int frame_add(frame_builder_t *b, const void *item);
 size_t frame_count(const frame_builder_t *b);
 size_t frame_size(const frame_builder_t *b); /* at most: the head is counted at its largest */

@@ -1,28 +1,47 @@
-/* scan.c: see scan.h. The formats are those of https://github.com/msgpack/msgpack/blob/master/spec.md */
+/* scan.c: see scan.h. The formats are those of
+ * https://github.com/msgpack/msgpack/blob/master/spec.md */
 #include "protocol/scan.h"
 
-/* The 32 formats from 0xc0 on: `wide` bytes of big-endian number (a value, a length or a count), then
- * `fixed` bytes and, where the number is a length, that many more. */
-enum meaning { NUMBER_NONE, NUMBER_VALUE, NUMBER_SIGNED, NUMBER_LENGTH, NUMBER_COUNT, NUMBER_PAIRS };
+/* The 32 formats from 0xc0 on: `wide` bytes of big-endian number (a value, a length or a count),
+ * then `fixed` bytes and, where the number is a length, that many more. */
+enum meaning {
+    NUMBER_NONE, NUMBER_VALUE, NUMBER_SIGNED, NUMBER_LENGTH, NUMBER_COUNT, NUMBER_PAIRS
+};
 static const struct format {
     uint8_t kind, meaning, wide, fixed;
 } formats[32] = {
-    {TOKEN_OTHER, NUMBER_NONE, 0, 0},   {TOKEN_NEVER, NUMBER_NONE, 0, 0},   /* nil, never used */
-    {TOKEN_OTHER, NUMBER_NONE, 0, 0},   {TOKEN_OTHER, NUMBER_NONE, 0, 0},   /* false, true */
-    {TOKEN_BIN, NUMBER_LENGTH, 1, 0},   {TOKEN_BIN, NUMBER_LENGTH, 2, 0},
-    {TOKEN_BIN, NUMBER_LENGTH, 4, 0},   {TOKEN_OTHER, NUMBER_LENGTH, 1, 1}, /* ext: a type byte too */
-    {TOKEN_OTHER, NUMBER_LENGTH, 2, 1}, {TOKEN_OTHER, NUMBER_LENGTH, 4, 1},
-    {TOKEN_OTHER, NUMBER_NONE, 0, 4},   {TOKEN_OTHER, NUMBER_NONE, 0, 8},   /* floats */
-    {TOKEN_UINT, NUMBER_VALUE, 1, 0},   {TOKEN_UINT, NUMBER_VALUE, 2, 0},
-    {TOKEN_UINT, NUMBER_VALUE, 4, 0},   {TOKEN_UINT, NUMBER_VALUE, 8, 0},
-    {TOKEN_UINT, NUMBER_SIGNED, 1, 0},  {TOKEN_UINT, NUMBER_SIGNED, 2, 0},
-    {TOKEN_UINT, NUMBER_SIGNED, 4, 0},  {TOKEN_UINT, NUMBER_SIGNED, 8, 0},
-    {TOKEN_OTHER, NUMBER_NONE, 0, 2},   {TOKEN_OTHER, NUMBER_NONE, 0, 3},   /* fixext 1, 2, 4, 8, 16 */
-    {TOKEN_OTHER, NUMBER_NONE, 0, 5},   {TOKEN_OTHER, NUMBER_NONE, 0, 9},
-    {TOKEN_OTHER, NUMBER_NONE, 0, 17},  {TOKEN_STR, NUMBER_LENGTH, 1, 0},
-    {TOKEN_STR, NUMBER_LENGTH, 2, 0},   {TOKEN_STR, NUMBER_LENGTH, 4, 0},
-    {TOKEN_ARRAY, NUMBER_COUNT, 2, 0},  {TOKEN_ARRAY, NUMBER_COUNT, 4, 0},
-    {TOKEN_MAP, NUMBER_PAIRS, 2, 0},    {TOKEN_MAP, NUMBER_PAIRS, 4, 0},
+    {TOKEN_OTHER, NUMBER_NONE, 0, 0},   /* nil */
+    {TOKEN_NEVER, NUMBER_NONE, 0, 0},
+    {TOKEN_OTHER, NUMBER_NONE, 0, 0},   /* false, true */
+    {TOKEN_OTHER, NUMBER_NONE, 0, 0},
+    {TOKEN_BIN, NUMBER_LENGTH, 1, 0},   /* bin 8, 16, 32 */
+    {TOKEN_BIN, NUMBER_LENGTH, 2, 0},
+    {TOKEN_BIN, NUMBER_LENGTH, 4, 0},
+    {TOKEN_OTHER, NUMBER_LENGTH, 1, 1}, /* ext 8, 16, 32: a type byte too */
+    {TOKEN_OTHER, NUMBER_LENGTH, 2, 1},
+    {TOKEN_OTHER, NUMBER_LENGTH, 4, 1},
+    {TOKEN_OTHER, NUMBER_NONE, 0, 4},   /* float 32, 64 */
+    {TOKEN_OTHER, NUMBER_NONE, 0, 8},
+    {TOKEN_UINT, NUMBER_VALUE, 1, 0},   /* uint 8 to 64 */
+    {TOKEN_UINT, NUMBER_VALUE, 2, 0},
+    {TOKEN_UINT, NUMBER_VALUE, 4, 0},
+    {TOKEN_UINT, NUMBER_VALUE, 8, 0},
+    {TOKEN_UINT, NUMBER_SIGNED, 1, 0},  /* int 8 to 64 */
+    {TOKEN_UINT, NUMBER_SIGNED, 2, 0},
+    {TOKEN_UINT, NUMBER_SIGNED, 4, 0},
+    {TOKEN_UINT, NUMBER_SIGNED, 8, 0},
+    {TOKEN_OTHER, NUMBER_NONE, 0, 2},   /* fixext 1 to 16 */
+    {TOKEN_OTHER, NUMBER_NONE, 0, 3},
+    {TOKEN_OTHER, NUMBER_NONE, 0, 5},
+    {TOKEN_OTHER, NUMBER_NONE, 0, 9},
+    {TOKEN_OTHER, NUMBER_NONE, 0, 17},
+    {TOKEN_STR, NUMBER_LENGTH, 1, 0},   /* str 8, 16, 32 */
+    {TOKEN_STR, NUMBER_LENGTH, 2, 0},
+    {TOKEN_STR, NUMBER_LENGTH, 4, 0},
+    {TOKEN_ARRAY, NUMBER_COUNT, 2, 0},  /* array 16, 32 */
+    {TOKEN_ARRAY, NUMBER_COUNT, 4, 0},
+    {TOKEN_MAP, NUMBER_PAIRS, 2, 0},    /* map 16, 32 */
+    {TOKEN_MAP, NUMBER_PAIRS, 4, 0},
 };
 
 static enum frame_error take_content(reader_t *r, uint64_t len, token_t *out)

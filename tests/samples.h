@@ -1,5 +1,5 @@
-/* samples.h: items of every message of the table, filled by rule, for tests of the codec. Golden frames were
- * made with these rules: changing one makes them fail. */
+/* samples.h: items of every message of the table, filled by rule, for tests of the codec. Golden
+ * frames were made with these rules: changing one makes them fail. */
 #ifndef WEIR_TESTS_SAMPLES_H
 #define WEIR_TESTS_SAMPLES_H
 
@@ -15,9 +15,12 @@ enum sample {
 };
 
 /* Aligned, and as large as the largest item. */
-typedef union sample_item { uint64_t align[2]; uint8_t bytes[FRAME_ITEMS_ROOM / BATCH_ITEMS_MAX]; } sample_item_t;
+typedef union sample_item {
+    uint64_t align[2];
+    uint8_t bytes[FRAME_ITEMS_ROOM / BATCH_ITEMS_MAX];
+} sample_item_t;
 
-/* `len` readable letters; they live for the whole program. One more than any limit can be asked for. */
+/* `len` readable letters, at most one more than any limit; they live for the whole program. */
 static inline bytes_t sample_text(size_t len)
 {
     static uint8_t letters[BODY_BYTES_MAX + 1];
@@ -31,7 +34,9 @@ static inline bytes_t sample_text(size_t len)
 static inline void sample_field(const field_spec_t *f, void *to, enum sample how, size_t text_most)
 {
     bool bound = how == SAMPLE_BOUNDS;
-    uint64_t number = bound ? f->limit : 1, letters = !bound ? 3 : f->limit < text_most ? f->limit : text_most;
+    uint64_t number = bound ? f->limit : 1, letters = 3;
+    if (bound)
+        letters = f->limit < text_most ? f->limit : text_most;
     bytes_t text = sample_text(f->kind == FIELD_STR || f->kind == FIELD_BIN ? letters : 0);
     uint8_t id[16];
     for (unsigned i = 0; i < sizeof id; i++)
@@ -45,7 +50,8 @@ static inline void sample_field(const field_spec_t *f, void *to, enum sample how
     }
 }
 
-static inline void sample_fill(const message_spec_t *spec, sample_item_t *item, enum sample how, size_t text_most)
+static inline void sample_fill(const message_spec_t *spec, sample_item_t *item, enum sample how,
+                               size_t text_most)
 {
     memset(item, 0, sizeof *item);
     for (unsigned i = 0; i < spec->field_count; i++) {
@@ -69,7 +75,8 @@ static inline bool sample_field_equal(const field_spec_t *f, const void *a, cons
 }
 
 /* The name of the first field that differs; NULL: all are equal. */
-static inline const char *sample_difference(const message_spec_t *spec, const void *a, const void *b)
+static inline const char *sample_difference(const message_spec_t *spec, const void *a,
+                                            const void *b)
 {
     for (unsigned i = 0; i < spec->field_count; i++)
         if (!sample_field_equal(&spec->fields[i], a, b))

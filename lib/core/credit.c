@@ -43,13 +43,15 @@ bool credit_take(credit_purse_t *purse, credit_t amount)
 bool credit_arrived(credit_giver_t *giver, credit_t amount)
 {
     credit_t *arrived = &giver->arrived;
-    *arrived = (credit_t){sum(arrived->messages, amount.messages), sum(arrived->bytes, amount.bytes)};
+    *arrived =
+        (credit_t){sum(arrived->messages, amount.messages), sum(arrived->bytes, amount.bytes)};
     return arrived->messages <= giver->told.messages && arrived->bytes <= giver->told.bytes;
 }
 
 bool credit_offer(credit_giver_t *giver, credit_t room, credit_t *total)
 {
-    credit_t to = {sum(giver->arrived.messages, room.messages), sum(giver->arrived.bytes, room.bytes)};
+    credit_t to = {sum(giver->arrived.messages, room.messages),
+                   sum(giver->arrived.bytes, room.bytes)};
     bool rose = raise_to(&giver->told, to);
     *total = giver->told;
     return rose;

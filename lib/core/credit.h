@@ -1,10 +1,11 @@
-/* credit.h: the right to send, on both ends of a link. Totals are cumulative since the link's generation
- * began, so a lost, repeated or late CREDIT does no harm: the greatest total counts. Pure.
+/* credit.h: the right to send, on both ends of a link. Totals are cumulative since the link's
+ * generation began, so a lost, repeated or late CREDIT does no harm: the greatest total counts.
+ * Pure: no clock, no socket.
  *
- * The giver counts what arrived and says how much room there is now; what it told never goes back, so
- * room that shrank is felt only once what was granted has arrived. A new link generation begins both
- * accounts again: what was in transit in the old one may still arrive, so a giver that must never hold
- * more than a window keeps that in `room` (tests/spin/credit.pml shows the bound). */
+ * The giver counts what arrived and says how much room there is now; what it told never goes back,
+ * so room that shrank is felt only once what was granted has arrived. A new link generation begins
+ * both accounts again: what was in transit in the old one may still arrive, so a giver that must
+ * never hold more than a window keeps that in `room` (tests/spin/credit.pml shows the bound). */
 #ifndef WEIR_CORE_CREDIT_H
 #define WEIR_CORE_CREDIT_H
 
@@ -24,9 +25,9 @@ credit_t credit_left(const credit_purse_t *purse);
 /* The receiver's account. Zeroed: a new link generation. */
 typedef struct credit_giver { credit_t told, arrived; } credit_giver_t;
 
-/* Something arrived. False: more than was ever granted (the sender is wrong); it is counted anyway. */
+/* Something arrived; it is counted. False: more than was ever granted, so the sender is wrong. */
 bool credit_arrived(credit_giver_t *giver, credit_t amount);
-/* Room now, for what is not yet here. True: *total is greater than what was told and has to be sent. */
+/* Room now, for what is not yet here. True: *total is greater than what was told: send it. */
 bool credit_offer(credit_giver_t *giver, credit_t room, credit_t *total);
 
 #endif

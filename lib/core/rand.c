@@ -14,8 +14,8 @@ static uint64_t rotated(uint64_t x, int bits)
     return x << bits | x >> (64 - bits);
 }
 
-/* splitmix64 is a bijection of its counter, so the four words are never all zero, the one state from
- * which xoshiro does not move. */
+/* splitmix64 is a bijection of its counter, so the four words are never all zero, the one state
+ * from which xoshiro does not move. */
 rand_t rand_seeded(uint64_t seed)
 {
     rand_t r;

@@ -1,6 +1,7 @@
 /* rand.h: small numbers of chance for jitter, sampling and simulation. Not for secrets or ids.
  * xoshiro256** 1.0 seeded by splitmix64 (Blackman and Vigna, "Scrambled linear pseudorandom number
- * generators", 2018; https://prng.di.unimi.it). Pure: the same seed gives the same numbers for ever. */
+ * generators", 2018; https://prng.di.unimi.it). Pure: the same seed gives the same numbers for
+ * ever. */
 #ifndef WEIR_CORE_RAND_H
 #define WEIR_CORE_RAND_H
 

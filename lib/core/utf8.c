@@ -10,7 +10,13 @@ static bool within(uint8_t c, uint8_t low, uint8_t high)
 static size_t character(const uint8_t *p, size_t left)
 {
     uint8_t c = p[0], low = 0x80, high = 0xbf;
-    size_t len = within(c, 0xc2, 0xdf) ? 2 : within(c, 0xe0, 0xef) ? 3 : within(c, 0xf0, 0xf4) ? 4 : 0;
+    size_t len = 0;
+    if (within(c, 0xc2, 0xdf))
+        len = 2;
+    else if (within(c, 0xe0, 0xef))
+        len = 3;
+    else if (within(c, 0xf0, 0xf4))
+        len = 4;
     if (within(c, 0x01, 0x7f))
         return 1;
     if (len == 0 || len > left)

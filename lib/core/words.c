@@ -3,7 +3,10 @@
 
 #define WORDS_IN_A_SET_MAX 16
 
-enum { SET_actor, SET_verdict, SET_state, SET_outcome, SET_blocker, SET_mode, SET_class, SET_life, SET_COUNT };
+enum {
+    SET_actor, SET_verdict, SET_state, SET_outcome, SET_blocker, SET_mode, SET_class, SET_life,
+    SET_COUNT
+};
 
 static const char *const names[SET_COUNT][WORDS_IN_A_SET_MAX] = {
 #define WORD(set, n, N, text, meaning) [SET_##set][n] = text,

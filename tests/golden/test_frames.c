@@ -1,6 +1,6 @@
-/* Frames of every message as they were on the day it came, kept for ever: each still decodes to the same values
- * and those still encode to the same bytes. `test_frames --write` makes the files that are missing and touches no
- * other: a golden frame that has been released is never made again. */
+/* Frames of every message as they were on the day it came, kept for ever: each still decodes to the
+ * same values and those still encode to the same bytes. `test_frames --write` makes the files that
+ * are missing and touches no other: a golden frame that has been released is never made again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,12 +34,15 @@ static size_t list_golden(golden_t *out)
         const message_spec_t *spec = message_spec(type);
         if (!spec)
             continue;
-        out[n] = (golden_t){.spec = spec, .kinds = {SAMPLE_MINIMAL}, .count = 1, .link = 1, .number = 1};
+        out[n] =
+            (golden_t){.spec = spec, .kinds = {SAMPLE_MINIMAL}, .count = 1, .link = 1, .number = 1};
         snprintf(out[n++].name, sizeof out->name, "%s.minimal", spec->name);
-        out[n] = (golden_t){"", spec, {SAMPLE_BOUNDS}, 1, TEXT_MOST, UINT16_MAX, UINT32_MAX, UINT64_MAX};
+        out[n] =
+            (golden_t){"", spec, {SAMPLE_BOUNDS}, 1, TEXT_MOST, UINT16_MAX, UINT32_MAX, UINT64_MAX};
         snprintf(out[n++].name, sizeof out->name, "%s.bounds", spec->name);
     }
-    out[n++] = (golden_t){"submit.large", message_spec(MESSAGE_SUBMIT), {SAMPLE_BOUNDS}, 1, 70000, 1, 2, 3};
+    out[n++] = (golden_t){
+        "submit.large", message_spec(MESSAGE_SUBMIT), {SAMPLE_BOUNDS}, 1, 70000, 1, 2, 3};
     out[n++] = (golden_t){"settle.batch", message_spec(MESSAGE_SETTLE),
                           {SAMPLE_MINIMAL, SAMPLE_BOUNDS, SAMPLE_ZERO}, 3, 30, 0, 300, 70000};
     return n;
@@ -95,11 +98,13 @@ static void check_values(const golden_t *g, const file_t *file)
     assert_ptr_equal(m.spec, g->spec);
     assert_int_equal(m.count, g->count);
     assert_int_equal(m.head.version, 1);
-    assert_true(m.head.partition == g->partition && m.head.link == g->link && m.head.number == g->number);
+    assert_true(m.head.partition == g->partition && m.head.link == g->link &&
+                m.head.number == g->number);
     for (size_t i = 0; i < g->count; i++) {
         sample_item_t item;
         sample_fill(g->spec, &item, g->kinds[i], g->text_most);
-        const char *different = sample_difference(g->spec, &item, (const uint8_t *)m.items + i * g->spec->size);
+        const char *different =
+            sample_difference(g->spec, &item, (const uint8_t *)m.items + i * g->spec->size);
         if (different)
             fail_msg("%s: item %zu: %s is different", g->name, i, different);
     }

@@ -1,4 +1,5 @@
-/* Blobs: copied once, shared by counting, gone with the last reference (the sanitizer sees a leak or a use after). */
+/* Blobs: copied once, shared by counting, gone with the last reference (the sanitizer sees a leak
+ * or a use after). */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>

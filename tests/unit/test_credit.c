@@ -81,8 +81,8 @@ static void more_than_was_granted_is_noticed(void **state)
     assert_false(credit_arrived(&giver, (credit_t){1, 0}));
 }
 
-/* Both ends together over a link that loses, delays and repeats grants, with the receiver's room changing: it
- * never gets more than it has told, and with grants arriving again all room is used. */
+/* Both ends together over a link that loses, delays and repeats grants, with the receiver's room
+ * changing: it never gets more than it told, and with grants arriving again uses all room. */
 static void a_lossy_link_neither_overruns_nor_starves(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Frames written by hand, byte by byte: what is read of them, why each bad one is refused, and that no refusal
- * costs an allocation. Independent of the encoder. */
+/* Frames written by hand, byte by byte: what is read of them, why each bad one is refused, and that
+ * no refusal costs an allocation. Independent of the encoder. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,8 @@
 #include "tests/samples.h"
 
 /* Counts allocations: through the sanitizer's hooks, or by standing before glibc's own. */
-static volatile unsigned long allocations; /* a compiler thinks that malloc changes nothing of ours */
+/* volatile: a compiler thinks that malloc changes nothing of ours. */
+static volatile unsigned long allocations;
 #ifdef __SANITIZE_ADDRESS__
 int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void *, size_t),
                                               void (*)(const volatile void *));
@@ -44,7 +45,8 @@ static void allocations_are_seen_by_these_tests(void **state)
     assert_int_equal(allocations, before + 1);
 }
 
-/* Decodes; the input is copied to a block of exactly its size so that a sanitizer sees any read beyond it. */
+/* Decodes; the input is copied to a block of exactly its size so that a sanitizer sees any read
+ * beyond it. */
 static enum frame_error decode_exactly(const uint8_t *data, size_t len, message_t *out)
 {
     uint8_t *exact = malloc(len ? len : 1);
@@ -75,7 +77,10 @@ static enum frame_error decode_hex(const char *hex, message_t *out)
 #define SIXTEEN "000102030405060708090a0b0c0d0e0f"
 #define SUBMIT_REST "02a173 03a172 04c410" SIXTEEN "05 00 09 00"
 
-static const struct { const char *what, *frame; enum frame_error why; } frames[] = {
+static const struct {
+    const char *what, *frame;
+    enum frame_error why;
+} frames[] = {
     {"a beat", BEAT "81 01 07", FRAME_OK},
     {"ready without its optional field", READY "80", FRAME_OK},
     {"nothing", "", FRAME_NOT_MSGPACK},
@@ -115,10 +120,14 @@ static const struct { const char *what, *frame; enum frame_error why; } frames[]
     {"an unknown field twice", BEAT "83 01 07 7f 00 7f 00", FRAME_REPEATED},
     {"fields in another order", SETTLED "91 83 03 01 01 02 02 03", FRAME_OK},
     {"an unknown field is passed over", BEAT "82 7f 93 c0 81 a161 c3 ca00000000 01 07", FRAME_OK},
-    {"unknown fields of every kind", BEAT "8d 02 c403000000 03 c50001 00 04 c6 00000001 00 05 c7 01 09 00 06 c8 "
-     "0001 09 00 07 c9 00000001 09 00 08 d409 00 09 d5090000 0a d60900000000 0b cb0000000000000000 0c e0 0d "
-     "dc0001c2 01 07", FRAME_OK},
-    {"the last of such cut off", BEAT "82 01 07 02 d8 0900000000000000000000000000000000", FRAME_OK},
+    {"unknown fields of every kind",
+     BEAT "8d 02 c403000000 03 c50001 00 04 c6 00000001 00 05 c7 01 09 00 06 c8 "
+          "0001 09 00 07 c9 00000001 09 00 08 d409 00 09 d5090000 0a d60900000000 0b "
+          "cb0000000000000000 0c e0 0d "
+          "dc0001c2 01 07",
+     FRAME_OK},
+    {"the last of such cut off", BEAT "82 01 07 02 d8 0900000000000000000000000000000000",
+     FRAME_OK},
     {"a key over 127", BEAT "82 01 07 cc80 00", FRAME_KIND},
     {"a key that is text", BEAT "82 01 07 a161 00", FRAME_KIND},
     {"a key that is negative", BEAT "82 01 07 ff 00", FRAME_KIND},
@@ -147,7 +156,8 @@ static const struct { const char *what, *frame; enum frame_error why; } frames[]
     {"a text with a surrogate", READY "81 01 a3eda080", FRAME_TEXT},
     {"a text with U+0000", READY "81 01 a100", FRAME_TEXT},
     {"a submission", SUBMIT "91 86 01c410" SIXTEEN SUBMIT_REST, FRAME_OK},
-    {"an id of 15 bytes", SUBMIT "91 86 01c40f000102030405060708090a0b0c0d0e" SUBMIT_REST, FRAME_LIMIT},
+    {"an id of 15 bytes", SUBMIT "91 86 01c40f000102030405060708090a0b0c0d0e" SUBMIT_REST,
+     FRAME_LIMIT},
     {"an id of 17 bytes", SUBMIT "91 86 01c411" SIXTEEN "10" SUBMIT_REST, FRAME_LIMIT},
     {"an id as text", SUBMIT "91 86 01b0" SIXTEEN SUBMIT_REST, FRAME_KIND},
     {"a body as text", SUBMIT "91 87 01c410" SIXTEEN SUBMIT_REST "0d a17b", FRAME_KIND},
@@ -170,7 +180,8 @@ static void each_frame_is_taken_or_refused_for_its_reason(void **state)
         message_t m = {.count = 4711};
         enum frame_error e = decode_hex(frames[i].frame, &m);
         if (e != frames[i].why)
-            fail_msg("%s: %s; not: %s", frames[i].what, frame_error_text(e), frame_error_text(frames[i].why));
+            fail_msg("%s: %s; not: %s", frames[i].what, frame_error_text(e),
+                     frame_error_text(frames[i].why));
         if (e != FRAME_OK && m.count != 4711)
             fail_msg("%s: refused, but the result was touched", frames[i].what);
     }
@@ -179,8 +190,9 @@ static void each_frame_is_taken_or_refused_for_its_reason(void **state)
 static void every_width_of_a_number_means_the_same(void **state)
 {
     (void)state;
-    static const char *const sevens[] = {"07", "cc07", "cd0007", "ce00000007", "cf0000000000000007", "d007", "d10007",
-                                         "d200000007", "d30000000000000007"};
+    static const char *const sevens[] = {
+        "07",   "cc07",   "cd0007",     "ce00000007",        "cf0000000000000007",
+        "d007", "d10007", "d200000007", "d30000000000000007"};
     for (size_t i = 0; i < COUNT_OF(sevens); i++) {
         char hex[100];
         message_t m;
@@ -195,7 +207,9 @@ static void a_hand_written_frame_says_what_its_bytes_say(void **state)
     (void)state;
     message_t m;
     assert_int_equal(decode_hex("97" MAGIC "01 0e cd0203 ce04050607 cf08090a0b0c0d0e0f 92"
-                                "83 01 01 02 02 03 03  83 03 cdffff 02 05 01 cf7fffffffffffffff", &m), FRAME_OK);
+                                "83 01 01 02 02 03 03  83 03 cdffff 02 05 01 cf7fffffffffffffff",
+                                &m),
+                     FRAME_OK);
     const msg_settled_t *items = m.items;
     assert_int_equal(m.head.partition, 0x0203);
     assert_int_equal(m.head.link, 0x04050607);
@@ -248,8 +262,10 @@ static void a_frame_over_the_maximum_is_not_looked_at(void **state)
     (void)state;
     static uint8_t frame[FRAME_BYTES_MAX + 1];
     message_t m;
-    assert_int_equal(frame_decode(bytes_of(frame, sizeof frame), room, sizeof room, &m), FRAME_TOO_LARGE);
-    assert_int_equal(frame_decode(bytes_of(frame, sizeof frame - 1), room, sizeof room, &m), FRAME_TRAILING);
+    assert_int_equal(frame_decode(bytes_of(frame, sizeof frame), room, sizeof room, &m),
+                     FRAME_TOO_LARGE);
+    assert_int_equal(frame_decode(bytes_of(frame, sizeof frame - 1), room, sizeof room, &m),
+                     FRAME_TRAILING);
 }
 
 static void items_stay_within_the_room_given(void **state)

@@ -20,10 +20,13 @@ static void known_ids_have_their_known_texts(void **state)
 {
     (void)state;
     static const uint8_t zeros[MSGID_CHANCE_BYTES], last[MSGID_CHANCE_BYTES] = {[9] = 31};
-    const struct { msgid_t id; const char *text; } rows[] = {
+    const struct {
+        msgid_t id;
+        const char *text;
+    } rows[] = {
         {filled(0), "00000000000000000000000000"},
         {filled(0xff), "7ZZZZZZZZZZZZZZZZZZZZZZZZZ"},
-        {msgid_make(1469918176385, zeros), "01ARYZ6S410000000000000000"}, /* the time of ULID's own example */
+        {msgid_make(1469918176385, zeros), "01ARYZ6S410000000000000000"}, /* ULID's own example */
         {msgid_make(0, last), "0000000000000000000000000Z"},
         {msgid_make(32, zeros), "00000000100000000000000000"},
     };
@@ -68,11 +71,21 @@ static void what_is_no_id_is_refused_and_changes_nothing(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "", "0", "0000000000000000000000000", "000000000000000000000000000", /* 25 and 27 */
-        "80000000000000000000000000", "ZZZZZZZZZZZZZZZZZZZZZZZZZZ",         /* over 128 bits */
-        "0000000000000U000000000000", "0000000000000u000000000000", "0000000000000-000000000000",
-        "000000000000 0000000000000", "0000000000000\xc3\xa9" "00000000000", "U0000000000000000000000000",
-        "0000000000000@000000000000", "0000000000000[000000000000", "0000000000000`000000000000",
+        "",
+        "0",
+        "0000000000000000000000000",
+        "000000000000000000000000000", /* 25 and 27 */
+        "80000000000000000000000000",
+        "ZZZZZZZZZZZZZZZZZZZZZZZZZZ", /* over 128 bits */
+        "0000000000000U000000000000",
+        "0000000000000u000000000000",
+        "0000000000000-000000000000",
+        "000000000000 0000000000000",
+        "0000000000000\xc3\xa9" "00000000000",
+        "U0000000000000000000000000",
+        "0000000000000@000000000000",
+        "0000000000000[000000000000",
+        "0000000000000`000000000000",
         "0000000000000\x10" "000000000000",
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
@@ -93,7 +106,8 @@ static void ids_sort_by_the_time_they_carry(void **state)
     msgid_text(&late, b);
     assert_true(strcmp(a, b) < 0);
     assert_true(msgid_wall_ms(&early) == 1700000000000 && msgid_wall_ms(&late) == 1700000000001);
-    assert_true(msgid_wall_ms(&(msgid_t){{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}) == (1ull << 48) - 1);
+    assert_true(msgid_wall_ms(&(msgid_t){{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}) ==
+                (1ull << 48) - 1);
 }
 
 static void only_the_zero_id_is_zero(void **state)

@@ -1,4 +1,5 @@
-/* The codec against its table: what is sent comes back, what is wrong is refused, and nothing is allocated for it. */
+/* The codec against its table: what is sent comes back, what is wrong is refused, and nothing is
+ * allocated for it. */
 #include <errno.h>
 #include <msgpack.h>
 #include <setjmp.h>
@@ -20,7 +21,8 @@ static enum frame_error decoded(bytes_t frame, message_t *out)
     for (unsigned type = 0; type < MESSAGE_TYPE_LIMIT + 2u; type++)    \
         for (const message_spec_t *spec = message_spec(type); spec; spec = NULL)
 
-static void assert_round_trip(frame_builder_t *b, const message_spec_t *spec, const sample_item_t *item)
+static void assert_round_trip(frame_builder_t *b, const message_spec_t *spec,
+                              const sample_item_t *item)
 {
     message_t m;
     frame_begin(b, spec->type);
@@ -81,15 +83,18 @@ static void pack_unchecked(msgpack_packer *p, const message_spec_t *spec, const 
         if (f->kind == FIELD_U64)
             msgpack_pack_uint64(p, *(const uint64_t *)at);
         else if (f->kind == FIELD_STR)
-            msgpack_pack_str_with_body(p, content->len ? (const void *)content->data : "", content->len);
+            msgpack_pack_str_with_body(p, content->len ? (const void *)content->data : "",
+                                       content->len);
         else if (f->kind == FIELD_BIN)
-            msgpack_pack_bin_with_body(p, content->len ? (const void *)content->data : "", content->len);
+            msgpack_pack_bin_with_body(p, content->len ? (const void *)content->data : "",
+                                       content->len);
         else
             msgpack_pack_bin_with_body(p, at, sizeof(msgid_t));
     }
 }
 
-static enum frame_error decoded_unchecked(const message_spec_t *spec, const sample_item_t *item, size_t count)
+static enum frame_error decoded_unchecked(const message_spec_t *spec, const sample_item_t *item,
+                                          size_t count)
 {
     msgpack_sbuffer bytes;
     msgpack_packer p;
@@ -161,7 +166,8 @@ static void a_batch_holds_its_maximum_and_not_one_more(void **state)
         assert_int_equal(frame_count(b), most);
         assert_int_equal(decoded(frame_finish(b, 0, 1, 1), &m), FRAME_OK);
         assert_int_equal(m.count, most);
-        assert_null(sample_difference(spec, &item, (const uint8_t *)m.items + (most - 1) * spec->size));
+        assert_null(
+            sample_difference(spec, &item, (const uint8_t *)m.items + (most - 1) * spec->size));
         if (spec->many)
             assert_int_equal(decoded_unchecked(spec, &item, most + 1), FRAME_COUNT);
     }

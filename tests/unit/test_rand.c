@@ -21,8 +21,8 @@ static void the_seed_is_spread_by_splitmix64(void **state)
 {
     (void)state;
     rand_t r = rand_seeded(1234567);
-    static const uint64_t expected[] = {6457827717110365317u, 3203168211198807973u, 9817491932198370423u,
-                                        4593380528125082431u};
+    static const uint64_t expected[] = {6457827717110365317u, 3203168211198807973u,
+                                        9817491932198370423u, 4593380528125082431u};
     for (size_t i = 0; i < COUNT_OF(expected); i++)
         assert_true(r.s[i] == expected[i]);
 }
@@ -54,7 +54,8 @@ static void numbers_below_a_bound_are_even_and_below_it(void **state)
         assert_in_range(seen[i], 9500, 10500); /* five standard deviations are 474 */
 }
 
-/* With 3 * 2^62 as bound, plain `x % bound` would give numbers below 2^62 half of the time, not a third. */
+/* With 3 * 2^62 as bound, plain `x % bound` would give numbers below 2^62 half of the time, not a
+ * third. */
 static void a_large_bound_is_not_biased(void **state)
 {
     (void)state;

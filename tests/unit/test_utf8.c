@@ -7,10 +7,14 @@
 
 #include "core/utf8.h"
 
-static const struct { const char *what; const char *bytes; size_t len, prefix; } rows[] = {
+static const struct {
+    const char *what, *bytes;
+    size_t len, prefix;
+} rows[] = {
     {"nothing", "", 0, 0},
     {"plain text longer than eight", "hello, world", 12, 12},
-    {"two, three and four bytes", "\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", 18, 18},
+    {"two, three and four bytes",
+     "\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", 18, 18},
     {"around the surrogates", "\xed\x9f\xbf\xee\x80\x80", 6, 6},
     {"U+0000", "a\0b", 3, 1},
     {"U+0000 among eight", "abcd\0fgh", 8, 4},
@@ -38,7 +42,8 @@ static void text_is_taken_up_to_its_first_wrong_byte(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         bytes_t text = bytes_of(rows[i].bytes, rows[i].len);
-        if (utf8_prefix(text, SIZE_MAX) != rows[i].prefix || utf8_valid(text) != (rows[i].prefix == rows[i].len))
+        if (utf8_prefix(text, SIZE_MAX) != rows[i].prefix ||
+            utf8_valid(text) != (rows[i].prefix == rows[i].len))
             fail_msg("%s: %zu", rows[i].what, utf8_prefix(text, SIZE_MAX));
     }
 }
@@ -59,7 +64,8 @@ static void every_sequence_of_two_or_three_bytes_is_judged_right(void **state)
     for (uint32_t v = 0; v < 1u << 24; v += v >> 16 >= 0xe0 && v >> 16 < 0xf0 ? 1 : 61) {
         const uint8_t b[3] = {(uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
         uint32_t point = (b[0] & 15u) << 12 | (b[1] & 63u) << 6 | (b[2] & 63u);
-        bool three = b[0] >> 4 == 14 && b[1] >> 6 == 2 && b[2] >> 6 == 2 && point >= 0x800 && point >> 11 != 27;
+        bool three = b[0] >> 4 == 14 && b[1] >> 6 == 2 && b[2] >> 6 == 2 && point >= 0x800 &&
+                     point >> 11 != 27;
         if (b[0] >> 4 == 14 && utf8_valid(bytes_of(b, 3)) != three)
             fail_msg("%06x", v);
         uint32_t pair = (b[0] & 31u) << 6 | (b[1] & 63u);
