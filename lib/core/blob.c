@@ -3,15 +3,19 @@
 
 #include <stdlib.h>
 
-blob_t *blob_new(bytes_t content)
+blob_t *blob_new(bytes_t content) { return blob_join(content, bytes_of(NULL, 0)); }
+
+blob_t *blob_join(bytes_t first, bytes_t second)
 {
-    must(content.len <= UINT32_MAX);
-    blob_t *blob = malloc(sizeof *blob + content.len);
+    must(first.len <= UINT32_MAX / 2 && second.len <= UINT32_MAX / 2);
+    blob_t *blob = malloc(sizeof *blob + first.len + second.len);
     must(blob);
     atomic_init(&blob->refs, 1);
-    blob->len = (uint32_t)content.len;
-    if (content.len)
-        memcpy(blob->data, content.data, content.len);
+    blob->len = (uint32_t)(first.len + second.len);
+    if (first.len)
+        memcpy(blob->data, first.data, first.len);
+    if (second.len)
+        memcpy(blob->data + first.len, second.data, second.len);
     return blob;
 }
 

@@ -15,6 +15,7 @@ typedef struct blob {
 
 /* Copies; one reference, the caller's. Aborts when memory is gone: sizes were bounded before. */
 blob_t *blob_new(bytes_t content);
+blob_t *blob_join(bytes_t first, bytes_t second); /* the two, one after the other */
 blob_t *blob_ref(blob_t *blob); /* NULL stays NULL */
 void blob_unref(blob_t **blob);   /* clears the caller's pointer */
 static inline bytes_t blob_bytes(const blob_t *b) { return b ? bytes_of(b->data, b->len) : bytes_of(NULL, 0); }

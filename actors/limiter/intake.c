@@ -1,0 +1,184 @@
+/* intake.c: submissions. Dedup, the queue's maxima, the enqueue: one step, one commit. The verdicts are sent at the
+ * end of the step, when every change they speak of is in the batch they wait for. */
+#include "actors/limiter/queue.h"
+
+#include <stdio.h>
+
+#define ITEM_BYTES 256u /* what a queued message counts besides its own bytes */
+#define RETRY_SOON_MS 1000u
+
+static void answer(limiter_t *l, const msg_verdict_t *v)
+{
+    must(l->verdict_count < BATCH_ITEMS_MAX);
+    l->verdicts[l->verdict_count++] = *v;
+    wish_count(l->e, METRIC_VERDICTS, bytes_str(verdict_name((unsigned)v->verdict)), 1);
+}
+
+static void refuse(limiter_t *l, const msgid_t *id, verdict_t verdict, const char *why)
+{
+    answer(l, &(msg_verdict_t){.id = *id, .verdict = verdict, .retry_after_ms = RETRY_SOON_MS,
+                               .reason = bytes_str(why)});
+}
+
+static size_t route_index(const limiter_t *l, const route_t *r) { return (size_t)(r - l->config->routes); }
+
+/* ---- duplicates ---------------------------------------------------------------------------------------- */
+
+static void answer_duplicate(limiter_t *l, const msgid_t *id, const msgid_t *original, bool same_body, uint8_t state)
+{
+    verdict_t verdict = msgid_equal(id, original) ? VERDICT_ACCEPTED /* our own SUBMIT again */
+                        : same_body               ? VERDICT_DUPLICATE
+                                                  : VERDICT_CONFLICT;
+    if (verdict == VERDICT_DUPLICATE)
+        wish_count(l->e, METRIC_DUPLICATES, bytes_of(NULL, 0), 1);
+    answer(l, &(msg_verdict_t){.id = *id, .verdict = verdict, .original = *original, .state = state});
+}
+
+static void echo_later(limiter_t *l, peer_t peer, const msg_submit_t *s, int64_t seq, bool same_body)
+{
+    for (size_t n = 0; n < ECHOES_MAX; n++) {
+        echo_t *echo = &l->echoes[n];
+        if (echo->used)
+            continue;
+        *echo = (echo_t){.peer = peer, .id = s->id, .seq = seq, .used = true, .same_body = same_body};
+        l->echo_count++;
+        return;
+    }
+    refuse(l, &s->id, VERDICT_OVERLOADED, "too many duplicates at once");
+}
+
+void echoes_read(limiter_t *l)
+{
+    for (size_t n = 0; l->echo_count > 0 && n < ECHOES_MAX && l->reads < READS_MAX; n++) {
+        echo_t *echo = &l->echoes[n];
+        read_request_t r = {.kind = READ_BY_SEQ, .seq = echo->seq, .token = READ_TOKEN(READ_FOR_ECHO, n)};
+        if (echo->used && !echo->asked)
+            echo->asked = read_ask(l, &r);
+    }
+}
+
+void echo_arrived(limiter_t *l, const read_result_t *read)
+{
+    echo_t *echo = &l->echoes[READ_WHOSE(read->request.token) % ECHOES_MAX];
+    if (!echo->used || !echo->asked)
+        return;
+    echo->used = false;
+    l->echo_count--;
+    msgid_t original = echo->id;
+    uint8_t state = STATE_DONE;
+    if (read->error == 0 && read->count > 0) {
+        original = read->messages[0].envelope.id;
+        state = read->messages[0].progress.state;
+    } /* else its row is past retention: a duplicate all the same, known by its print only */
+    size_t before = l->verdict_count;
+    answer_duplicate(l, &echo->id, &original, echo->same_body, state);
+    if (read->error != 0 && echo->same_body)
+        l->verdicts[before].verdict = VERDICT_DUPLICATE;
+    wish_send(l->e, echo->peer, MESSAGE_VERDICT, &l->verdicts[before]);
+    l->verdict_count = before;
+}
+
+/* True: it is one, and is answered or will be. */
+static bool is_duplicate(limiter_t *l, peer_t peer, const msg_submit_t *s, const route_t *r)
+{
+    bool same_body = false;
+    int64_t seq = prints_find(l->prints, &s->print, s->body_hash, &same_body);
+    if (seq == 0)
+        return false;
+    const item_t *i = seqmap_find(l->live, seq);
+    if (BUG(RESUBMIT_IS_NEW) && i && msgid_equal(&i->id, &s->id))
+        return false;
+    same_body |= r->source->conflict_is_duplicate;
+    if (i)
+        answer_duplicate(l, &s->id, &i->id, same_body, i->state);
+    else
+        echo_later(l, peer, s, seq, same_body);
+    return true;
+}
+
+/* ---- the enqueue ------------------------------------------------------------------------------------------ */
+
+static item_t *enqueue(limiter_t *l, const msg_submit_t *s, const route_t *r)
+{
+    item_t *i = item_new(l, l->tally.next_seq++);
+    blob_t *content = blob_join(s->fields, s->body);
+    i->id = s->id;
+    i->accepted = l->now.wall;
+    i->route = (uint16_t)route_index(l, r);
+    i->class = (uint8_t)s->class;
+    i->key = key_get(l, i->route, s->key);
+    i->bytes = (uint32_t)(content->len + s->key.len + s->labels.len) + ITEM_BYTES;
+    change_t c = {.kind = CHANGE_ENQUEUE, .envelope = {
+        .seq = i->seq, .id = s->id, .print = s->print, .body_hash = s->body_hash, .accepted = l->now.wall,
+        .class = i->class, .source = s->source, .route = s->route, .key = s->key, .labels = s->labels,
+        .content_type = s->content_type, .trace = s->trace, .fields_len = (uint32_t)s->fields.len,
+        .content = blob_ref(content)}};
+    wish_change(l->e, &c);
+    if (l->live_bytes_cached < l->config->queue.cache_bytes) {
+        i->letter = letter_new(s->source, s->labels, s->content_type, s->trace, (uint32_t)s->fields.len, content);
+        l->live_bytes_cached += i->letter->size;
+    } else {
+        blob_unref(&content);
+    }
+    if (!BUG(DEDUP_AFTER_ENQUEUE))
+        prints_put(l->prints, &s->print, s->body_hash, i->seq);
+    l->tally.live++;
+    l->tally.live_bytes += i->bytes;
+    l->tally_changed = true;
+    item_touch(l, i);
+    return i;
+}
+
+static void join_queue(limiter_t *l, item_t *i)
+{
+    if (l->phase != LOADED)
+        list_push(&l->newcomers, &i->place);
+    else if (l->mode == MODE_DRAINING || l->mode == MODE_MAINTENANCE)
+        item_park(l, i);
+    else
+        order_enter(l, i);
+}
+
+/* False: refused, and answered. */
+static bool may_enter(limiter_t *l, const msg_submit_t *s, const route_t *r)
+{
+    const char *why;
+    if (intake_refused(l, &why))
+        refuse(l, &s->id, VERDICT_UNAVAILABLE, why);
+    else if ((l->mode == MODE_DRAINING || l->stopping) && r->source->sender_retries)
+        refuse(l, &s->id, VERDICT_DRAINING, "System draining");
+    else if (l->mode == MODE_MAINTENANCE && r->source->sender_retries)
+        refuse(l, &s->id, VERDICT_MAINTENANCE, "System in maintenance");
+    else if (l->tally.live >= l->config->queue.messages_max || l->tally.live_bytes >= l->config->queue.bytes_max)
+        refuse(l, &s->id, VERDICT_OVERLOADED, "the queue is full");
+    else
+        return true;
+    return false;
+}
+
+static void submission(limiter_t *l, peer_t peer, const msg_submit_t *s)
+{
+    const route_t *r = config_route(l->config, s->route);
+    if (!r) {
+        refuse(l, &s->id, VERDICT_REFUSED, "no such route");
+        return;
+    }
+    if (is_duplicate(l, peer, s, r) || !may_enter(l, s, r))
+        return;
+    uint64_t ahead = l->tally.live;
+    join_queue(l, enqueue(l, s, r));
+    mark_time(l, l->now.wall, l->tally.next_seq - 1);
+    wish_count(l->e, METRIC_ACCEPTED, bytes_str(r->name), 1);
+    answer(l, &(msg_verdict_t){.id = s->id, .verdict = VERDICT_ACCEPTED, .ahead = ahead});
+}
+
+void submissions(limiter_t *l, const event_t *event)
+{
+    const msg_submit_t *s = event->message->items;
+    uint64_t bytes = 0;
+    for (size_t n = 0; n < event->message->count; n++) {
+        submission(l, event->from.peer, &s[n]);
+        bytes += s[n].body.len + s[n].fields.len + FRAME_ITEM_OVERHEAD;
+    }
+    intake_arrived(l, event->from.peer, event->message->count, bytes);
+}

@@ -1,0 +1,211 @@
+/* items.c: making, saving and ending items. */
+#include "actors/limiter/queue.h"
+
+#include <stdlib.h>
+
+#include "core/msgid.h"
+
+item_t *item_new(limiter_t *l, int64_t seq)
+{
+    item_t *i = calloc(1, sizeof *i);
+    must(i);
+    i->seq = seq;
+    seqmap_put(l->live, seq, i);
+    return i;
+}
+
+void item_free(limiter_t *l, item_t *i)
+{
+    must(!i->place.next && !i->turn.next && i->due.place == 0);
+    if (i->dirty)
+        list_remove(&l->changed, &i->change);
+    item_drop_letter(l, i);
+    seqmap_remove(l->live, i->seq);
+    free(i->results);
+    free(i->reason);
+    free(i);
+}
+
+void item_touch(limiter_t *l, item_t *i)
+{
+    if (!i->dirty && !i->lost) {
+        i->dirty = true;
+        list_push(&l->changed, &i->change);
+    }
+}
+
+/* Names of the limits of which it holds a slot, for the row: a person reads them there. */
+static size_t slot_names(const limiter_t *l, const item_t *i, char *out, size_t size)
+{
+    const step_t *step = item_step(l, i);
+    size_t length = 0;
+    if (i->state != STATE_ASSIGNED || !step)
+        return 0;
+    for (size_t n = 0; n < step->limit_count; n++) {
+        const char *name = l->config->limits[step->limits[n]].name;
+        size_t len = strlen(name);
+        must(length + len + 1 < size);
+        if (length > 0)
+            out[length++] = ' ';
+        memcpy(out + length, name, len);
+        length += len;
+    }
+    return length;
+}
+
+static void save_as(limiter_t *l, item_t *i, wall_t finished)
+{
+    char slots[8 * (NAME_BYTES_MAX + 1) + 1];
+    const step_t *step = item_step(l, i);
+    change_t c = {.kind = CHANGE_PROGRESS};
+    c.progress = (progress_t){
+        .seq = i->seq, .state = i->state, .attempt = i->attempt, .failed = i->failed, .deaths = i->deaths,
+        .flags = i->flags, .due_us = i->not_before_us, .finished = finished, .bytes = i->bytes,
+        .step = bytes_str(step ? step->name : ""), .reason = bytes_str(i->reason ? i->reason : ""),
+        .results = bytes_of(i->results, i->results_len),
+        .slots = bytes_of(slots, slot_names(l, i, slots, sizeof slots)),
+    };
+    if (i->state == STATE_ASSIGNED) {
+        c.progress.holder_actor = i->holder->actor;
+        c.progress.holder_instance = i->holder->instance;
+        c.progress.holder_generation = i->holder->generation;
+        c.progress.fence = i->fence;
+        c.progress.start_by_us = i->start_by_us;
+    }
+    wish_change(l->e, &c);
+    l->tally_changed = true;
+    if (i->dirty) {
+        list_remove(&l->changed, &i->change);
+        i->dirty = false;
+    }
+}
+
+void item_save(limiter_t *l, item_t *i) { save_as(l, i, (wall_t){0}); }
+
+void items_save_changed(limiter_t *l)
+{
+    for (list_node_t *n; (n = list_first(&l->changed));)
+        item_save(l, list_of(n, item_t, change));
+    if (l->tally_changed)
+        wish_tally(l->e, &l->tally);
+    l->tally_changed = false;
+}
+
+void item_set_reason(item_t *i, const char *text, size_t length)
+{
+    free(i->reason);
+    i->reason = NULL;
+    if (length == 0)
+        return;
+    if (length > REASON_BYTES_MAX)
+        length = REASON_BYTES_MAX;
+    i->reason = malloc(length + 1);
+    must(i->reason);
+    memcpy(i->reason, text, length);
+    i->reason[length] = '\0';
+}
+
+void item_take_results(item_t *i, bytes_t results)
+{
+    if (results.len == 0)
+        return;
+    i->results = malloc(results.len + 1);
+    must(i->results);
+    memcpy(i->results, results.data, results.len);
+    i->results_len = (uint32_t)results.len;
+}
+
+/* {"a":1} and b -> {"a":1,"b":2}: texts are put together as they are; both were checked where they came in. */
+bool item_add_result(item_t *i, const char *step, bytes_t result)
+{
+    size_t name = strlen(step), had = i->results_len ? i->results_len - 1 : 1;
+    size_t size = had + 1 + name + 3 + result.len + 1;
+    if (size > RESULTS_BYTES_MAX)
+        return false;
+    char *text = malloc(size + 1);
+    must(text);
+    memcpy(text, i->results_len ? i->results : "{", had);
+    char *at = text + had;
+    if (i->results_len)
+        *at++ = ',';
+    *at++ = '"';
+    at = (char *)memcpy(at, step, name) + name;
+    *at++ = '"';
+    *at++ = ':';
+    at = (char *)memcpy(at, result.data, result.len) + result.len;
+    *at++ = '}';
+    free(i->results);
+    i->results = text;
+    i->results_len = (uint32_t)(at - text);
+    return true;
+}
+
+/* No live message has a smaller seq than first_live; it moves past what is finished, one step a message. */
+static void first_live_moves(limiter_t *l)
+{
+    if (l->phase != LOADED)
+        return;
+    while (l->tally.first_live < l->tally.next_seq && !seqmap_find(l->live, l->tally.first_live))
+        l->tally.first_live++;
+}
+
+void item_finish(limiter_t *l, item_t *i, uint8_t state)
+{
+    i->state = state;
+    i->blocker = BLOCKER_NONE;
+    const route_t *r = item_route(l, i);
+    save_as(l, i, l->now.wall);
+    must(l->tally.live > 0 && l->tally.live_bytes >= i->bytes);
+    l->tally.live--;
+    l->tally.live_bytes -= i->bytes;
+    if (state == STATE_DONE) {
+        l->tally.done++;
+        wish_count(l->e, METRIC_DONE, bytes_str(r ? r->name : ""), 1);
+    } else {
+        l->tally.dead++;
+    }
+    order_leave(l, i);
+    item_free(l, i);
+    first_live_moves(l);
+}
+
+letter_t *letter_new(bytes_t source, bytes_t labels, bytes_t content_type, bytes_t trace, uint32_t fields_len,
+                     blob_t *content)
+{
+    size_t texts = source.len + labels.len + content_type.len + trace.len;
+    letter_t *t = malloc(sizeof *t + texts);
+    must(t);
+    *t = (letter_t){.content = content, .fields_len = fields_len,
+                    .size = (uint32_t)(sizeof *t + texts + (content ? content->len : 0))};
+    char *at = t->text;
+    const bytes_t in[] = {source, labels, content_type, trace};
+    bytes_t *out[] = {&t->source, &t->labels, &t->content_type, &t->trace};
+    for (size_t n = 0; n < COUNT_OF(in); n++) {
+        if (in[n].len)
+            memcpy(at, in[n].data, in[n].len);
+        *out[n] = bytes_of(at, in[n].len);
+        at += in[n].len;
+    }
+    return t;
+}
+
+void item_drop_letter(limiter_t *l, item_t *i)
+{
+    if (!i->letter)
+        return;
+    must(l->live_bytes_cached >= i->letter->size);
+    l->live_bytes_cached -= i->letter->size;
+    blob_unref(&i->letter->content);
+    free(i->letter);
+    i->letter = NULL;
+}
+
+void item_log(limiter_t *l, const item_t *i, enum log_event event, const char *text, const char *reason)
+{
+    char id[MSGID_TEXT];
+    const route_t *r = item_route(l, i);
+    msgid_text(&i->id, id);
+    wish_log(l->e, &(log_line_t){.event = event, .text = text, .message = bytes_str(id),
+                                 .route = bytes_str(r ? r->name : ""), .reason = bytes_str(reason),
+                                 .key = i->key ? bytes_of(i->key->name, i->key->length) : bytes_str("")});
+}

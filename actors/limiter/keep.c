@@ -1,0 +1,104 @@
+/* keep.c: what is finished: it goes when its time is over, or comes back from the dead letters. */
+#include "actors/limiter/queue.h"
+
+/* ---- retention ---------------------------------------------------------------------------------------------- */
+
+static void purge_ask(limiter_t *l, uint8_t state, int64_t before_us, uint64_t most)
+{
+    read_request_t r = {.kind = READ_FINISHED, .state = state, .finished_before = {before_us},
+                        .most = (uint32_t)(most < 2048 ? most : 2048), .token = READ_TOKEN(READ_FOR_PURGE, state)};
+    if (before_us > 0)
+        read_ask(l, &r);
+}
+
+static void prints_purge(limiter_t *l, wall_t before)
+{
+    int64_t seq = 0;
+    for (size_t n = 0; n < l->mark_count && l->marks[n].at.us <= before.us; n++)
+        seq = l->marks[n].seq;
+    if (seq == 0)
+        return;
+    prints_forget_before(l->prints, seq);
+    prints_sweep(l->prints, 65536);
+    wish_change(l->e, &(change_t){.kind = CHANGE_DROP_PRINTS, .before = before});
+    l->tally_changed = true;
+}
+
+void purge_told(limiter_t *l, const msg_purge_t *purge)
+{
+    purge_ask(l, STATE_DONE, (int64_t)purge->done_before_us, purge->most);
+    purge_ask(l, STATE_DEAD, (int64_t)purge->dead_before_us, purge->most);
+    prints_purge(l, (wall_t){(int64_t)purge->prints_before_us});
+}
+
+void purge_arrived(limiter_t *l, const read_result_t *read)
+{
+    uint64_t *kept = READ_WHOSE(read->request.token) == STATE_DONE ? &l->tally.done : &l->tally.dead;
+    for (size_t n = 0; read->error == 0 && n < read->count; n++) {
+        int64_t seq = read->messages[n].progress.seq;
+        if (seqmap_find(l->live, seq))
+            continue;
+        wish_change(l->e, &(change_t){.kind = CHANGE_DROP, .seq = seq});
+        *kept -= *kept > 0;
+        l->tally_changed = true;
+    }
+}
+
+/* ---- redrive ------------------------------------------------------------------------------------------------- */
+
+void redrive_told(limiter_t *l, const msg_redrive_t *redrive)
+{
+    static const msgid_t none;
+    read_request_t r = {.kind = READ_LIST, .state = STATE_DEAD, .most = (uint32_t)redrive->most, .want_content = true,
+                        .token = READ_TOKEN(READ_FOR_REDRIVE, 0)};
+    if (!msgid_equal(&redrive->id, &none)) {
+        r.kind = READ_BY_ID;
+        r.id = redrive->id;
+    } else if (redrive->route.len) {
+        memcpy(r.route, redrive->route.data, redrive->route.len);
+    }
+    if (r.most > 0)
+        read_ask(l, &r);
+}
+
+/* A new seq, so that it joins the tail of its key for good; the same id, so that it is still found. */
+static void revive(limiter_t *l, const stored_message_t *m)
+{
+    const route_t *r = config_route(l->config, m->envelope.route);
+    if (!r || l->tally.live >= l->config->queue.messages_max)
+        return;
+    item_t *i = item_new(l, l->tally.next_seq++);
+    envelope_t e = m->envelope;
+    e.seq = i->seq;
+    e.accepted = l->now.wall; /* its age begins anew */
+    e.content = blob_ref(m->envelope.content);
+    wish_change(l->e, &(change_t){.kind = CHANGE_DROP, .seq = m->progress.seq});
+    wish_change(l->e, &(change_t){.kind = CHANGE_ENQUEUE, .envelope = e});
+    prints_put(l->prints, &e.print, e.body_hash, i->seq);
+    i->id = e.id;
+    i->accepted = l->now.wall;
+    i->route = (uint16_t)(r - l->config->routes);
+    i->class = e.class;
+    i->flags = (m->progress.flags & ~(uint32_t)PROGRESS_WROTE) | PROGRESS_REDRIVEN;
+    i->attempt = m->progress.attempt;
+    i->bytes = m->progress.bytes;
+    const step_t *s = route_step(r, m->progress.step);
+    i->step = s ? (uint8_t)(s - r->steps) : 0;
+    item_take_results(i, m->progress.results); /* what is confirmed is not done again */
+    i->key = key_get(l, i->route, e.key);
+    l->tally.live++;
+    l->tally.live_bytes += i->bytes;
+    l->tally.dead -= l->tally.dead > 0;
+    item_touch(l, i);
+    order_enter(l, i);
+    item_log(l, i, LOG_REDRIVEN, "dead letter put back at the tail of its key", "");
+}
+
+void redrive_arrived(limiter_t *l, const read_result_t *read)
+{
+    for (size_t n = 0; read->error == 0 && n < read->count; n++) {
+        const stored_message_t *m = &read->messages[n];
+        if (!m->damaged && m->progress.state == STATE_DEAD && m->envelope.content)
+            revive(l, m);
+    }
+}

@@ -1,0 +1,133 @@
+/* order.c: FIFO per (route, key): at most route->parallel items of a key have their turn, the earliest first; the
+ * others wait in the key's own list, which is their waiter list. A turn ends only when its item leaves. */
+#include "actors/limiter/queue.h"
+
+#include <stdlib.h>
+#include <xxhash.h>
+
+static void buckets_grow(limiter_t *l)
+{
+    size_t places = l->bucket_mask ? (l->bucket_mask + 1) * 2 : 1024;
+    key_queue_t **buckets = calloc(places, sizeof(key_queue_t *));
+    must(buckets);
+    for (size_t b = 0; l->buckets && b <= l->bucket_mask; b++)
+        for (key_queue_t *k = l->buckets[b], *next; k; k = next) {
+            next = k->next;
+            k->next = buckets[k->hash & (places - 1)];
+            buckets[k->hash & (places - 1)] = k;
+        }
+    free(l->buckets);
+    l->buckets = buckets;
+    l->bucket_mask = places - 1;
+}
+
+key_queue_t *key_get(limiter_t *l, uint16_t route, bytes_t name)
+{
+    if (name.len == 0 || route == NO_ROUTE)
+        return NULL;
+    if (!l->buckets || l->key_count > l->bucket_mask)
+        buckets_grow(l);
+    uint32_t hash = (uint32_t)XXH3_64bits_withSeed(name.data, name.len, l->hash_seed + route);
+    key_queue_t **bucket = &l->buckets[hash & l->bucket_mask];
+    for (key_queue_t *k = *bucket; k; k = k->next)
+        if (k->hash == hash && k->route == route && bytes_equal(bytes_of(k->name, k->length), name)) {
+            k->users++;
+            return k;
+        }
+    key_queue_t *k = calloc(1, sizeof *k + name.len + 1);
+    must(k);
+    list_init(&k->items);
+    k->users = 1;
+    k->hash = hash;
+    k->route = route;
+    k->length = (uint16_t)name.len;
+    memcpy(k->name, name.data, name.len);
+    k->next = *bucket;
+    *bucket = k;
+    l->key_count++;
+    return k;
+}
+
+static void key_release(limiter_t *l, key_queue_t *k)
+{
+    must(k->users > 0);
+    if (--k->users > 0)
+        return;
+    key_queue_t **at = &l->buckets[k->hash & l->bucket_mask];
+    while (*at != k)
+        at = &(*at)->next;
+    *at = k->next;
+    free(k);
+    l->key_count--;
+}
+
+static void turn_take(item_t *i)
+{
+    i->has_turn = true;
+    if (i->key)
+        i->key->turns++;
+}
+
+static void turn_give(limiter_t *l, item_t *i)
+{
+    turn_take(i);
+    if (i->state != STATE_HELD)
+        offer(l, i);
+}
+
+void order_enter(limiter_t *l, item_t *i)
+{
+    if (i->key)
+        list_push(&i->key->items, &i->turn);
+    if (!i->key || i->key->turns < item_route(l, i)->parallel)
+        turn_give(l, i);
+    else if (i->state != STATE_HELD)
+        i->blocker = BLOCKER_KEY;
+}
+
+void order_enter_assigned(limiter_t *l, item_t *i)
+{
+    (void)l;
+    if (i->key)
+        list_push(&i->key->items, &i->turn);
+    turn_take(i);
+}
+
+void order_wake_next(limiter_t *l, key_queue_t *k)
+{
+    unsigned parallel = l->config->routes[k->route].parallel, looked = 0;
+    for (list_node_t *n = list_first(&k->items); n && k->turns < parallel && looked <= parallel; looked++) {
+        item_t *i = list_of(n, item_t, turn);
+        n = list_next(&k->items, n);
+        if (!i->has_turn)
+            turn_give(l, i);
+    }
+}
+
+void order_leave(limiter_t *l, item_t *i)
+{
+    key_queue_t *k = i->key;
+    bool had_turn = i->has_turn;
+    i->has_turn = false;
+    i->key = NULL;
+    if (!k)
+        return;
+    if (i->turn.next)
+        list_remove(&k->items, &i->turn);
+    if (had_turn)
+        k->turns--;
+    if (had_turn && !BUG(KEY_NOT_WOKEN))
+        order_wake_next(l, k);
+    key_release(l, k);
+}
+
+void keys_destroy(limiter_t *l)
+{
+    for (size_t b = 0; l->buckets && b <= l->bucket_mask; b++)
+        for (key_queue_t *k = l->buckets[b], *next; k; k = next) {
+            next = k->next;
+            free(k);
+        }
+    free(l->buckets);
+    l->buckets = NULL;
+}

@@ -1,0 +1,186 @@
+/* settle.c: the ends of assignments. A settle counts only for the open assignment that it names (attempt and
+ * fence); any other changes nothing, except that a reported write is remembered. */
+#include "actors/limiter/queue.h"
+
+#include <stdio.h>
+
+#include "core/backoff.h"
+
+/* Takes it out of its holder's hands; its slots are free from here on. */
+static void taken_back(limiter_t *l, item_t *i)
+{
+    list_remove(&i->holder->items, &i->place);
+    i->holder = NULL;
+    i->state = STATE_QUEUED;
+    must(l->assigned > 0);
+    l->assigned--;
+    slots_give(l, item_step(l, i));
+}
+
+void item_die(limiter_t *l, item_t *i, const char *reason)
+{
+    char word[32]; /* the metric's label: the reason's first word, so that its values are few */
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(reason, ": "), reason);
+    item_set_reason(i, reason, strlen(reason));
+    wish_count(l->e, METRIC_DEAD, bytes_str(word), 1);
+    item_log(l, i, LOG_DEAD, "message became a dead letter; `weirctl dead redrive` puts it back", reason);
+    item_finish(l, i, STATE_DEAD);
+}
+
+/* The step will not succeed: what its route says of that. */
+static void step_failed(limiter_t *l, item_t *i, const char *reason)
+{
+    switch ((enum on_failure)item_route(l, i)->on_failure) {
+    case ON_FAILURE_DEAD:
+        item_die(l, i, reason);
+        return;
+    case ON_FAILURE_BLOCK:
+        hold(l, i, reason);
+        return;
+    case ON_FAILURE_SKIP:
+        step_ended(l, i);
+        return;
+    }
+}
+
+static void try_again(limiter_t *l, item_t *i, const char *reason, uint32_t floor_ms)
+{
+    const step_t *step = item_step(l, i);
+    i->failed++;
+    item_set_reason(i, reason, strlen(reason));
+    if (i->failed >= step->attempts && !BUG(RETRY_FOR_EVER)) {
+        step_failed(l, i, reason);
+        return;
+    }
+    int64_t wait = backoff_us(step->backoff_base_ms * US_PER_MS, step->backoff_cap_ms * US_PER_MS, i->failed,
+                              floor_ms * US_PER_MS, rand_next(&l->chance));
+    item_log(l, i, LOG_RETRY, "step failed; it will be tried again", reason);
+    pause_until(l, i, instant_after_us(l->now.at, wait));
+}
+
+static bool is_harmless_twice(const step_t *step)
+{
+    return step->kind == STEP_CLASSIFY || step->downstream->idempotent || step->on_unknown == UNKNOWN_RETRY;
+}
+
+static void unknown(limiter_t *l, item_t *i, const char *reason, bool failed)
+{
+    const step_t *step = item_step(l, i);
+    i->flags |= PROGRESS_UNKNOWN;
+    item_log(l, i, LOG_UNKNOWN, "the outcome of a call is unknown", reason);
+    if (is_harmless_twice(step)) {
+        i->flags |= PROGRESS_MAYBE_DUPLICATE;
+        if (failed) {
+            try_again(l, i, reason, 0);
+        } else {
+            item_touch(l, i);
+            offer(l, i);
+        }
+    } else if (step->on_unknown == UNKNOWN_HOLD) {
+        hold(l, i, "unknown: the call may have happened; verify, then release or drop it");
+    } else {
+        item_die(l, i, "unknown: the call may have happened");
+    }
+}
+
+void unbegun(limiter_t *l, item_t *i, bool pause)
+{
+    taken_back(l, i);
+    item_touch(l, i);
+    if (pause)
+        pause_until(l, i, instant_after_us(l->now.at, UNBEGUN_PAUSE_US +
+                                           (int64_t)rand_below(&l->chance, UNBEGUN_PAUSE_US)));
+    else
+        offer(l, i);
+}
+
+void bereave(limiter_t *l, item_t *i, bool ordered)
+{
+    const step_t *step = item_step(l, i);
+    if (BUG(SLOT_LEAKED)) {
+        list_remove(&i->holder->items, &i->place);
+        l->assigned--;
+        offer(l, i);
+        return;
+    }
+    if (!ordered)
+        i->deaths++;
+    if (step->kind == STEP_CLASSIFY || BUG(DEATH_MEANS_UNSENT)) {
+        unbegun(l, i, false);
+        return;
+    }
+    taken_back(l, i);
+    unknown(l, i, "its responder died while the call was in hand", false);
+}
+
+static void succeeded(limiter_t *l, item_t *i, const msg_settle_t *s)
+{
+    const step_t *step = item_step(l, i);
+    i->failed = 0;
+    if (s->result.len > 0 && !item_add_result(i, step->name, s->result)) {
+        step_failed(l, i, "results: too large to keep");
+        return;
+    }
+    item_set_reason(i, NULL, 0);
+    step_ended(l, i);
+}
+
+static void deferred(limiter_t *l, item_t *i, const msg_settle_t *s, const char *reason)
+{
+    int64_t wait = backoff_us(US_PER_S, US_PER_S, 1, (int64_t)s->retry_after_ms * US_PER_MS, rand_next(&l->chance));
+    item_set_reason(i, reason, strlen(reason));
+    pause_until(l, i, instant_after_us(l->now.at, wait));
+}
+
+static void stale(limiter_t *l, const msg_settle_t *s)
+{
+    item_t *i = seqmap_find(l->live, (int64_t)s->seq);
+    wish_count(l->e, METRIC_STALE_SETTLES, bytes_of(NULL, 0), 1);
+    if (!i)
+        return;
+    if (s->wrote && !(i->flags & PROGRESS_MAYBE_DUPLICATE)) {
+        i->flags |= PROGRESS_MAYBE_DUPLICATE | PROGRESS_UNKNOWN;
+        item_touch(l, i);
+    }
+    if (BUG(SETTLE_TWICE) && s->outcome == OUTCOME_OK && i->state == STATE_ASSIGNED && i->attempt > s->attempt) {
+        taken_back(l, i);
+        step_ended(l, i);
+    }
+}
+
+static bool is_open(const limiter_t *l, const msg_settle_t *s)
+{
+    const item_t *i = seqmap_find(l->live, (int64_t)s->seq);
+    if (!i || i->state != STATE_ASSIGNED)
+        return false;
+    return (i->attempt == s->attempt && i->fence == s->fence) || BUG(STALE_SETTLE_COUNTS);
+}
+
+void settle(limiter_t *l, const msg_settle_t *s)
+{
+    char reason[REASON_BYTES_MAX + 1];
+    wish_count(l->e, METRIC_SETTLED, bytes_str(outcome_name((unsigned)s->outcome)), 1);
+    if (!is_open(l, s)) {
+        stale(l, s);
+        return;
+    }
+    item_t *i = seqmap_find(l->live, (int64_t)s->seq);
+    snprintf(reason, sizeof reason, "%.*s", (int)s->reason.len, s->reason.len ? (const char *)s->reason.data : "");
+    if (s->wrote)
+        i->flags |= PROGRESS_WROTE;
+    if (s->outcome == OUTCOME_UNBEGUN) {
+        unbegun(l, i, true);
+        return;
+    }
+    taken_back(l, i);
+    if (s->outcome == OUTCOME_OK)
+        succeeded(l, i, s);
+    else if (s->outcome == OUTCOME_RETRY)
+        try_again(l, i, reason, (uint32_t)s->retry_after_ms);
+    else if (s->outcome == OUTCOME_DEFER)
+        deferred(l, i, s, reason);
+    else if (s->outcome == OUTCOME_UNKNOWN)
+        unknown(l, i, reason, true);
+    else
+        step_failed(l, i, reason[0] ? reason : "failed");
+}

@@ -1,0 +1,102 @@
+/* watch.c: twice a second the pressure is told (to the drainer and as metrics) and the disk looked at; every five
+ * seconds a sweep looks for work that could run and that nobody woke. It repairs and counts: a repair is a bug. */
+#include "actors/limiter/queue.h"
+
+static uint64_t oldest_age_us(const limiter_t *l)
+{
+    const item_t *i = l->phase == LOADED ? seqmap_find(l->live, l->tally.first_live) : NULL;
+    int64_t age = i ? l->now.wall.us - i->accepted.us : 0;
+    return age > 0 ? (uint64_t)age : 0;
+}
+
+static void gauges(limiter_t *l)
+{
+    bytes_t none = bytes_of(NULL, 0);
+    wish_gauge(l->e, METRIC_QUEUED, bytes_str("assigned"), (double)l->assigned);
+    wish_gauge(l->e, METRIC_QUEUED, bytes_str("held"), (double)l->held.count);
+    wish_gauge(l->e, METRIC_QUEUED, bytes_str("queued"), (double)(l->tally.live - l->assigned - l->held.count));
+    wish_gauge(l->e, METRIC_QUEUE_BYTES, none, (double)l->tally.live_bytes);
+    wish_gauge(l->e, METRIC_OLDEST_SECONDS, none, (double)oldest_age_us(l) / 1e6);
+    wish_gauge(l->e, METRIC_DISK_FREE, none, (double)l->disk_free);
+    for (unsigned m = 0; m < MODE_COUNT; m++)
+        wish_gauge(l->e, METRIC_MODE, bytes_str(mode_name(m)), m == l->mode);
+    for (size_t n = 0; n < l->config->limit_count; n++)
+        wish_gauge(l->e, METRIC_SLOTS, bytes_str(l->config->limits[n].name), l->limits[n].in_use);
+}
+
+static void pressure(limiter_t *l)
+{
+    gauges(l);
+    if (l->drainer != PEER_NOBODY && l->phase == LOADED)
+        wish_send_now(l->e, l->drainer, MESSAGE_PRESSURE, &(msg_pressure_t){
+            .queued = l->tally.live - l->held.count, .assigned = l->assigned, .dead = l->tally.dead,
+            .bytes = l->tally.live_bytes, .oldest_us = oldest_age_us(l), .disk_free = l->disk_free,
+            .done = l->tally.done});
+    read_request_t r = {.kind = READ_SPACE, .token = READ_TOKEN(READ_FOR_SPACE, 0)};
+    if (!l->space_asked)
+        l->space_asked = read_ask(l, &r);
+    prints_sweep(l->prints, 65536);
+}
+
+/* Two watermarks: refuse below the lower, accept again above it and a tenth more. */
+void space_arrived(limiter_t *l, const read_result_t *read)
+{
+    uint64_t low = l->config->store.low_mb << 20;
+    l->space_asked = false;
+    if (read->error != 0)
+        return;
+    l->disk_free = read->disk_free;
+    bool is_low = l->disk_low ? l->disk_free < low + low / 10 : l->disk_free < low;
+    if (is_low != l->disk_low)
+        wish_log(l->e, &(log_line_t){.event = is_low ? LOG_STORE_FULL : LOG_STORE_SPACE,
+            .text = is_low ? "the disk is nearly full; new work is refused, work in hand goes on"
+                           : "there is space again; new work is accepted"});
+    l->disk_low = is_low;
+}
+
+static bool pool_could_run(const limiter_t *l, size_t pool)
+{
+    const pool_t *p = &l->pools[pool];
+    if (p->look || p->woken.count + p->ready.count == 0)
+        return false;
+    for (size_t n = 0; n < l->holder_count; n++) {
+        const holder_t *h = l->holders[n];
+        if (h->peer != PEER_NOBODY && h->welcomed && !h->silent && !h->dead &&
+            credit_left(&h->purses[pool]).messages > p->reading)
+            return true;
+    }
+    return false;
+}
+
+static void sweep(limiter_t *l)
+{
+    if (l->phase != LOADED || !mode_starts_work(l) || l->look)
+        return;
+    for (size_t n = 0; n < l->config->pool_count; n++)
+        if (pool_could_run(l, n)) {
+            l->look = l->pools[n].look = true;
+            l->repairs++;
+        }
+    for (size_t n = 0; n < l->config->limit_count; n++)
+        if (l->limits[n].waiters.count > 0 && l->limits[n].in_use < l->config->limits[n].slots) {
+            l->look = l->limits[n].look = true;
+            l->repairs++;
+        }
+    if (l->look) {
+        wish_count(l->e, METRIC_REPAIRED, bytes_of(NULL, 0), 1);
+        wish_log(l->e, &(log_line_t){.event = LOG_BUG, .text = "work that could run was not woken; repaired"});
+        wish_again(l->e);
+    }
+}
+
+void watch(limiter_t *l)
+{
+    if (!instant_before(l->now.at, l->pressure_at)) {
+        l->pressure_at = instant_after_us(l->now.at, PRESSURE_US);
+        pressure(l);
+    }
+    if (!instant_before(l->now.at, l->sweep_at)) {
+        l->sweep_at = instant_after_us(l->now.at, SWEEP_US);
+        sweep(l);
+    }
+}
