@@ -101,7 +101,7 @@ void prints_put(prints_t *p, const dedup_print_t *print, uint64_t body_hash, int
     p->entries[i] = e;
     if (p->count > p->most)
         prints_forget_before(p, seq - (int64_t)p->most + 1);
-    prints_sweep(p, 2); /* keeps pace with what a full window adds */
+    prints_sweep(p, 4); /* keeps pace with what a full window adds */
 }
 
 void prints_forget_before(prints_t *p, int64_t seq)
@@ -109,7 +109,8 @@ void prints_forget_before(prints_t *p, int64_t seq)
     if (seq <= p->keep_from)
         return;
     p->keep_from = seq;
-    p->sweep_place = p->mask + 1;
+    if (p->sweep_place == 0) /* else the round that runs goes on; the next one begins after it */
+        p->sweep_place = p->mask + 1;
 }
 
 /* Knuth's algorithm R (TAOCP 3, 6.4): close the gap so that no search stops early. */
