@@ -1,0 +1,201 @@
+#include "sys/config_table.h"
+
+/* ---- docs/CONFIGURATION.md ---- */
+
+static const char intro[] =
+    "# Configuration\n"
+    "\n"
+    "<!-- written from lib/sys/config_keys.def; a test fails when it is stale: WEIR_UPDATE=1 test_config -->\n"
+    "\n"
+    "Weir reads one YAML file, `/etc/weir/weir.yaml` unless told otherwise, and then every `*.yaml` of the\n"
+    "directory `conf.d` beside it, in the order of their names: tables merge, everything else replaces.\n"
+    "`weirctl check FILE` says what is wrong, each with file, line, column and what to do. A key that is not\n"
+    "listed here is refused, as is a key given twice.\n"
+    "\n"
+    "- `${NAME}` and `${NAME:-default}` in a value are filled in from the environment. `$${` stands for `${`.\n"
+    "- Numbers of bytes may end in `KiB`, `MiB` or `GiB`.\n"
+    "- Names are up to 64 letters, digits, `-` and `_`.\n"
+    "- Secrets are only named here. Their values are files of that name in `$CREDENTIALS_DIRECTORY` (systemd)\n"
+    "  or in `credentials` beside the configuration file; a file that everybody may read is refused.\n"
+    "\n"
+    "## The message document\n"
+    "\n"
+    "Keys, ids, labels, conditions and templates point into one document per message, by JSON pointer\n"
+    "(RFC 6901):\n"
+    "\n"
+    "| pointer | what is there |\n"
+    "|---|---|\n"
+    "| `/message/...` | the parsed body |\n"
+    "| `/headers/<name>` | a header, its name in lower case |\n"
+    "| `/results/<step>/outcome` | what an earlier classify step chose |\n"
+    "| `/results/<step>/status`, `/results/<step>/body/...` | what an earlier call was answered |\n"
+    "| `/labels/<name>` | a label of the route |\n"
+    "| `/id`, `/key`, `/route`, `/source`, `/attempt` | of the message itself |\n"
+    "\n"
+    "A **template** is text, or JSON with text in it, with places `${/pointer}` or `${/pointer:-fallback}`. A\n"
+    "place alone in a JSON string becomes the value with its type; inside text it becomes text. When a value is\n"
+    "absent and there is no fallback, the step fails for good rather than send something wrong. In a path\n"
+    "values are percent-encoded, and cannot be empty, `.` or `..`. A template never chooses the host.\n"
+    "\n"
+    "A **condition** is a pointer with a pattern or a list of patterns, of which one must match: strings may\n"
+    "hold `*` for any text, other scalars compare exactly, `null` matches what is absent. When the message has\n"
+    "a list there, one of its elements must match.\n"
+    "\n"
+    "## Keys\n"
+    "\n"
+    "`*` is a name of your choice, `[]` an item of a list.\n";
+
+static void write_range(FILE *to, const config_key_t *key)
+{
+    if (key->kind == KIND_UNSIGNED)
+        fprintf(to, "%llu to %llu", (unsigned long long)key->min, (unsigned long long)key->max);
+    else if (key->kind == KIND_TEXT || key->kind == KIND_PATH_TEMPLATE)
+        fprintf(to, "%llu to %llu bytes", (unsigned long long)key->min, (unsigned long long)key->max);
+    else if (key->kind != KIND_CHOICE && key->kind != KIND_SECTION && key->max &&
+             (key->kind == KIND_NAMED || key->kind == KIND_ITEMS || key->kind == KIND_TEXTS ||
+              key->kind == KIND_NAMES || key->kind == KIND_HEADERS || key->kind == KIND_CONDITIONS ||
+              key->kind == KIND_POINTERS))
+        fprintf(to, "%llu to %llu of them", (unsigned long long)key->min, (unsigned long long)key->max);
+}
+
+static void write_words(FILE *to, const char *words, const char *separator)
+{
+    for (; *words; words++)
+        if (*words == '|')
+            fputs(separator, to);
+        else
+            fputc(*words, to);
+}
+
+static void write_key(FILE *to, const config_key_t *key)
+{
+    fprintf(to, "| `%s` | ", key->path);
+    if (key->kind == KIND_CHOICE)
+        write_words(to, key->unit, ", ");
+    else
+        fputs(config_kind_text(key->kind), to);
+    if (key->kind == KIND_UNSIGNED && *key->unit)
+        fprintf(to, ", %s", key->unit);
+    fputs(" | ", to);
+    write_range(to, key);
+    fputs(" | ", to);
+    if (key->required)
+        fputs("required", to);
+    else if (key->preset && key->kind != KIND_SECTION)
+        fprintf(to, "`%s`", *key->preset ? key->preset : "\"\"");
+    fputs(" | ", to);
+    write_words(to, key->meaning, "\\|");
+    fprintf(to, " |\n");
+}
+
+static bool begins_section(const config_key_t *key)
+{
+    return !strchr(key->path, '.') && (key->kind == KIND_SECTION || key->kind == KIND_NAMED);
+}
+
+void config_write_reference(FILE *to)
+{
+    static const char head[] = "\n| key | kind | range | default | meaning |\n|---|---|---|---|---|\n";
+    fputs(intro, to);
+    fputs(head, to);
+    for (size_t i = 0; i < config_key_count(); i++) {
+        const config_key_t *key = config_key_at(i);
+        if (begins_section(key))
+            fprintf(to, "\n### %s: %s\n%s", key->path, key->meaning, head);
+        else
+            write_key(to, key);
+    }
+}
+
+/* ---- etc/weir.yaml ---- */
+
+static size_t depth_of(const char *path)
+{
+    size_t depth = 0;
+    for (; *path; path++)
+        depth += *path == '.';
+    return depth;
+}
+
+/* What stands in the sample for a key without a default: commented out, so it only has to be readable. */
+static const char *example_of(const config_key_t *key)
+{
+    switch (key->kind) {
+    case KIND_SECRET: return "NAME";
+    case KIND_CHOICE: return key->unit;
+    case KIND_NAME: return "NAME";
+    case KIND_NAMES: return "[NAME]";
+    case KIND_POINTER: return "/message/id";
+    case KIND_POINTERS: return "{NAME: /message/id}";
+    case KIND_PATH: return "/tickets";
+    case KIND_PATH_TEMPLATE: return "/v1/tickets/${/message/id}";
+    case KIND_JSON: return "{id: \"${/message/id}\"}";
+    case KIND_HEADERS: return "{X-Name: text}";
+    case KIND_CONDITIONS: return "{/message/type: [a, \"b*\"]}";
+    case KIND_URL: return "https://api.example.com";
+    default: return "1";
+    }
+}
+
+static void write_sample_value(FILE *to, const config_key_t *key)
+{
+    if (!key->preset)
+        fprintf(to, " %s", example_of(key));
+    else if (key->kind == KIND_TEXTS)
+        fprintf(to, " [\"%s\"]", key->preset);
+    else
+        fprintf(to, " %s", *key->preset ? key->preset : "\"\"");
+}
+
+static bool has_keys(const config_key_t *key)
+{
+    return key->kind == KIND_SECTION || key->kind == KIND_NAMED || key->kind == KIND_ITEMS;
+}
+
+static void write_comment(FILE *to, const config_key_t *key)
+{
+    fprintf(to, "# %s", key->meaning);
+    if (key->kind == KIND_UNSIGNED)
+        fprintf(to, " (%llu to %llu%s%s)", (unsigned long long)key->min, (unsigned long long)key->max,
+                *key->unit ? " " : "", key->unit);
+    if (key->kind == KIND_CHOICE) {
+        fputs(" (", to);
+        write_words(to, key->unit, ", ");
+        fputs(")", to);
+    }
+    if (key->required)
+        fputs(" (required)", to);
+    fputs("\n", to);
+}
+
+/* The first key inside a NAMED or an ITEMS opens its name or its dash. */
+static void write_opening(FILE *to, const config_key_t *key, const config_key_t *before, size_t depth)
+{
+    if (before->kind == KIND_NAMED)
+        fprintf(to, "#%*sNAME:\n", (int)(2 * depth - 2), "");
+    if (before->kind == KIND_ITEMS)
+        fprintf(to, "#%*s-\n", (int)(2 * depth - 2), "");
+    (void)key;
+}
+
+void config_write_sample(FILE *to)
+{
+    fputs("# Every key of Weir's configuration with its default. Commented keys have no default, or stand for\n"
+          "# names of your choice. Written from lib/sys/config_keys.def; docs/CONFIGURATION.md says more.\n", to);
+    for (size_t i = 0; i < config_key_count(); i++) {
+        const config_key_t *key = config_key_at(i);
+        size_t depth = depth_of(key->path);
+        bool below_name = strchr(key->path, '*') != NULL;
+        const char *mark = below_name || key->kind == KIND_NAMED || (!key->preset && !has_keys(key)) ? "#" : "";
+        if (depth == 0)
+            fputs("\n", to);
+        if (below_name)
+            write_opening(to, key, config_key_at(i - 1), depth);
+        fprintf(to, "%s%*s", *mark || depth ? mark : "", (int)(2 * depth), "");
+        write_comment(to, key);
+        fprintf(to, "%s%*s%s:", mark, (int)(2 * depth), "", config_key_leaf(key));
+        if (!has_keys(key))
+            write_sample_value(to, key);
+        fputs("\n", to);
+    }
+}

@@ -1,0 +1,108 @@
+#include "sys/credentials.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sys/config_check.h"
+
+bool credentials_directory(const char *config_path, char *out, size_t size)
+{
+    const char *given = getenv("CREDENTIALS_DIRECTORY"), *slash = strrchr(config_path, '/');
+    int n;
+    if (given && *given)
+        n = snprintf(out, size, "%s", given);
+    else
+        n = snprintf(out, size, "%.*scredentials", slash ? (int)(slash + 1 - config_path) : 0, config_path);
+    return n >= 0 && (size_t)n < size;
+}
+
+/* 0, or why this file cannot be a secret. */
+static int check_file(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EINVAL;
+    if (st.st_mode & S_IRWXO)
+        return -EACCES;
+    return (size_t)st.st_size > CREDENTIAL_BYTES_MAX ? -EFBIG : 0;
+}
+
+static long read_all(int fd, uint8_t *out, size_t size)
+{
+    size_t have = 0;
+    ssize_t n = 1;
+    while (n > 0 && have < size) {
+        n = read(fd, out + have, size - have);
+        if (n < 0 && errno == EINTR)
+            n = 1;
+        else if (n > 0)
+            have += (size_t)n;
+    }
+    return n < 0 ? -errno : (long)have;
+}
+
+static int read_credential(int fd, uint8_t *out, size_t *len)
+{
+    int error = check_file(fd);
+    long have = error ? error : read_all(fd, out, CREDENTIAL_BYTES_MAX + 1);
+    if (have < 0)
+        return (int)have;
+    if (have > (long)CREDENTIAL_BYTES_MAX) /* it grew meanwhile */
+        return -EFBIG;
+    if (have > 0 && out[have - 1] == '\n')
+        have--;
+    out[have] = '\0';
+    *len = (size_t)have;
+    return have ? 0 : -ENODATA;
+}
+
+int credential_read(const char *directory, const char *name, uint8_t **secret, size_t *len)
+{
+    char path[4096];
+    if (!config_is_name(name) ||
+        snprintf(path, sizeof path, "%s/%s", directory, name) >= (int)sizeof path)
+        return -EINVAL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return -errno;
+    uint8_t *out = calloc(1, CREDENTIAL_BYTES_MAX + 2);
+    must(out);
+    int error = read_credential(fd, out, len);
+    close(fd);
+    if (error)
+        credential_free(&out, CREDENTIAL_BYTES_MAX + 1);
+    else
+        *secret = out;
+    return error;
+}
+
+void credential_free(uint8_t **secret, size_t len)
+{
+    if (!*secret)
+        return;
+    explicit_bzero(*secret, len + 1);
+    free(*secret);
+    *secret = NULL;
+}
+
+void credential_explain(const char *directory, const char *name, int error, char *out, size_t size)
+{
+    const char *what = strerror(-error), *to_do = "";
+    if (error == -ENOENT)
+        to_do = "; put the secret into this file, mode 0600";
+    if (error == -EACCES)
+        what = "cannot be read, or everybody on this host can", to_do = "; give it mode 0600 and our user";
+    if (error == -EFBIG)
+        what = "is larger than 64 KiB";
+    if (error == -ENODATA)
+        what = "is empty", to_do = "; put the secret into it";
+    if (error == -EINVAL)
+        what = "is not a file with the name of a secret";
+    snprintf(out, size, "secret %.64s: %s/%.64s: %s%s", name, directory, name, what, to_do);
+}
