@@ -1,0 +1,237 @@
+/* drainer.c: watches the pressure, runs drains, redrives dead letters at a rate, purges what is past retention. */
+#include "actors/drainer/drainer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "actors/work.h"
+
+static void *create(const birth_t *birth)
+{
+    drainer_t *self = calloc(1, sizeof *self);
+    must(self);
+    self->config = birth->config;
+    return self;
+}
+
+static void destroy(void **self)
+{
+    free(*self);
+    *self = NULL;
+}
+
+/* ---- modes ------------------------------------------------------------------------------------------ */
+
+void drainer_wish_mode(drainer_t *self, work_mode_t mode, bytes_t who, bytes_t why, effects_t *effects)
+{
+    msg_mode_t wanted = {.mode = mode, .who = who, .why = why, .lasting = 1};
+    wish_send(effects, self->limiter, MESSAGE_MODE, &wanted);
+}
+
+/* Not lasting: after the start the mode is what it was. */
+static void wish_stopping(drainer_t *self, effects_t *effects)
+{
+    msg_mode_t wanted = {.mode = MODE_DRAINING,
+                         .who = bytes_str("supervisor"),
+                         .why = bytes_str("the service stops"),
+                         .stopping = 1};
+    self->stop.confirmed = false;
+    if (self->is_up)
+        wish_send(effects, self->limiter, MESSAGE_MODE, &wanted);
+}
+
+static void copy_text(char *out, size_t size, bytes_t text)
+{
+    size_t length = text.len < size - 1 ? text.len : size - 1;
+    if (length)
+        memcpy(out, text.data, length);
+    out[length] = '\0';
+}
+
+static void on_mode(drainer_t *self, const msg_mode_t *mode, effects_t *effects)
+{
+    if (mode->mode >= MODE_COUNT)
+        return;
+    self->mode.known = true;
+    self->mode.mode = (work_mode_t)mode->mode;
+    copy_text(self->mode.who, sizeof self->mode.who, mode->who);
+    copy_text(self->mode.why, sizeof self->mode.why, mode->why);
+    if (mode->stopping)
+        self->stop.confirmed = true;
+    drainer_answer_askers(self, effects);
+}
+
+/* ---- the drain for a stop ---------------------------------------------------------------------------- */
+
+static void say_drained(drainer_t *self, effects_t *effects)
+{
+    if (self->stop.told)
+        return;
+    self->stop.told = true;
+    msg_drained_t drained = {.left = self->pressure.queued};
+    wish_send(effects, PEER_SUPERVISOR, MESSAGE_DRAINED, &drained);
+}
+
+static void drain_for_stop(drainer_t *self, const msg_order_t *order, now_t now, effects_t *effects)
+{
+    if (!self->stop.active) {
+        self->stop.active = true;
+        self->stop.before = self->mode.mode;
+        self->redrive.active = false;
+    }
+    self->stop.told = false;
+    self->stop.until = instant_after_us(now.at, (int64_t)order->deadline_ms * US_PER_MS);
+    wish_stopping(self, effects);
+}
+
+static void drain_is_over(drainer_t *self, effects_t *effects)
+{
+    if (!self->stop.active)
+        return;
+    self->stop.active = false;
+    msg_mode_t back = {.mode = self->stop.before,
+                       .who = bytes_str("supervisor"),
+                       .why = bytes_str("the stop was called off")};
+    if (self->is_up)
+        wish_send(effects, self->limiter, MESSAGE_MODE, &back);
+}
+
+static void on_order(drainer_t *self, const msg_order_t *order, now_t now, effects_t *effects)
+{
+    switch (order->order) {
+    case ORDER_STOP: wish_stop(effects, 0, "the supervisor said stop"); break;
+    case ORDER_DRAIN_FOR_STOP: drain_for_stop(self, order, now, effects); break;
+    case ORDER_DRAIN_OVER: drain_is_over(self, effects); break;
+    default: break;
+    }
+}
+
+/* The limiter reports on the same link on which it confirmed the mode: what it says after that holds. */
+static void on_pressure(drainer_t *self, const msg_pressure_t *pressure, effects_t *effects)
+{
+    self->pressure = *pressure;
+    self->has_pressure = true;
+    redrive_report(&self->redrive, pressure->dead);
+    if (self->stop.active && self->stop.confirmed && pressure->assigned == 0)
+        say_drained(self, effects);
+}
+
+/* ---- retention -------------------------------------------------------------------------------------- */
+
+/* A slice that came back full leaves at least so much fewer: then the next one does not wait. */
+static bool slice_was_full(const drainer_t *self)
+{
+    return self->purge.asked && self->has_pressure &&
+           (self->pressure.done + PURGE_ROWS / 2 <= self->purge.done ||
+            self->pressure.dead + PURGE_ROWS / 2 <= self->purge.dead);
+}
+
+static int64_t kept_since(wall_t now, uint64_t keep_s)
+{
+    int64_t since = now.us - (int64_t)keep_s * US_PER_S;
+    return since > 0 ? since : 0;
+}
+
+static void purge(drainer_t *self, now_t now, effects_t *effects)
+{
+    if (!self->is_up || instant_before(now.at, self->purge.due))
+        return;
+    msg_purge_t slice = {
+        .done_before_us = (uint64_t)kept_since(now.wall, self->config->store.keep_done_s),
+        .dead_before_us = (uint64_t)kept_since(now.wall, self->config->store.keep_dead_s),
+        .prints_before_us = (uint64_t)kept_since(now.wall, self->config->store.keep_prints_s),
+        .most = PURGE_ROWS,
+    };
+    bool full = slice_was_full(self);
+    self->purge.asked = true;
+    self->purge.done = self->pressure.done;
+    self->purge.dead = self->pressure.dead;
+    self->purge.due = instant_after_us(now.at, full ? PURGE_AGAIN_US : PURGE_EVERY_US);
+    wish_send(effects, self->limiter, MESSAGE_PURGE, &slice);
+}
+
+/* The reports come every half second: a full slice shows before the long wait is over. */
+static void purge_sooner(drainer_t *self, now_t now)
+{
+    if (slice_was_full(self))
+        self->purge.due = instant_min(self->purge.due, instant_after_us(now.at, PURGE_AGAIN_US));
+}
+
+/* ---- the step --------------------------------------------------------------------------------------- */
+
+static void redrive(drainer_t *self, now_t now, effects_t *effects)
+{
+    uint64_t most = self->is_up ? redrive_slice(&self->redrive, now) : 0;
+    if (most == 0)
+        return;
+    msg_redrive_t wanted = {
+        .route = bytes_str(self->redrive.route), .most = most, .who = bytes_str(self->redrive.who)};
+    wish_send(effects, self->limiter, MESSAGE_REDRIVE, &wanted);
+}
+
+static void on_message(drainer_t *self, const event_t *event, now_t now, effects_t *effects)
+{
+    const message_t *message = event->message;
+    switch (message->head.type) {
+    case MESSAGE_MODE: on_mode(self, message->items, effects); break;
+    case MESSAGE_PRESSURE:
+        on_pressure(self, message->items, effects);
+        purge_sooner(self, now);
+        break;
+    case MESSAGE_ORDER: on_order(self, message->items, now, effects); break;
+    case MESSAGE_QUERY: drainer_query(self, event->from.peer, message->items, now, effects); break;
+    default: break; /* PEERS is the runtime's; others are not for us */
+    }
+}
+
+static void on_limiter(drainer_t *self, const event_t *event, now_t now, effects_t *effects)
+{
+    switch (event->kind) {
+    case EVENT_PEER_UP:
+        self->limiter = event->from.peer;
+        self->is_up = true;
+        self->purge.due = instant_after_us(now.at, PURGE_EVERY_US);
+        if (self->stop.active)
+            wish_stopping(self, effects);
+        break;
+    case EVENT_PEER_SILENT: self->is_up = false; break;
+    case EVENT_PEER_BACK: self->is_up = true; break;
+    default: break;
+    }
+}
+
+static void look_at_times(drainer_t *self, now_t now, effects_t *effects)
+{
+    if (self->stop.active && !instant_before(now.at, self->stop.until))
+        say_drained(self, effects);
+    drainer_expire_askers(self, now, effects);
+    purge(self, now, effects);
+    redrive(self, now, effects);
+    instant_t due = self->is_up ? self->purge.due : INSTANT_NEVER;
+    if (self->is_up && self->redrive.active)
+        due = instant_min(due, self->redrive.due);
+    if (self->stop.active && !self->stop.told)
+        due = instant_min(due, self->stop.until);
+    for (size_t i = 0; i < self->asker_count; i++)
+        due = instant_min(due, self->askers[i].until);
+    wish_timer(effects, due);
+}
+
+static void step(void *arg, const event_t *event, now_t now, effects_t *effects)
+{
+    drainer_t *self = arg;
+    if (event->kind == EVENT_START)
+        wish_ready(effects, "watches the pressure");
+    else if (event->kind == EVENT_MESSAGE)
+        on_message(self, event, now, effects);
+    else if (event->from.actor == ACTOR_LIMITER)
+        on_limiter(self, event, now, effects);
+    look_at_times(self, now, effects);
+}
+
+const actor_spec_t drainer_spec = {
+    .kind = ACTOR_DRAINER,
+    .create = create,
+    .step = step,
+    .destroy = destroy,
+};

@@ -1,0 +1,225 @@
+/* queries.c: what people ask of the drainer: modes, drains, redrives. Each change is told to the limiter; the
+ * answer to a mode waits for the limiter's word that it is in force. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "actors/drainer/drainer.h"
+#include "core/msgid.h"
+
+typedef struct question {
+    drainer_t *self;
+    peer_t from;
+    const msg_query_t *query;
+    json_t *args; /* an object, may be empty */
+    now_t now;
+    effects_t *effects;
+} question_t;
+
+static void answer(effects_t *effects, peer_t to, uint64_t number, unsigned status, json_t *body)
+{
+    must(body);
+    char *text = json_dumps(body, JSON_COMPACT);
+    must(text);
+    json_decref(body);
+    msg_answer_t said = {.number = number, .status = status, .body = bytes_str(text)};
+    wish_send_now(effects, to, MESSAGE_ANSWER, &said);
+    free(text);
+}
+
+static void say(const question_t *q, unsigned status, json_t *body)
+{
+    answer(q->effects, q->from, q->query->number, status, body);
+}
+
+static void refuse(const question_t *q, unsigned status, const char *error, const char *hint)
+{
+    say(q, status, json_pack("{s:s, s:s}", "error", error, "hint", hint));
+}
+
+/* A text among the arguments; empty when absent. False: it is there and no text, or too long. */
+static bool text_arg(const question_t *q, const char *name, size_t most, bytes_t *out)
+{
+    const json_t *value = json_object_get(q->args, name);
+    *out = bytes_of(NULL, 0);
+    if (!value || json_is_null(value))
+        return true;
+    if (!json_is_string(value) || json_string_length(value) > most)
+        return false;
+    *out = bytes_of(json_string_value(value), json_string_length(value));
+    return true;
+}
+
+/* ---- modes ------------------------------------------------------------------------------------------ */
+
+static json_t *mode_now(const drainer_t *self)
+{
+    json_t *body = json_pack("{s:s, s:s, s:s}", "mode", mode_name(self->mode.mode), "who", self->mode.who, "why",
+                             self->mode.why);
+    if (self->has_pressure) {
+        must(json_object_set_new(body, "queued", json_integer((json_int_t)self->pressure.queued)) == 0);
+        must(json_object_set_new(body, "assigned", json_integer((json_int_t)self->pressure.assigned)) == 0);
+    }
+    return body;
+}
+
+void drainer_answer_askers(drainer_t *self, effects_t *effects)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < self->asker_count; i++) {
+        asker_t asker = self->askers[i];
+        if (asker.mode == self->mode.mode)
+            answer(effects, asker.peer, asker.number, 200, mode_now(self));
+        else
+            self->askers[kept++] = asker;
+    }
+    self->asker_count = kept;
+}
+
+void drainer_expire_askers(drainer_t *self, now_t now, effects_t *effects)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < self->asker_count; i++) {
+        asker_t asker = self->askers[i];
+        if (instant_before(now.at, asker.until))
+            self->askers[kept++] = asker;
+        else
+            answer(effects, asker.peer, asker.number, 503,
+                   json_pack("{s:s, s:s}", "error", "the limiter did not confirm the mode in time", "hint",
+                             "look at `weirctl status`, then ask for the mode again"));
+    }
+    self->asker_count = kept;
+}
+
+static void change_mode(const question_t *q, work_mode_t mode)
+{
+    drainer_t *self = q->self;
+    bytes_t why;
+    if (!text_arg(q, "why", REASON_BYTES_MAX, &why))
+        refuse(q, 400, "why is no text, or too long", "at most 512 bytes");
+    else if (self->stop.active)
+        refuse(q, 409, "Weir is stopping", "the mode can be changed after the start");
+    else if (!self->is_up)
+        refuse(q, 503, "the limiter is away", "try again in a second");
+    else if (self->asker_count == ASKERS_MAX)
+        refuse(q, 503, "too many mode changes wait already", "try again in a few seconds");
+    else {
+        bytes_t who = q->query->who.len ? q->query->who : bytes_str("somebody");
+        self->askers[self->asker_count++] =
+            (asker_t){q->from, q->query->number, mode, instant_after_us(q->now.at, MODE_WAIT_US)};
+        drainer_wish_mode(self, mode, who, why, q->effects);
+    }
+}
+
+static void ask_mode(const question_t *q)
+{
+    bytes_t name;
+    if (!text_arg(q, "mode", NAME_BYTES_MAX, &name) || (name.len && mode_of(name) < 0))
+        refuse(q, 400, "no such mode", "one of normal, degraded, draining, maintenance");
+    else if (name.len)
+        change_mode(q, (work_mode_t)mode_of(name));
+    else if (!q->self->mode.known)
+        refuse(q, 503, "the limiter has not said its mode yet", "try again in a second");
+    else
+        say(q, 200, mode_now(q->self));
+}
+
+static void ask_drain(const question_t *q) { change_mode(q, MODE_DRAINING); }
+static void ask_undrain(const question_t *q) { change_mode(q, MODE_NORMAL); }
+
+/* ---- redrives --------------------------------------------------------------------------------------- */
+
+static json_t *redrive_now(const redrive_t *job)
+{
+    return json_pack("{s:b, s:I, s:I, s:s, s:i}", "active", job->active, "asked", (json_int_t)job->asked, "left",
+                     (json_int_t)job->left, "route", job->route, "rate", (int)job->rate);
+}
+
+static void redrive_one(const question_t *q, bytes_t text)
+{
+    msg_redrive_t redrive = {.most = 1, .who = q->query->who};
+    if (msgid_parse(text, &redrive.id) < 0) {
+        refuse(q, 400, "this is no message id", "26 characters, as `weirctl dead ls` shows them");
+        return;
+    }
+    wish_send(q->effects, q->self->limiter, MESSAGE_REDRIVE, &redrive);
+    say(q, 200, json_pack("{s:i, s:s%}", "begun", 1, "id", (const char *)text.data, text.len));
+}
+
+static bool rate_arg(const question_t *q, unsigned *rate)
+{
+    const json_t *value = json_object_get(q->args, "rate");
+    *rate = REDRIVE_RATE_DEFAULT;
+    if (!value || json_is_null(value))
+        return true;
+    if (!json_is_integer(value) || json_integer_value(value) < 1 || json_integer_value(value) > REDRIVE_RATE_MAX)
+        return false;
+    *rate = (unsigned)json_integer_value(value);
+    return true;
+}
+
+static void redrive_many(const question_t *q, bytes_t route)
+{
+    drainer_t *self = q->self;
+    unsigned rate;
+    if (route.len && !config_route(self->config, route))
+        refuse(q, 404, "no such route", "`weirctl check` lists the routes");
+    else if (!rate_arg(q, &rate))
+        refuse(q, 400, "rate is not a number from 1 to 5000", "messages a second");
+    else if (self->redrive.active)
+        refuse(q, 409, "a redrive is running", "ask redrive.status how far it is");
+    else {
+        redrive_begin(&self->redrive, route, q->query->who, rate, self->pressure.dead, q->now);
+        say(q, 200,
+            json_pack("{s:I, s:i}", "begun", (json_int_t)self->pressure.dead, "rate", (int)rate));
+    }
+}
+
+static void ask_redrive(const question_t *q)
+{
+    bytes_t id, route;
+    bool all = json_is_true(json_object_get(q->args, "all"));
+    if (!text_arg(q, "id", 64, &id) || !text_arg(q, "route", NAME_BYTES_MAX, &route) ||
+        (id.len > 0) + (route.len > 0) + all != 1)
+        refuse(q, 400, "say which dead letters", "one of id, route or all: true");
+    else if (!q->self->is_up || !q->self->has_pressure)
+        refuse(q, 503, "the limiter is away", "try again in a second");
+    else if (q->self->stop.active)
+        refuse(q, 409, "Weir is stopping", "redrive after the start");
+    else if (id.len)
+        redrive_one(q, id);
+    else
+        redrive_many(q, route);
+}
+
+static void ask_redrive_status(const question_t *q) { say(q, 200, redrive_now(&q->self->redrive)); }
+
+/* ---- the table -------------------------------------------------------------------------------------- */
+
+static const struct verb {
+    const char *name;
+    void (*ask)(const question_t *q);
+} verbs[] = {
+    {"mode", ask_mode},
+    {"drain", ask_drain},
+    {"undrain", ask_undrain},
+    {"dead.redrive", ask_redrive},
+    {"redrive.status", ask_redrive_status},
+};
+
+void drainer_query(drainer_t *self, peer_t from, const msg_query_t *query, now_t now, effects_t *effects)
+{
+    bytes_t text = query->args.len ? query->args : bytes_str("{}");
+    question_t q = {.self = self, .from = from, .query = query, .now = now, .effects = effects};
+    q.args = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
+    const struct verb *verb = NULL;
+    for (size_t i = 0; i < COUNT_OF(verbs); i++)
+        if (bytes_is(query->verb, verbs[i].name))
+            verb = &verbs[i];
+    if (!verb)
+        refuse(&q, 404, "the drainer knows no such verb", "mode, drain, undrain, dead.redrive, redrive.status");
+    else if (!json_is_object(q.args))
+        refuse(&q, 400, "the arguments are no JSON object", "for instance {}");
+    else
+        verb->ask(&q);
+    json_decref(q.args);
+}

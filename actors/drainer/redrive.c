@@ -1,0 +1,48 @@
+#include "actors/drainer/redrive.h"
+
+static void copy_text(char *out, size_t size, bytes_t text)
+{
+    must(text.len < size);
+    if (text.len)
+        memcpy(out, text.data, text.len);
+    out[text.len] = '\0';
+}
+
+void redrive_begin(redrive_t *job, bytes_t route, bytes_t who, unsigned rate, uint64_t dead, now_t now)
+{
+    must(rate >= 1 && rate <= REDRIVE_RATE_MAX);
+    *job = (redrive_t){.active = dead > 0, .rate = rate, .left = dead, .began = now.at, .due = now.at,
+                       .last_dead = dead};
+    copy_text(job->route, sizeof job->route, route);
+    copy_text(job->who, sizeof job->who, who);
+}
+
+uint64_t redrive_slice(redrive_t *job, now_t now)
+{
+    if (!job->active || instant_before(now.at, job->due))
+        return 0;
+    /* One at once, then as many as the time since the begin allows: short waits add up, and so do late ones. */
+    uint64_t allowed = 1 + (uint64_t)instant_since_us(now.at, job->began) * job->rate / US_PER_S;
+    uint64_t most = allowed > job->asked ? allowed - job->asked : 0;
+    if (most > job->left)
+        most = job->left;
+    if (most > BATCH_ITEMS_MAX)
+        most = BATCH_ITEMS_MAX;
+    job->asked += most;
+    job->left -= most;
+    job->active = job->left > 0;
+    job->due = instant_after_us(now.at, REDRIVE_SLICE_US);
+    return most;
+}
+
+void redrive_report(redrive_t *job, uint64_t dead)
+{
+    if (!job->active)
+        return;
+    job->stale_reports = dead < job->last_dead ? 0 : job->stale_reports + 1;
+    job->last_dead = dead;
+    if (dead == 0 || job->stale_reports >= REDRIVE_REPORTS_MAX) {
+        job->active = false;
+        job->left = 0;
+    }
+}
