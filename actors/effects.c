@@ -15,14 +15,6 @@ effects_t *effects_new(store_t *store, metrics_t *metrics)
     return e;
 }
 
-static void box_destroy(effects_t *e, box_t *box)
-{
-    box_recycle(e, box);
-    e->free_boxes = box->next;
-    free(box->entries);
-    free(box);
-}
-
 void effects_destroy(effects_t **e)
 {
     effects_t *old = *e;
@@ -31,8 +23,12 @@ void effects_destroy(effects_t **e)
         return;
     box_recycle(old, old->now);
     box_recycle(old, old->held);
-    while (old->free_boxes)
-        box_destroy(old, (box_t *)old->free_boxes);
+    while (old->free_boxes) {
+        box_t *box = old->free_boxes;
+        old->free_boxes = box->next;
+        free(box->entries);
+        free(box);
+    }
     while (old->builder_count > 0)
         frame_builder_destroy(&old->builders[--old->builder_count]);
     store_batch_destroy(&old->batch);
