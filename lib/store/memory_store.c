@@ -2,16 +2,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "store/answer.h"
 #include "store/memory_disk.h"
 #include "store/read_rule.h"
 
 #define EVENTS_MAX (BATCHES_OPEN_MAX + READS_OPEN_MAX + 8)
-
-/* One read's result and what it points at. */
-typedef struct answer {
-    arena_t arena;
-    read_result_t result;
-} answer_t;
 
 typedef struct memory_store {
     store_t base;
@@ -44,13 +39,9 @@ static void put_event(memory_store_t *self, store_event_t event)
 static stored_message_t lend(answer_t *a, const disk_message_t *from, bool content)
 {
     stored_message_t m = from->message;
-    envelope_t *e = &m.envelope;
-    progress_t *p = &m.progress;
-    bytes_t *texts[] = {&e->source, &e->route, &e->key, &e->labels, &e->content_type, &e->trace,
-                        &p->step, &p->reason, &p->results, &p->slots};
-    for (size_t i = 0; i < COUNT_OF(texts); i++)
-        *texts[i] = arena_copy(&a->arena, *texts[i]);
-    e->content = content ? blob_ref(e->content) : NULL;
+    answer_keep_envelope(a, &m.envelope);
+    answer_keep_progress(a, &m.progress);
+    m.envelope.content = content ? blob_ref(m.envelope.content) : NULL;
     m.damaged = !from->has_envelope || !from->has_progress;
     a->result.damaged += m.damaged;
     return m;
@@ -148,15 +139,13 @@ static void read_prints(answer_t *a, const memory_disk_t *disk, const read_reque
     a->result.last = end == disk->group_count;
 }
 
-static answer_t *answer_new(const memory_store_t *self, const read_request_t *r)
+static answer_t *answer_now(const memory_store_t *self, const read_request_t *r)
 {
     const memory_disk_t *disk = self->disk;
-    answer_t *a = store_take(sizeof *a);
-    a->result.request = *r;
-    if (self->poisoned) {
-        a->result.error = -EIO;
+    answer_t *a = answer_new(r);
+    a->result.error = self->poisoned ? -EIO : 0;
+    if (self->poisoned)
         return a;
-    }
     switch ((enum read_kind)r->kind) {
     case READ_CONTENT:
     case READ_BY_ID:
@@ -171,20 +160,6 @@ static answer_t *answer_new(const memory_store_t *self, const read_request_t *r)
         break;
     }
     return a;
-}
-
-static void answer_destroy(answer_t **answer)
-{
-    answer_t *a = *answer;
-    *answer = NULL;
-    if (!a)
-        return;
-    for (size_t i = 0; a->result.messages && i < a->result.count; i++) {
-        blob_t *content = a->result.messages[i].envelope.content;
-        blob_unref(&content);
-    }
-    arena_clear(&a->arena);
-    free(a);
 }
 
 /* ---- the interface --------------------------------------------------------------------------------- */
@@ -221,7 +196,7 @@ static bool memory_next(store_t *store, store_event_t *out)
     if (out->kind != STORE_READ)
         return true;
     self->reads_open--;
-    self->lent = (answer_t *)((char *)out->read - offsetof(answer_t, result));
+    self->lent = answer_of(out->read);
     return true;
 }
 
@@ -330,7 +305,7 @@ bool memory_store_answer(store_t *store)
     memory_store_t *self = self_of(store);
     if (self->read_count == 0)
         return false;
-    answer_t *a = answer_new(self, &self->reads[self->read_first]);
+    answer_t *a = answer_now(self, &self->reads[self->read_first]);
     self->read_first = (self->read_first + 1) % READS_OPEN_MAX;
     self->read_count--;
     put_event(self, (store_event_t){.kind = STORE_READ, .read = &a->result});

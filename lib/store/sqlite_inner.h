@@ -1,0 +1,143 @@
+/* sqlite_inner.h: what the files of the SQLite store share. Three threads beside the owner's: one writes, one
+ * reads, one checkpoints, each with a connection of its own. `lock` guards what is marked so and is never held
+ * while a file is touched, so the owner never waits for a disk. */
+#ifndef WEIR_STORE_SQLITE_INNER_H
+#define WEIR_STORE_SQLITE_INNER_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+
+#include "store/answer.h"
+#include "store/batch.h"
+#include "store/read_rule.h"
+#include "store/row.h"
+
+#define STORE_SCHEMA 1
+#define STORE_EVENTS_MAX (BATCHES_OPEN_MAX + READS_OPEN_MAX + 40)
+#define STORE_NOTES_MAX 256u    /* damaged rows waiting to be written down */
+#define STORE_SETTINGS_MAX 1024u
+#define STORE_PATH_MAX 512u
+#define STORE_PAGE_BYTES 4096u
+#define STORE_RETRY_MS 250u     /* between tries while the disk is full */
+
+enum meta_row { META_SCHEMA = 1, META_EPOCH, META_EPOCH_COPY, META_PARTITION, META_BOOT, META_CLEAN, META_TALLY };
+
+typedef struct kept_setting {
+    uint8_t *name, *value;
+    size_t name_len, value_len;
+} kept_setting_t;
+
+/* A row that was found damaged, to be written into the table quarantine. */
+typedef struct damage_note {
+    enum row_table table;
+    int64_t seq;
+    msgid_t id;     /* all zero: not known */
+} damage_note_t;
+
+enum write_statement {
+    W_BEGIN, W_COMMIT, W_ROLLBACK, W_ENVELOPE, W_CONTENT, W_PROGRESS, W_SETTING, W_DROP_CONTENT, W_DROP_ENVELOPE,
+    W_DROP_PROGRESS, W_PRINTS, W_OLD_PRINTS, W_DROP_PRINTS, W_META, W_QUARANTINE, W_COUNT
+};
+enum read_statement {
+    R_BEGIN, R_END, R_ENVELOPE, R_PROGRESS, R_CONTENT, R_BY_ID, R_ENVELOPE_UP, R_PROGRESS_UP, R_ENVELOPE_DOWN,
+    R_PROGRESS_DOWN, R_PRINTS, R_ID_OF, R_COUNT
+};
+
+typedef struct sqlite_store {
+    store_t base;
+    char directory[STORE_PATH_MAX], file[STORE_PATH_MAX + 16];
+    uint64_t reserve_bytes, wal_bytes_max;
+    int lock_fd, wake_fd;
+    sqlite3 *writer, *reader, *checkpointer;
+    sqlite3_stmt *write[W_COUNT], *read[R_COUNT];
+    pthread_t threads[3];
+    size_t thread_count;
+
+    pthread_mutex_t lock;
+    pthread_cond_t to_write, to_read, to_checkpoint;
+    /* under lock: */
+    batch_queue_t queue;
+    size_t unfinished;                    /* submitted and neither committed nor lost */
+    answer_t *reads_oldest, *reads_newest;
+    size_t reads_open;                    /* asked and the result not yet taken */
+    store_event_t events[STORE_EVENTS_MAX]; /* ring */
+    size_t event_first, event_count;
+    bool closing, poisoned;
+    kept_setting_t *settings;
+    size_t setting_count;
+    damage_note_t notes[STORE_NOTES_MAX];
+    size_t note_count;
+    bool checkpoint_wanted;
+
+    /* the owner's: */
+    uint64_t submitted;
+    answer_t *lent;                       /* the result that was taken last */
+
+    /* the writer's: */
+    int64_t next_group;
+    bool full, reserve_kept;
+    char trouble[256];                    /* text of the poison, written once */
+    uint8_t *entries;                     /* a group of prints being packed */
+    size_t entries_room;
+
+    atomic_uint wal_frames;               /* in the log now */
+    atomic_uint wal_copied;               /* of these, already in the database */
+    _Atomic int64_t next_seq;             /* of the newest tally */
+} sqlite_store_t;
+
+/* sqlite_store.c */
+void sqlite_put_event(sqlite_store_t *self, store_event_t event); /* takes the lock */
+void sqlite_note_damage(sqlite_store_t *self, damage_note_t note); /* takes the lock; drops over the maximum */
+void sqlite_poison(sqlite_store_t *self, int error, const char *text);
+int sqlite_store_start(sqlite_store_t *self, store_t **out); /* on failure self is gone */
+void sqlite_keep_setting(sqlite_store_t *self, bytes_t name, bytes_t value); /* under the lock */
+void sqlite_store_free(sqlite_store_t *self);
+
+/* sqlite_open.c: a connection with our settings. SQLite's code. */
+int sqlite_connect(const char *file, int flags, int cache_kib, sqlite3 **out);
+int sqlite_errno(int code, sqlite3 *db); /* negative errno for SQLite's code */
+
+/* sqlite_schema.c */
+typedef struct migration { int from; const char *sql; } migration_t;
+int sqlite_create_schema(sqlite3 *db);
+/* One step at a time, each in a transaction of its own, until `to`. SQLite's code; SQLITE_SCHEMA: no way there. */
+int sqlite_migrate(sqlite3 *db, const migration_t *steps, size_t count, int from, int to);
+extern const migration_t sqlite_migrations[];
+extern const size_t sqlite_migration_count;
+int sqlite_put_meta(sqlite3 *db, enum meta_row row, const char *value);
+/* 1: there and whole; 0: not there; -EBADMSG: damaged; else negative errno. */
+int sqlite_get_meta(sqlite3 *db, enum meta_row row, char *value, size_t size);
+int sqlite_prepare_all(sqlite3 *db, const char *const *sql, sqlite3_stmt **out, size_t count);
+extern const char *const sqlite_write_sql[W_COUNT], *const sqlite_read_sql[R_COUNT];
+
+/* sqlite_write.c: one batch inside an open transaction. SQLite's code. */
+int sqlite_apply(sqlite_store_t *self, const store_batch_t *batch);
+int sqlite_put_tally(sqlite_store_t *self, const tally_t *tally);
+int sqlite_write_note(sqlite_store_t *self, const damage_note_t *note);
+int sqlite_run(sqlite3_stmt *statement); /* steps once and resets; SQLITE_OK when it ended well */
+void sqlite_bind_bytes(sqlite3_stmt *statement, int at, bytes_t text);
+
+/* sqlite_commit.c, sqlite_reader.c, sqlite_checkpoint.c: the threads. */
+void *sqlite_write_main(void *self);
+void *sqlite_read_main(void *self);
+void *sqlite_checkpoint_main(void *self);
+/* On the writer's own thread, between transactions: brings the log back to its start where it may. */
+void sqlite_checkpoint_rest(sqlite_store_t *self);
+void sqlite_log_grew(sqlite_store_t *self, unsigned frames);
+
+/* sqlite_scan.c */
+void sqlite_scan(sqlite_store_t *self, answer_t *a);
+
+/* sqlite_row.c: the columns of a row into a struct; texts are lent until the next step. False: damaged. */
+bool sqlite_envelope_row(sqlite3_stmt *row, envelope_t *out, uint32_t *content_len);
+bool sqlite_progress_row(sqlite3_stmt *row, progress_t *out);
+bytes_t sqlite_column(sqlite3_stmt *row, int at); /* lent until the next step */
+
+/* reserve.c: space kept aside in a file, given back when the disk is full. 0 or negative errno. */
+int reserve_make(const char *directory, uint64_t bytes);
+void reserve_release(const char *directory);
+uint64_t space_free(const char *directory);
+int lock_take(const char *directory, uint32_t wait_ms, int *fd);
+
+#endif

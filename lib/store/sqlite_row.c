@@ -1,0 +1,60 @@
+#include "store/sqlite_inner.h"
+
+bytes_t sqlite_column(sqlite3_stmt *row, int at)
+{
+    const void *data = sqlite3_column_blob(row, at);
+    return bytes_of(data, data ? (size_t)sqlite3_column_bytes(row, at) : 0);
+}
+
+static bool column_16(sqlite3_stmt *row, int at, uint8_t out[16])
+{
+    bytes_t data = sqlite_column(row, at);
+    if (data.len != 16)
+        return false;
+    memcpy(out, data.data, 16);
+    return true;
+}
+
+static uint64_t column_u64(sqlite3_stmt *row, int at) { return (uint64_t)sqlite3_column_int64(row, at); }
+
+bool sqlite_envelope_row(sqlite3_stmt *row, envelope_t *out, uint32_t *content_len)
+{
+    *out = (envelope_t){.seq = sqlite3_column_int64(row, 0)};
+    bool whole = column_16(row, 1, out->id.b) & column_16(row, 2, out->print.b);
+    out->body_hash = column_u64(row, 3);
+    out->accepted.us = sqlite3_column_int64(row, 4);
+    out->class = (uint8_t)sqlite3_column_int64(row, 5);
+    bytes_t *texts[] = {&out->source, &out->route, &out->key, &out->labels, &out->content_type,
+                        &out->trace};
+    for (int i = 0; i < (int)COUNT_OF(texts); i++)
+        *texts[i] = sqlite_column(row, 6 + i);
+    out->fields_len = (uint32_t)sqlite3_column_int64(row, 12);
+    *content_len = (uint32_t)sqlite3_column_int64(row, 13);
+    return whole && envelope_sum(out, *content_len) == column_u64(row, 14);
+}
+
+bool sqlite_progress_row(sqlite3_stmt *row, progress_t *out)
+{
+    uint32_t holder = (uint32_t)sqlite3_column_int64(row, 7);
+    *out = (progress_t){
+        .seq = sqlite3_column_int64(row, 0),
+        .state = (uint8_t)sqlite3_column_int64(row, 1),
+        .attempt = (uint32_t)sqlite3_column_int64(row, 3),
+        .failed = (uint32_t)sqlite3_column_int64(row, 4),
+        .deaths = (uint32_t)sqlite3_column_int64(row, 5),
+        .flags = (uint32_t)sqlite3_column_int64(row, 6),
+        .holder_actor = (uint8_t)(holder >> 16),
+        .holder_instance = (uint16_t)holder,
+        .holder_generation = column_u64(row, 8),
+        .fence = column_u64(row, 9),
+        .due_us = sqlite3_column_int64(row, 10),
+        .start_by_us = sqlite3_column_int64(row, 11),
+        .finished = {sqlite3_column_int64(row, 12)},
+        .bytes = (uint32_t)sqlite3_column_int64(row, 13),
+        .step = sqlite_column(row, 2),
+        .reason = sqlite_column(row, 14),
+        .results = sqlite_column(row, 15),
+        .slots = sqlite_column(row, 16),
+    };
+    return progress_sum(out) == column_u64(row, 17);
+}

@@ -1,0 +1,183 @@
+#include "store/sqlite_inner.h"
+
+#include <stdio.h>
+
+int sqlite_run(sqlite3_stmt *statement)
+{
+    int rc = sqlite3_step(statement);
+    int end = sqlite3_reset(statement);
+    return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : end;
+}
+
+void sqlite_bind_bytes(sqlite3_stmt *statement, int at, bytes_t text)
+{
+    sqlite3_bind_text(statement, at, text.len ? (const char *)text.data : "", (int)text.len, SQLITE_STATIC);
+}
+
+static void bind_blob(sqlite3_stmt *statement, int at, const void *data, size_t len)
+{
+    sqlite3_bind_blob(statement, at, len ? data : "", (int)len, SQLITE_STATIC);
+}
+
+static int put_content(sqlite_store_t *self, const envelope_t *e)
+{
+    bytes_t data = blob_bytes(e->content);
+    sqlite3_stmt *put = self->write[W_CONTENT];
+    sqlite3_bind_int64(put, 1, e->seq);
+    sqlite3_bind_int64(put, 2, (int64_t)content_sum(e->seq, data));
+    bind_blob(put, 3, data.data, data.len);
+    return sqlite_run(put);
+}
+
+static int put_envelope(sqlite_store_t *self, const envelope_t *e)
+{
+    uint32_t content_len = (uint32_t)blob_bytes(e->content).len;
+    sqlite3_stmt *put = self->write[W_ENVELOPE];
+    sqlite3_bind_int64(put, 1, e->seq);
+    bind_blob(put, 2, e->id.b, 16);
+    bind_blob(put, 3, e->print.b, 16);
+    sqlite3_bind_int64(put, 4, (int64_t)e->body_hash);
+    sqlite3_bind_int64(put, 5, e->accepted.us);
+    sqlite3_bind_int(put, 6, e->class);
+    const bytes_t texts[] = {e->source, e->route, e->key, e->labels, e->content_type, e->trace};
+    for (int i = 0; i < (int)COUNT_OF(texts); i++)
+        sqlite_bind_bytes(put, 7 + i, texts[i]);
+    sqlite3_bind_int64(put, 13, e->fields_len);
+    sqlite3_bind_int64(put, 14, content_len);
+    sqlite3_bind_int64(put, 15, (int64_t)envelope_sum(e, content_len));
+    int rc = sqlite_run(put);
+    return rc == SQLITE_OK && e->content ? put_content(self, e) : rc;
+}
+
+static int put_progress(sqlite_store_t *self, const progress_t *p)
+{
+    sqlite3_stmt *put = self->write[W_PROGRESS];
+    const int64_t numbers[] = {p->attempt, p->failed, p->deaths, p->flags,
+                               (int64_t)p->holder_actor << 16 | p->holder_instance,
+                               (int64_t)p->holder_generation, (int64_t)p->fence, p->due_us,
+                               p->start_by_us, p->finished.us, p->bytes};
+    sqlite3_bind_int64(put, 1, p->seq);
+    sqlite3_bind_int(put, 2, p->state);
+    sqlite_bind_bytes(put, 3, p->step);
+    for (int i = 0; i < (int)COUNT_OF(numbers); i++)
+        sqlite3_bind_int64(put, 4 + i, numbers[i]);
+    sqlite_bind_bytes(put, 15, p->reason);
+    sqlite_bind_bytes(put, 16, p->results);
+    sqlite_bind_bytes(put, 17, p->slots);
+    sqlite3_bind_int64(put, 18, (int64_t)progress_sum(p));
+    return sqlite_run(put);
+}
+
+static int put_setting(sqlite_store_t *self, bytes_t name, bytes_t value)
+{
+    sqlite3_stmt *put = self->write[W_SETTING];
+    sqlite_bind_bytes(put, 1, name);
+    bind_blob(put, 2, value.data, value.len);
+    sqlite3_bind_int64(put, 3, (int64_t)named_sum(ROW_SETTING, name, value));
+    return sqlite_run(put);
+}
+
+static int drop_row(sqlite_store_t *self, enum write_statement which, int64_t seq)
+{
+    sqlite3_bind_int64(self->write[which], 1, seq);
+    return sqlite_run(self->write[which]);
+}
+
+static int drop_message(sqlite_store_t *self, int64_t seq)
+{
+    int rc = drop_row(self, W_DROP_CONTENT, seq);
+    if (rc == SQLITE_OK)
+        rc = drop_row(self, W_DROP_ENVELOPE, seq);
+    return rc == SQLITE_OK ? drop_row(self, W_DROP_PROGRESS, seq) : rc;
+}
+
+/* Groups go from the oldest on, up to the first that is not old enough: a bounded slice. */
+static int drop_prints(sqlite_store_t *self, wall_t before)
+{
+    sqlite3_stmt *old = self->write[W_OLD_PRINTS];
+    int64_t last = 0;
+    int rc;
+    sqlite3_bind_int(old, 1, PRINT_GROUPS_DROPPED);
+    while ((rc = sqlite3_step(old)) == SQLITE_ROW && sqlite3_column_int64(old, 1) < before.us)
+        last = sqlite3_column_int64(old, 0);
+    sqlite3_reset(old);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        return rc;
+    return last ? drop_row(self, W_DROP_PRINTS, last) : SQLITE_OK;
+}
+
+static int apply_change(sqlite_store_t *self, const change_t *change)
+{
+    switch (change->kind) {
+    case CHANGE_ENQUEUE: return put_envelope(self, &change->envelope);
+    case CHANGE_PROGRESS: return put_progress(self, &change->progress);
+    case CHANGE_SETTING: return put_setting(self, change->setting.name, change->setting.value);
+    case CHANGE_DROP_BODY: return drop_row(self, W_DROP_CONTENT, change->seq);
+    case CHANGE_DROP: return drop_message(self, change->seq);
+    case CHANGE_DROP_PRINTS: return drop_prints(self, change->before);
+    }
+    return SQLITE_OK; /* CHANGE_NOTHING */
+}
+
+/* One row for all prints of the batch: dedup costs a row a batch, not a row a message. */
+static int put_prints(sqlite_store_t *self, const store_batch_t *batch)
+{
+    size_t size = batch->enqueues * PRINT_BYTES;
+    if (size > self->entries_room) {
+        self->entries = store_grow(self->entries, size);
+        self->entries_room = size;
+    }
+    uint8_t *at = self->entries;
+    int64_t newest = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->changes[i].kind != CHANGE_ENQUEUE)
+            continue;
+        const envelope_t *e = &batch->changes[i].envelope;
+        print_pack(at, e);
+        at += PRINT_BYTES;
+        newest = e->accepted.us > newest ? e->accepted.us : newest;
+    }
+    sqlite3_stmt *put = self->write[W_PRINTS];
+    bytes_t entries = bytes_of(self->entries, size);
+    sqlite3_bind_int64(put, 1, self->next_group);
+    sqlite3_bind_int64(put, 2, newest);
+    bind_blob(put, 3, entries.data, entries.len);
+    sqlite3_bind_int64(put, 4, (int64_t)prints_sum(self->next_group++, newest, entries));
+    return sqlite_run(put);
+}
+
+int sqlite_put_tally(sqlite_store_t *self, const tally_t *tally)
+{
+    char text[160];
+    uint8_t number = META_TALLY;
+    snprintf(text, sizeof text, "%lld %lld %llu %llu %llu %llu", (long long)tally->next_seq,
+             (long long)tally->first_live, (unsigned long long)tally->live,
+             (unsigned long long)tally->live_bytes, (unsigned long long)tally->done,
+             (unsigned long long)tally->dead);
+    sqlite3_stmt *put = self->write[W_META];
+    sqlite3_bind_int(put, 1, META_TALLY);
+    sqlite_bind_bytes(put, 2, bytes_str(text));
+    sqlite3_bind_int64(put, 3, (int64_t)named_sum(ROW_META, bytes_of(&number, 1), bytes_str(text)));
+    return sqlite_run(put);
+}
+
+int sqlite_write_note(sqlite_store_t *self, const damage_note_t *note)
+{
+    sqlite3_stmt *put = self->write[W_QUARANTINE];
+    sqlite3_bind_int(put, 1, note->table);
+    sqlite3_bind_int64(put, 2, note->seq);
+    bind_blob(put, 3, note->id.b, 16);
+    return sqlite_run(put);
+}
+
+int sqlite_apply(sqlite_store_t *self, const store_batch_t *batch)
+{
+    int rc = SQLITE_OK;
+    for (size_t i = 0; i < batch->count && rc == SQLITE_OK; i++)
+        rc = apply_change(self, &batch->changes[i]);
+    if (rc == SQLITE_OK && batch->enqueues)
+        rc = put_prints(self, batch);
+    if (rc == SQLITE_OK && batch->has_tally)
+        rc = sqlite_put_tally(self, &batch->tally);
+    return rc;
+}
