@@ -140,10 +140,7 @@ static void poisoned(limiter_t *l, const store_event_t *s)
 static void on_store(limiter_t *l, const store_event_t *s)
 {
     switch ((enum store_event_kind)s->kind) {
-    case STORE_COMMITTED:
-        wish_count(l->e, METRIC_COMMITS, bytes_of(NULL, 0), 1);
-        wish_observe(l->e, METRIC_COMMIT_SECONDS, bytes_of(NULL, 0), s->commit_us / 1e6);
-        break;
+    case STORE_COMMITTED: break; /* the carrier has sent what waited for it */
     case STORE_READ: on_read(l, s->read); break;
     case STORE_FULL:
         l->disk_full = true;

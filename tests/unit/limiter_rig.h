@@ -1,0 +1,228 @@
+/* limiter_rig.h: a limiter in its real carrier over the memory store, with peers played by the test: frames go in as
+ * a peer would send them, what it sends comes out as a list. Time stands still unless the test moves it. */
+#ifndef WEIR_TESTS_LIMITER_RIG_H
+#define WEIR_TESTS_LIMITER_RIG_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "actors/carry.h"
+#include "actors/limiter/limiter.h"
+#include "core/msgid.h"
+
+enum { CONN_SUPERVISOR = 1, CONN_INGRESS = 10, CONN_CLASSIFIER = 20, CONN_RESPONDER = 30, CONN_OTHER = 40,
+       CONN_DRAINER = 50 };
+
+typedef struct sent { conn_t conn; uint8_t type; size_t count; uint8_t *frame; void *items; message_t message; } sent_t;
+
+typedef struct rig {
+    config_t *config;
+    memory_disk_t *disk;
+    store_t *store;
+    store_opened_t opened;
+    metrics_t *metrics;
+    birth_t birth;
+    carrier_t *carrier;
+    now_t now;
+    sent_t sent[4096]; size_t sent_count, taken;
+    uint32_t link[64]; uint64_t number[64];
+    int stopped;
+    bool hold_commits;
+} rig_t;
+
+static inline void rig_transmit(void *arg, conn_t conn, bytes_t frame)
+{
+    rig_t *r = arg;
+    must(r->sent_count < COUNT_OF(r->sent));
+    sent_t *s = &r->sent[r->sent_count++];
+    s->conn = conn;
+    s->frame = malloc(frame.len);
+    memcpy(s->frame, frame.data, frame.len);
+    s->items = aligned_alloc(16, FRAME_ITEMS_ROOM);
+    assert_int_equal(frame_decode(bytes_of(s->frame, frame.len), s->items, FRAME_ITEMS_ROOM, &s->message), FRAME_OK);
+    s->type = s->message.head.type;
+    s->count = s->message.count;
+}
+static inline void rig_log(void *arg, const log_line_t *line)
+{
+    (void)arg;
+    if (line->event == LOG_BUG)
+        fail_msg("a bug was logged: %s", line->text);
+}
+static inline void rig_stop(void *arg, int code, const char *why)
+{
+    (void)why;
+    ((rig_t *)arg)->stopped = code;
+}
+
+/* Everything that is due, committed and read, until nothing moves. */
+static inline void rig_settle(rig_t *r)
+{
+    for (int rounds = 0; rounds < 1000; rounds++) {
+        bool moved = false;
+        instant_t next = carrier_turn(r->carrier, r->now);
+        while (!r->hold_commits && memory_store_commit(r->store, 0))
+            moved = true;
+        while (memory_store_answer(r->store))
+            moved = true;
+        carrier_store(r->carrier, r->now);
+        assert_null(limiter_check(carrier_self(r->carrier)));
+        if (!moved && instant_before(r->now.at, next))
+            return;
+    }
+    fail_msg("it never came to rest");
+}
+
+static inline void rig_start(rig_t *r)
+{
+    links_self_t self = {.actor = ACTOR_LIMITER, .generation = 1000 + r->opened.epoch, .host = "test", .version = "0"};
+    assert_int_equal(memory_store_open(r->disk, &r->store, &r->opened), 0);
+    r->birth = (birth_t){.config = r->config, .actor = ACTOR_LIMITER, .generation = self.generation, .seed = 7,
+                         .opened = &r->opened, .store = r->store};
+    world_t world = {.arg = r, .transmit = rig_transmit, .log = rig_log, .stop = rig_stop, .store = r->store};
+    r->carrier = carrier_new(&limiter_spec, &r->birth, &self, &world, r->metrics, r->now);
+    carrier_connect(r->carrier, CONN_SUPERVISOR, ACTOR_SUPERVISOR, r->now);
+    carrier_start(r->carrier, r->now);
+    r->stopped = -1;
+    rig_settle(r);
+}
+
+/* kill -9: memory is gone, what was not committed too. */
+static inline void rig_crash(rig_t *r)
+{
+    memory_store_crash(&r->store);
+    carrier_destroy(&r->carrier);
+}
+
+static inline rig_t *rig_new(const char *json)
+{
+    rig_t *r = calloc(1, sizeof *r);
+    json_error_t error;
+    json_t *j = json_loads(json, 0, &error);
+    assert_non_null(j);
+    char path[] = "/tmp/weir-rig-XXXXXX";
+    int fd = mkstemp(path);
+    json_dumpfd(j, fd, 0); /* JSON is YAML */
+    json_decref(j);
+    j = NULL;
+    assert_int_equal(config_read(path, &j, NULL, NULL), 0);
+    unlink(path);
+    close(fd);
+    r->config = config_load(j);
+    json_decref(j);
+    r->now = (now_t){{1000 * US_PER_S}, {1700000000LL * US_PER_S}};
+    r->disk = memory_disk_new();
+    r->metrics = metrics_new();
+    rig_start(r);
+    return r;
+}
+
+static inline void rig_destroy(rig_t *r)
+{
+    carrier_destroy(&r->carrier);
+    store_close(&r->store);
+    memory_disk_destroy(&r->disk);
+    metrics_destroy(&r->metrics);
+    config_destroy(&r->config);
+    for (size_t n = 0; n < r->sent_count; n++) {
+        free(r->sent[n].frame);
+        free(r->sent[n].items);
+    }
+    free(r);
+}
+
+/* One frame of one item from the peer at conn. */
+static inline void rig_say(rig_t *r, conn_t conn, enum message_type type, const void *item)
+{
+    frame_builder_t *b = frame_builder_new();
+    frame_begin(b, type);
+    assert_int_equal(frame_add(b, item), 0);
+    carrier_frame(r->carrier, conn, frame_finish(b, 0, r->link[conn], ++r->number[conn]), r->now);
+    frame_builder_destroy(&b);
+    rig_settle(r);
+}
+
+static inline void rig_hello(rig_t *r, conn_t conn, actor_kind_t actor, uint64_t generation, const msg_holding_t *holding)
+{
+    r->link[conn]++;
+    r->number[conn] = UINT64_MAX; /* HELLO and HOLDING have numbers of their own (links_list.h) */
+    msg_hello_t hello = {.actor = actor, .generation = generation, .link = r->link[conn], .holding = holding ? 1 : 0,
+                         .host = bytes_str("test"), .version = bytes_str("0")};
+    rig_say(r, conn, MESSAGE_HELLO, &hello);
+    if (holding)
+        rig_say(r, conn, MESSAGE_HOLDING, holding);
+    r->number[conn] = 0;
+}
+
+static inline void rig_credit(rig_t *r, conn_t conn, const char *pool, uint64_t total)
+{
+    rig_say(r, conn, MESSAGE_CREDIT, &(msg_credit_t){.pool = bytes_str(pool), .messages = total, .bytes = UINT32_MAX});
+}
+
+static inline msgid_t rig_id(unsigned n)
+{
+    uint8_t chance[MSGID_CHANCE_BYTES] = {(uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
+    return msgid_make(1700000000000ull, chance);
+}
+
+static inline void rig_submit(rig_t *r, const char *route, unsigned n, const char *key)
+{
+    msgid_t id = rig_id(n);
+    msg_submit_t s = {.id = id, .source = bytes_str("s"), .route = bytes_str(route), .body_hash = n, .key = bytes_str(key),
+                      .received_us = 1, .body = bytes_str("{\"a\":1}"), .fields = bytes_str("{}")};
+    memcpy(s.print.b, id.b, 16);
+    rig_say(r, CONN_INGRESS, MESSAGE_SUBMIT, &s);
+}
+
+/* The next message of this type sent to conn that the test has not taken yet; NULL: none. Its n-th item. */
+static inline const void *rig_next(rig_t *r, conn_t conn, enum message_type type)
+{
+    for (size_t n = 0; n < r->sent_count; n++) {
+        sent_t *s = &r->sent[n];
+        if (s->conn != conn || s->type != type || s->count == 0)
+            continue;
+        const uint8_t *items = s->message.items;
+        return items + (s->message.count - s->count--) * s->message.spec->size;
+    }
+    return NULL;
+}
+
+static inline const msg_verdict_t *rig_verdict(rig_t *r) { return rig_next(r, CONN_INGRESS, MESSAGE_VERDICT); }
+static inline const msg_assign_t *rig_assign(rig_t *r, conn_t conn) { return rig_next(r, conn, MESSAGE_ASSIGN); }
+
+static inline void rig_settle_as(rig_t *r, conn_t conn, const msg_assign_t *a, unsigned outcome)
+{
+    rig_say(r, conn, MESSAGE_SETTLE, &(msg_settle_t){.seq = a->seq, .attempt = a->attempt, .fence = a->fence,
+        .outcome = outcome, .wrote = outcome != OUTCOME_UNBEGUN, .status = 200,
+        .result = outcome == OUTCOME_OK ? bytes_str("{\"status\":200}") : bytes_str(""),
+        .reason = outcome == OUTCOME_OK ? bytes_str("") : bytes_str("far side said no")});
+}
+
+static inline void rig_pass(rig_t *r, int64_t us)
+{
+    r->now.at.us += us;
+    r->now.wall.us += us;
+    if (r->link[CONN_RESPONDER]) /* who says nothing for long gets nothing new */
+        rig_say(r, CONN_RESPONDER, MESSAGE_BEAT, &(msg_beat_t){1});
+    rig_settle(r);
+}
+
+static inline uint8_t rig_state(rig_t *r, unsigned n)
+{
+    msgid_t id = rig_id(n);
+    const stored_message_t *m = memory_disk_find(r->disk, &id);
+    return m ? m->progress.state : 255;
+}
+
+static inline void rig_peers_up(rig_t *r)
+{
+    rig_hello(r, CONN_INGRESS, ACTOR_INGRESS, 11, NULL);
+    rig_hello(r, CONN_CLASSIFIER, ACTOR_CLASSIFIER, 21, NULL);
+    rig_hello(r, CONN_RESPONDER, ACTOR_RESPONDER, 31, NULL);
+    rig_credit(r, CONN_CLASSIFIER, "rules", 100);
+}
+
+#endif
