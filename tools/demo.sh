@@ -1,0 +1,63 @@
+#!/bin/bash
+# demo.sh BUILD EXAMPLE SOCKETS WEIR_PORT HELPDESK_PORT: what ./run --demo shows, against a Weir that runs.
+# Every line of a journey is what the help desk itself saw (its own record), not what Weir says of itself.
+set -euo pipefail
+build=$1 example=$2 sockets=$3 weir=http://127.0.0.1:$4 helpdesk=http://127.0.0.1:$5
+tickets=$example/tickets.jsonl
+began=$(date +%s.%N)
+
+say() { printf '%s\n' "$*"; }
+say "Sending $(wc -l <"$tickets") tickets of etc/examples/support-desk/tickets.jsonl, one of them several times, as"
+say "senders do. Two things are arranged: the help desk fails twice when T-1009 is assigned (Weir tries again), and"
+say "it refuses T-1037 for good (422): that one ends as a dead letter, as it should."
+say ""
+
+answers=$(mktemp)
+trap 'rm -f "$answers"' EXIT
+while IFS= read -r ticket; do
+    answer=$(curl -sS -m 10 -H 'Content-Type: application/json' -d "$ticket" "$weir/tickets")
+    jq -c -n --argjson t "$ticket" --argjson a "$answer" '{ticket: $t.id, subject: $t.subject, answer: $a}' >>"$answers"
+done <"$tickets"
+jq -r '"sent      \(.ticket)  \(.answer.verdict // .answer.title)  \(.answer.id)  \(.subject)"' "$answers"
+say ""
+
+seen=0
+show_steps() {
+    local lines
+    lines=$(curl -sS -m 5 "$helpdesk/_record?since=$seen")
+    [ -n "$lines" ] || return 0
+    seen=$((seen + $(wc -l <<<"$lines")))
+    jq -r '(.path | split("/")) as $p | "help desk \($p[3])  \($p[4])  \(.status)  attempt \(.attempt)\(if .status >= 500 then "  (will be tried again)" elif .status >= 400 then "  (for good)" else "" end)"' <<<"$lines"
+}
+
+ids=$(jq -r '.answer.id' "$answers" | sort -u)
+states=
+all_ended() {
+    states=
+    local id
+    for id in $ids; do
+        states+=$(curl -sS -m 5 "$weir/v1/messages/$id" | jq -r .state)$'\n'
+    done
+    ! grep -qvE '^(done|dead)?$' <<<"$states"
+}
+deadline=$((SECONDS + 60))
+until all_ended; do
+    show_steps
+    [ $SECONDS -lt $deadline ] || { say "not all tickets ended within 60 s"; exit 1; }
+    sleep 0.2
+done
+show_steps
+say ""
+
+count() { grep -c "^$1\$" <<<"$states" || true; }
+say "The dead letter, and why:"
+"$build/weirctl" --run "$sockets" dead ls
+say ""
+summary=$(curl -sS -m 5 "$helpdesk/_summary")
+jq -c -n --slurpfile a "$answers" --argjson s "$summary" --argjson done "$(count done)" --argjson dead "$(count dead)" \
+    --argjson began "$began" --argjson ended "$(date +%s.%N)" '
+  {accepted: [$a[] | select(.answer.verdict == "accepted")] | length,
+   duplicates: [$a[] | select(.answer.verdict == "duplicate")] | length,
+   done: $done, dead: $dead, unknown: $s.repeated,
+   calls: $s.requests, effects: $s.effects, seconds: (($ended - $began) * 100 | round / 100)}'
+[ "$(count done)" = $(($(wc -l <<<"$ids") - 1)) ] && [ "$(count dead)" = 1 ]
