@@ -152,9 +152,17 @@ static bool has_keys(const config_key_t *key)
     return key->kind == KIND_SECTION || key->kind == KIND_NAMED || key->kind == KIND_ITEMS;
 }
 
-static void write_comment(FILE *to, const config_key_t *key)
+/* Where a line of the sample begins: "#" for what hangs on a name of the operator's choice, then the indent. */
+static void write_indent(FILE *to, const config_key_t *key)
 {
-    fprintf(to, "# %s", key->meaning);
+    fprintf(to, "%s%*s", strchr(key->path, '*') ? "#" : "", (int)(2 * depth_of(key->path)), "");
+}
+
+static void compose_comment(const config_key_t *key, char *out, size_t size)
+{
+    FILE *to = fmemopen(out, size, "w");
+    must(to);
+    fputs(key->meaning, to);
     if (key->kind == KIND_UNSIGNED)
         fprintf(to, " (%llu to %llu%s%s)", (unsigned long long)key->min, (unsigned long long)key->max,
                 *key->unit ? " " : "", key->unit);
@@ -165,17 +173,37 @@ static void write_comment(FILE *to, const config_key_t *key)
     }
     if (key->required)
         fputs(" (required)", to);
+    fclose(to);
+}
+
+#define COMMENT_COLUMNS 88
+
+static void write_comment(FILE *to, const config_key_t *key)
+{
+    char text[1024] = "", *rest = NULL;
+    size_t column = SIZE_MAX;
+    compose_comment(key, text, sizeof text - 1);
+    for (char *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        if (column > COMMENT_COLUMNS - strlen(word)) {
+            if (column != SIZE_MAX)
+                fputs("\n", to);
+            write_indent(to, key);
+            fputs("#", to);
+            column = 0;
+        }
+        column += (size_t)fprintf(to, " %s", word);
+    }
     fputs("\n", to);
 }
 
 /* The first key inside a NAMED or an ITEMS opens its name or its dash. */
-static void write_opening(FILE *to, const config_key_t *key, const config_key_t *before, size_t depth)
+static void write_opening(FILE *to, const config_key_t *key, const config_key_t *before)
 {
+    int indent = (int)(2 * depth_of(key->path)) - 2;
     if (before->kind == KIND_NAMED)
-        fprintf(to, "#%*sNAME:\n", (int)(2 * depth - 2), "");
+        fprintf(to, "#%*sNAME:\n", indent, "");
     if (before->kind == KIND_ITEMS)
-        fprintf(to, "#%*s-\n", (int)(2 * depth - 2), "");
-    (void)key;
+        fprintf(to, "#%*s-\n", indent, "");
 }
 
 void config_write_sample(FILE *to)
@@ -184,16 +212,16 @@ void config_write_sample(FILE *to)
           "# names of your choice. Written from lib/sys/config_keys.def; docs/CONFIGURATION.md says more.\n", to);
     for (size_t i = 0; i < config_key_count(); i++) {
         const config_key_t *key = config_key_at(i);
-        size_t depth = depth_of(key->path);
-        bool below_name = strchr(key->path, '*') != NULL;
-        const char *mark = below_name || key->kind == KIND_NAMED || (!key->preset && !has_keys(key)) ? "#" : "";
-        if (depth == 0)
+        bool named = strchr(key->path, '*') != NULL;
+        if (depth_of(key->path) == 0)
             fputs("\n", to);
-        if (below_name)
-            write_opening(to, key, config_key_at(i - 1), depth);
-        fprintf(to, "%s%*s", *mark || depth ? mark : "", (int)(2 * depth), "");
+        if (named)
+            write_opening(to, key, config_key_at(i - 1));
         write_comment(to, key);
-        fprintf(to, "%s%*s%s:", mark, (int)(2 * depth), "", config_key_leaf(key));
+        write_indent(to, key);
+        if (!named && (key->kind == KIND_NAMED || (!key->preset && !has_keys(key))))
+            fputs("#", to);
+        fprintf(to, "%s:", config_key_leaf(key));
         if (!has_keys(key))
             write_sample_value(to, key);
         fputs("\n", to);

@@ -26,7 +26,7 @@ static void fill_dependent(json_t *json)
 static int finish(config_tree_t *tree, json_t **json)
 {
     json_t *made = NULL;
-    if (!tree->errors && tree->root)
+    if (tree->root)
         made = config_check_keys(tree);
     if (!tree->errors && made) /* what does not fit is told only when every single key is right */
         config_check_cross(tree, made);

@@ -93,16 +93,16 @@ void credential_free(uint8_t **secret, size_t len)
 
 void credential_explain(const char *directory, const char *name, int error, char *out, size_t size)
 {
-    const char *what = strerror(-error), *to_do = "";
+    const char *what = strerror(-error);
     if (error == -ENOENT)
-        to_do = "; put the secret into this file, mode 0600";
+        what = "is not there; put the secret into this file, mode 0600";
     if (error == -EACCES)
-        what = "cannot be read, or everybody on this host can", to_do = "; give it mode 0600 and our user";
+        what = "cannot be read, or everybody on this host can; give it to our user with mode 0600";
     if (error == -EFBIG)
         what = "is larger than 64 KiB";
     if (error == -ENODATA)
-        what = "is empty", to_do = "; put the secret into it";
+        what = "is empty; put the secret into it";
     if (error == -EINVAL)
         what = "is not a file with the name of a secret";
-    snprintf(out, size, "secret %.64s: %s/%.64s: %s%s", name, directory, name, what, to_do);
+    snprintf(out, size, "secret %.64s: %s/%.64s %s", name, directory, name, what);
 }
