@@ -1,7 +1,7 @@
-/* ask.c: questions of people and programs: what is there, where it stands, what blocks it. Rows come from the store;
- * what memory knows better (what a message waits for) is laid over them. Answers leave only after what they
- * tell is on disk. */
-#include "actors/limiter/queue.h"
+/* ask.c: questions of people and programs: what is there, where it stands, what blocks it. Rows
+ * come from the store; what memory knows better (what a message waits for) is laid over them.
+ * Answers leave only after what they tell is on disk. */
+#include "actors/limiter/parts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,27 +11,35 @@
 
 #define ROWS_MAX 500
 
-static json_t *text_of(bytes_t b) { return json_stringn_nocheck(b.len ? (const char *)b.data : "", b.len); }
+static json_t *text_of(bytes_t b)
+{
+    return json_stringn_nocheck(b.len ? (const char *)b.data : "", b.len);
+}
 
 static void reply(limiter_t *l, const struct question *q, unsigned status, json_t *body)
 {
     char *text = json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY);
     must(text);
     size_t length = strlen(text);
-    const char *too_large = "{\"error\":\"the answer is too large\",\"hint\":\"ask for fewer rows\"}";
-    wish_send(l->e, q->asker, MESSAGE_ANSWER, &(msg_answer_t){
-        .number = q->number, .status = length > JSON_BYTES_MAX ? 413 : status,
-        .body = length > JSON_BYTES_MAX ? bytes_str(too_large) : bytes_of(text, length)});
+    const char *too_large =
+        "{\"error\":\"the answer is too large\",\"hint\":\"ask for fewer rows\"}";
+    wish_send(l->e, q->asker, MESSAGE_ANSWER,
+              &(msg_answer_t){.number = q->number,
+                              .status = length > JSON_BYTES_MAX ? 413 : status,
+                              .body = length > JSON_BYTES_MAX ? bytes_str(too_large)
+                                                              : bytes_of(text, length)});
     free(text);
     json_decref(body);
 }
 
-static void refuse(limiter_t *l, const struct question *q, unsigned status, const char *error, const char *hint)
+static void refuse(limiter_t *l, const struct question *q, unsigned status, const char *error,
+                   const char *hint)
 {
     reply(l, q, status, json_pack("{s:s,s:s}", "error", error, "hint", hint));
 }
 
-/* ---- what memory knows --------------------------------------------------------------------------------------- */
+/* ---- what memory knows
+ * --------------------------------------------------------------------------------------- */
 
 static const item_t *turn_before(const item_t *i)
 {
@@ -55,17 +63,26 @@ static json_t *blocker_of(const limiter_t *l, const item_t *i)
         name = l->config->limits[i->waits_on].name;
         detail = "every slot of the limit is in use";
         break;
-    case BLOCKER_DUE: detail = "its time has not come (see due_in_ms)"; break;
+    case BLOCKER_DUE:
+        detail = "its time has not come (see due_in_ms)";
+        break;
     case BLOCKER_CONNECTION:
         name = step ? step->downstream ? step->downstream->name : "rules" : "";
-        detail = mode_starts_work(l) ? "no free connection of its downstream" : "no work is started in this mode";
+        detail = mode_starts_work(l) ? "no free connection of its downstream"
+                                     : "no work is started in this mode";
         break;
-    case BLOCKER_BODY: detail = "its body is being read from the store"; break;
-    case BLOCKER_HOLD: detail = i->reason ? i->reason : "held"; break;
-    default: detail = i->state == STATE_ASSIGNED ? "it runs" : "it waits for the start to end"; break;
+    case BLOCKER_BODY:
+        detail = "its body is being read from the store";
+        break;
+    case BLOCKER_HOLD:
+        detail = i->reason ? i->reason : "held";
+        break;
+    default:
+        detail = i->state == STATE_ASSIGNED ? "it runs" : "it waits for the start to end";
+        break;
     }
-    return json_pack("{s:s,s:s,s:s,s:s}", "kind", blocker_name(i->blocker), "name", name, "holder", holder, "detail",
-                     detail);
+    return json_pack("{s:s,s:s,s:s,s:s}", "kind", blocker_name(i->blocker), "name", name, "holder",
+                     holder, "detail", detail);
 }
 
 static uint8_t state_now(const limiter_t *l, const stored_message_t *m)
@@ -79,17 +96,19 @@ static json_t *row_of(const limiter_t *l, const stored_message_t *m)
     char id[MSGID_TEXT];
     const item_t *i = seqmap_find(l->live, m->progress.seq);
     msgid_text(&m->envelope.id, id);
-    json_t *row = json_pack("{s:s,s:I,s:s,s:I,s:I,s:I,s:b}", "id", id, "seq", (json_int_t)m->progress.seq, "state",
-                            state_name(state_now(l, m)), "attempt", (json_int_t)(i ? i->attempt : m->progress.attempt),
-                            "failed", (json_int_t)(i ? i->failed : m->progress.failed), "age_ms",
-                            (json_int_t)((l->now.wall.us - m->envelope.accepted.us) / US_PER_MS), "maybe_duplicate",
-                            (m->progress.flags & PROGRESS_MAYBE_DUPLICATE) != 0);
+    json_t *row = json_pack("{s:s,s:I,s:s,s:I,s:I,s:I,s:b}", "id", id, "seq",
+                            (json_int_t)m->progress.seq, "state", state_name(state_now(l, m)),
+                            "attempt", (json_int_t)(i ? i->attempt : m->progress.attempt), "failed",
+                            (json_int_t)(i ? i->failed : m->progress.failed), "age_ms",
+                            (json_int_t)((l->now.wall.us - m->envelope.accepted.us) / US_PER_MS),
+                            "maybe_duplicate", (m->progress.flags & PROGRESS_MAYBE_DUPLICATE) != 0);
     const step_t *step = i ? item_step(l, i) : NULL;
     json_object_set_new(row, "route", text_of(m->envelope.route));
     json_object_set_new(row, "source", text_of(m->envelope.source));
     json_object_set_new(row, "key", text_of(m->envelope.key));
     json_object_set_new(row, "step", step ? json_string(step->name) : text_of(m->progress.step));
-    json_object_set_new(row, "reason", i && i->reason ? json_string(i->reason) : text_of(m->progress.reason));
+    json_object_set_new(row, "reason",
+                        i && i->reason ? json_string(i->reason) : text_of(m->progress.reason));
     json_object_set_new(row, "blocker", json_string(i ? blocker_name(i->blocker) : "none"));
     if (m->damaged)
         json_object_set_new(row, "damaged", json_true());
@@ -110,8 +129,12 @@ static json_t *steps_of(const limiter_t *l, const stored_message_t *m)
         json_t *result = results ? json_object_get(results, s->name) : NULL;
         if (s == now)
             passed = false;
-        const char *state = result ? "done" : s == now ? state_name(state_now(l, m)) : passed ? "skipped" : "waiting";
-        json_array_append_new(steps, json_pack("{s:s,s:s,s:O?}", "name", s->name, "state", state, "result", result));
+        const char *state = result     ? "done"
+                            : s == now ? state_name(state_now(l, m))
+                            : passed   ? "skipped"
+                                       : "waiting";
+        json_array_append_new(
+            steps, json_pack("{s:s,s:s,s:O?}", "name", s->name, "state", state, "result", result));
     }
     json_decref(results);
     return steps;
@@ -122,12 +145,16 @@ static json_t *whole_of(const limiter_t *l, const stored_message_t *m)
     json_t *row = row_of(l, m);
     const item_t *i = seqmap_find(l->live, m->progress.seq);
     json_object_set_new(row, "steps", steps_of(l, m));
-    json_object_set_new(row, "labels", json_loadb((const char *)m->envelope.labels.data, m->envelope.labels.len, 0, NULL));
+    json_object_set_new(
+        row, "labels",
+        json_loadb((const char *)m->envelope.labels.data, m->envelope.labels.len, 0, NULL));
     json_object_set_new(row, "accepted_at_ms", json_integer(m->envelope.accepted.us / US_PER_MS));
     json_object_set_new(row, "deaths", json_integer(i ? i->deaths : m->progress.deaths));
-    json_object_set_new(row, "unknown", json_boolean(((i ? i->flags : m->progress.flags) & PROGRESS_UNKNOWN) != 0));
+    json_object_set_new(row, "unknown",
+                        json_boolean(((i ? i->flags : m->progress.flags) & PROGRESS_UNKNOWN) != 0));
     if (m->progress.finished.us)
-        json_object_set_new(row, "finished_at_ms", json_integer(m->progress.finished.us / US_PER_MS));
+        json_object_set_new(row, "finished_at_ms",
+                            json_integer(m->progress.finished.us / US_PER_MS));
     if (i) {
         int64_t due = i->due.place ? i->due.due.us - l->now.at.us : 0;
         json_object_set_new(row, "due_in_ms", json_integer(due > 0 ? due / US_PER_MS : 0));
@@ -136,15 +163,17 @@ static json_t *whole_of(const limiter_t *l, const stored_message_t *m)
     return row;
 }
 
-/* ---- questions answered from memory --------------------------------------------------------------------------- */
+/* ---- questions answered from memory
+ * --------------------------------------------------------------------------- */
 
 static json_t *limits_of(const limiter_t *l)
 {
     json_t *all = json_array();
     for (size_t n = 0; n < l->config->limit_count; n++)
-        json_array_append_new(all, json_pack("{s:s,s:i,s:i,s:I}", "name", l->config->limits[n].name, "slots",
-                                             (int)l->config->limits[n].slots, "in_use", (int)l->limits[n].in_use,
-                                             "waiting", (json_int_t)l->limits[n].waiters.count));
+        json_array_append_new(all, json_pack("{s:s,s:i,s:i,s:I}", "name", l->config->limits[n].name,
+                                             "slots", (int)l->config->limits[n].slots, "in_use",
+                                             (int)l->limits[n].in_use, "waiting",
+                                             (json_int_t)l->limits[n].waiters.count));
     return all;
 }
 
@@ -152,11 +181,12 @@ static json_t *pools_of(const limiter_t *l)
 {
     json_t *all = json_array();
     for (size_t n = 0; n < l->config->pool_count; n++) {
-        json_int_t credit = 0, ready = (json_int_t)(l->pools[n].ready.count + l->pools[n].woken.count);
+        json_int_t credit = 0,
+                   ready = (json_int_t)(l->pools[n].ready.count + l->pools[n].woken.count);
         for (size_t h = 0; h < l->holder_count; h++)
             credit += (json_int_t)credit_left(&l->holders[h]->purses[n]).messages;
-        json_array_append_new(all, json_pack("{s:s,s:I,s:I}", "name", l->config->pools[n], "credit", credit, "ready",
-                                             ready));
+        json_array_append_new(all, json_pack("{s:s,s:I,s:I}", "name", l->config->pools[n], "credit",
+                                             credit, "ready", ready));
     }
     return all;
 }
@@ -165,22 +195,26 @@ static json_t *status_of(const limiter_t *l)
 {
     const item_t *oldest = l->phase == LOADED ? seqmap_find(l->live, l->tally.first_live) : NULL;
     int64_t age = oldest ? (l->now.wall.us - oldest->accepted.us) / US_PER_MS : 0;
-    json_t *s = json_pack("{s:I,s:s,s:b,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "epoch", (json_int_t)l->epoch, "mode",
-                          mode_name(l->mode), "loading", l->phase != LOADED, "disk_low", l->disk_low || l->disk_full,
-                          "queued", (json_int_t)(l->tally.live - l->assigned - l->held.count), "assigned",
-                          (json_int_t)l->assigned, "held", (json_int_t)l->held.count, "dead", (json_int_t)l->tally.dead,
-                          "done", (json_int_t)l->tally.done, "bytes", (json_int_t)l->tally.live_bytes, "oldest_ms",
-                          (json_int_t)(age > 0 ? age : 0), "disk_free", (json_int_t)l->disk_free, "damaged",
-                          (json_int_t)l->damaged);
+    json_t *s =
+        json_pack("{s:I,s:s,s:b,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "epoch",
+                  (json_int_t)l->epoch, "mode", mode_name(l->mode), "loading", l->phase != LOADED,
+                  "disk_low", l->disk_low || l->disk_full, "queued",
+                  (json_int_t)(l->tally.live - l->assigned - l->held.count), "assigned",
+                  (json_int_t)l->assigned, "held", (json_int_t)l->held.count, "dead",
+                  (json_int_t)l->tally.dead, "done", (json_int_t)l->tally.done, "bytes",
+                  (json_int_t)l->tally.live_bytes, "oldest_ms", (json_int_t)(age > 0 ? age : 0),
+                  "disk_free", (json_int_t)l->disk_free, "damaged", (json_int_t)l->damaged);
     json_object_set_new(s, "limits", limits_of(l));
     json_object_set_new(s, "pools", pools_of(l));
-    json_object_set_new(s, "memory", json_pack("{s:I,s:I,s:I}", "messages", (json_int_t)seqmap_count(l->live), "keys",
-                                               (json_int_t)l->key_count, "dedup_ids",
-                                               (json_int_t)prints_count(l->prints)));
+    json_object_set_new(s, "memory",
+                        json_pack("{s:I,s:I,s:I}", "messages", (json_int_t)seqmap_count(l->live),
+                                  "keys", (json_int_t)l->key_count, "dedup_ids",
+                                  (json_int_t)prints_count(l->prints)));
     return s;
 }
 
-/* ---- questions answered from the store ----------------------------------------------------------------------- */
+/* ---- questions answered from the store
+ * ----------------------------------------------------------------------- */
 
 static struct question *question_open(limiter_t *l, size_t *place)
 {
@@ -210,7 +244,8 @@ static void ask_one(limiter_t *l, const struct question *q, const json_t *args)
     read_request_t r = {.kind = READ_BY_ID, .most = 1, .state = -1};
     const char *id = json_string_value(json_object_get(args, "id"));
     if (!id || msgid_parse(bytes_str(id), &r.id) != 0) {
-        refuse(l, q, 400, "not a message id", "an id has 26 characters, as `weirctl ls` shows them");
+        refuse(l, q, 400, "not a message id",
+               "an id has 26 characters, as `weirctl ls` shows them");
         return;
     }
     ask_store(l, q, &r);
@@ -221,7 +256,9 @@ static void ask_list(limiter_t *l, const struct question *q, const json_t *args,
     const char *route = json_string_value(json_object_get(args, "route"));
     const char *wanted = json_string_value(json_object_get(args, "state"));
     json_int_t most = json_integer_value(json_object_get(args, "most"));
-    read_request_t r = {.kind = READ_LIST, .state = state, .most = most > 0 && most <= ROWS_MAX ? (uint32_t)most : 100,
+    read_request_t r = {.kind = READ_LIST,
+                        .state = state,
+                        .most = most > 0 && most <= ROWS_MAX ? (uint32_t)most : 100,
                         .newest_first = json_is_true(json_object_get(args, "newest")),
                         .from_seq = json_integer_value(json_object_get(args, "after"))};
     if (wanted && (r.state = state_of(bytes_str(wanted))) < 0) {
@@ -241,14 +278,16 @@ void query_told(limiter_t *l, const event_t *event)
 {
     const msg_query_t *m = event->message->items;
     struct question q = {.asker = event->from.peer, .number = m->number};
-    json_t *args = m->args.len ? json_loadb((const char *)m->args.data, m->args.len, 0, NULL) : json_object();
+    json_t *args =
+        m->args.len ? json_loadb((const char *)m->args.data, m->args.len, 0, NULL) : json_object();
     if (!json_is_object(args))
         refuse(l, &q, 400, "arguments are not a JSON object", "see `weirctl help`");
     else if (bytes_is(m->verb, "status"))
         reply(l, &q, 200, status_of(l));
     else if (bytes_is(m->verb, "limits.ls"))
         reply(l, &q, 200, json_pack("{s:o}", "limits", limits_of(l)));
-    else if (bytes_is(m->verb, "show") || bytes_is(m->verb, "why") || bytes_is(m->verb, "dead.show"))
+    else if (bytes_is(m->verb, "show") || bytes_is(m->verb, "why") ||
+             bytes_is(m->verb, "dead.show"))
         ask_one(l, &q, args);
     else if (bytes_is(m->verb, "ls"))
         ask_list(l, &q, args, -1);
@@ -264,7 +303,8 @@ static json_t *rows_of(const limiter_t *l, const read_result_t *read)
     json_t *rows = json_array();
     for (size_t n = 0; n < read->count; n++)
         json_array_append_new(rows, row_of(l, &read->messages[n]));
-    return json_pack("{s:o,s:o}", "messages", rows, "next", read->last ? json_null() : json_integer(read->next));
+    return json_pack("{s:o,s:o}", "messages", rows, "next",
+                     read->last ? json_null() : json_integer(read->next));
 }
 
 void query_arrived(limiter_t *l, const read_result_t *read)

@@ -1,5 +1,6 @@
-/* check.c: the promises of the queue's inside, all of them, slowly: for the simulator and the tests. */
-#include "actors/limiter/queue.h"
+/* check.c: the promises of the queue's inside, all of them, slowly: for the simulator and the
+ * tests. */
+#include "actors/limiter/parts.h"
 
 #include <stdlib.h>
 
@@ -32,11 +33,14 @@ static void check_queued(sums_t *s, const item_t *i)
     bool is_newcomer = l->phase != LOADED && i->seq >= l->boundary;
     switch (i->blocker) {
     case BLOCKER_KEY:
-        expect(s, !i->has_turn && i->turn.next && !i->place.next, "who waits for its key is in its key's list only");
-        expect(s, !i->key || i->key->turns >= item_route(l, i)->parallel, "who waits for its key has one before it");
+        expect(s, !i->has_turn && i->turn.next && !i->place.next,
+               "who waits for its key is in its key's list only");
+        expect(s, !i->key || i->key->turns >= item_route(l, i)->parallel,
+               "who waits for its key has one before it");
         break;
     case BLOCKER_DUE:
-        expect(s, i->due.place != 0 && !i->place.next, "who waits for its time is in the agenda only");
+        expect(s, i->due.place != 0 && !i->place.next,
+               "who waits for its time is in the agenda only");
         break;
     case BLOCKER_LIMIT:
         expect(s, i->place.next && i->due.place == 0, "who waits for a limit is in its list");
@@ -74,12 +78,16 @@ const char *limiter_check(const void *self)
     expect(&s, s.assigned == l->assigned, "assigned items are counted right");
     expect(&s, l->changed.count == 0, "every changed item was saved in its step");
     if (l->phase == LOADED)
-        expect(&s, s.live == l->tally.live && s.bytes == l->tally.live_bytes, "the tally is what is there");
+        expect(&s, s.live == l->tally.live && s.bytes == l->tally.live_bytes,
+               "the tally is what is there");
     for (size_t n = 0; n < l->config->limit_count; n++) {
         expect(&s, s.in_use[n] == l->limits[n].in_use, "slots in use are those of live holders");
-        expect(&s, l->limits[n].in_use <= l->config->limits[n].slots || l->phase != LOADED, "no limit is exceeded");
+        expect(&s, l->limits[n].in_use <= l->config->limits[n].slots || l->phase != LOADED,
+               "no limit is exceeded");
         bool idle = l->phase == LOADED && mode_starts_work(l) && !l->look;
-        expect(&s, !idle || l->limits[n].waiters.count == 0 || l->limits[n].in_use >= l->config->limits[n].slots,
+        expect(&s,
+               !idle || l->limits[n].waiters.count == 0 ||
+                   l->limits[n].in_use >= l->config->limits[n].slots,
                "nobody waits for a limit that is free");
     }
     return s.broken;

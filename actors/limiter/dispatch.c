@@ -1,13 +1,15 @@
-/* dispatch.c: who runs next. Every pool has the items that could run if it had a free connection; every limit
- * has the waiters that could run if it had a free slot. Selection takes the first of a pool, tries all limits of
- * its step together, and either assigns it or parks it on the first full one: it never looks at parked work.
- * What is woken and cannot run parks on its new blocker and the wake goes on to the next waiter. */
-#include "actors/limiter/queue.h"
+/* dispatch.c: who runs next. Every pool has the items that could run if it had a free connection;
+ * every limit has the waiters that could run if it had a free slot. Selection takes the first of a
+ * pool, tries all limits of its step together, and either assigns it or parks it on the first full
+ * one: it never looks at parked work. What is woken and cannot run parks on its new blocker and the
+ * wake goes on to the next waiter. */
+#include "actors/limiter/parts.h"
 
 #include "core/match.h"
 #include "core/msgid.h"
 
-/* ---- waiting ------------------------------------------------------------------------------------------ */
+/* ---- waiting
+ * ------------------------------------------------------------------------------------------ */
 
 static void look_at_pool(limiter_t *l, size_t pool) { l->look = l->pools[pool].look = true; }
 
@@ -101,7 +103,8 @@ static void park(limiter_t *l, item_t *i, size_t limit)
         list_push(&s->waiters, &i->place);
 }
 
-/* ---- slots -------------------------------------------------------------------------------------------- */
+/* ---- slots
+ * -------------------------------------------------------------------------------------------- */
 
 void slots_take(limiter_t *l, const step_t *step)
 {
@@ -135,7 +138,8 @@ static long full_limit(const limiter_t *l, const step_t *step)
     return -1;
 }
 
-/* ---- assigning ---------------------------------------------------------------------------------------- */
+/* ---- assigning
+ * ---------------------------------------------------------------------------------------- */
 
 static uint64_t purse_left(const holder_t *h, size_t pool)
 {
@@ -172,17 +176,27 @@ static void assign_send(limiter_t *l, const item_t *i, const step_t *step, const
 {
     const letter_t *t = i->letter;
     bytes_t content = blob_bytes(t->content);
-    wish_send(l->e, h->peer, MESSAGE_ASSIGN, &(msg_assign_t){
-        .seq = (uint64_t)i->seq, .attempt = i->attempt, .fence = i->fence, .id = i->id,
-        .route = bytes_str(item_route(l, i)->name), .step = bytes_str(step->name),
-        .start_by_us = (uint64_t)i->start_by_us, .maybe_duplicate = (i->flags & PROGRESS_MAYBE_DUPLICATE) != 0,
-        .key = i->key ? bytes_of(i->key->name, i->key->length) : bytes_of(NULL, 0),
-        .labels = t->labels, .results = bytes_of(i->results, i->results_len),
-        .fields = bytes_of(content.data, t->fields_len), .content_type = t->content_type, .trace = t->trace,
-        .source = t->source,
-        .body = step->needs_body ? bytes_of(content.data + t->fields_len, content.len - t->fields_len)
-                                 : bytes_of(NULL, 0),
-    });
+    wish_send(l->e, h->peer, MESSAGE_ASSIGN,
+              &(msg_assign_t){
+                  .seq = (uint64_t)i->seq,
+                  .attempt = i->attempt,
+                  .fence = i->fence,
+                  .id = i->id,
+                  .route = bytes_str(item_route(l, i)->name),
+                  .step = bytes_str(step->name),
+                  .start_by_us = (uint64_t)i->start_by_us,
+                  .maybe_duplicate = (i->flags & PROGRESS_MAYBE_DUPLICATE) != 0,
+                  .key = i->key ? bytes_of(i->key->name, i->key->length) : bytes_of(NULL, 0),
+                  .labels = t->labels,
+                  .results = bytes_of(i->results, i->results_len),
+                  .fields = bytes_of(content.data, t->fields_len),
+                  .content_type = t->content_type,
+                  .trace = t->trace,
+                  .source = t->source,
+                  .body = step->needs_body
+                              ? bytes_of(content.data + t->fields_len, content.len - t->fields_len)
+                              : bytes_of(NULL, 0),
+              });
 }
 
 static void assign(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
@@ -205,11 +219,13 @@ static void assign(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
         item_drop_letter(l, i);
 }
 
-/* ---- reading a letter -------------------------------------------------------------------------------- */
+/* ---- reading a letter
+ * -------------------------------------------------------------------------------- */
 
 static bool letter_ask(limiter_t *l, item_t *i, size_t pool)
 {
-    read_request_t r = {.kind = READ_CONTENT, .token = READ_TOKEN(READ_FOR_LETTER, i->seq), .seq = i->seq};
+    read_request_t r = {
+        .kind = READ_CONTENT, .token = READ_TOKEN(READ_FOR_LETTER, i->seq), .seq = i->seq};
     if (!read_ask(l, &r))
         return false;
     pool_remove(l, i, pool);
@@ -234,12 +250,14 @@ void letter_arrived(limiter_t *l, const read_result_t *read)
         return;
     }
     const envelope_t *e = &read->messages[0].envelope;
-    i->letter = letter_new(e->source, e->labels, e->content_type, e->trace, e->fields_len, blob_ref(e->content));
+    i->letter = letter_new(e->source, e->labels, e->content_type, e->trace, e->fields_len,
+                           blob_ref(e->content));
     l->live_bytes_cached += i->letter->size;
     make_ready(l, i, pool, true);
 }
 
-/* ---- the step that is due -------------------------------------------------------------------------------- */
+/* ---- the step that is due
+ * -------------------------------------------------------------------------------- */
 
 static bool step_applies(const limiter_t *l, const item_t *i, const step_t *step)
 {
@@ -249,11 +267,15 @@ static bool step_applies(const limiter_t *l, const item_t *i, const step_t *step
     bytes_t content = blob_bytes(i->letter->content);
     msgid_text(&i->id, id);
     document_t *d = document_new(&(document_parts_t){
-        .fields = bytes_of(content.data, i->letter->fields_len), .labels = i->letter->labels,
-        .results = bytes_of(i->results, i->results_len), .id = bytes_str(id), .source = i->letter->source,
+        .fields = bytes_of(content.data, i->letter->fields_len),
+        .labels = i->letter->labels,
+        .results = bytes_of(i->results, i->results_len),
+        .id = bytes_str(id),
+        .source = i->letter->source,
         .body = bytes_of(content.data + i->letter->fields_len, content.len - i->letter->fields_len),
         .key = i->key ? bytes_of(i->key->name, i->key->length) : bytes_of(NULL, 0),
-        .route = bytes_str(item_route(l, i)->name), .attempt = i->attempt});
+        .route = bytes_str(item_route(l, i)->name),
+        .attempt = i->attempt});
     bool holds = match_holds(&step->when, d);
     document_destroy(&d);
     return holds;
@@ -315,12 +337,14 @@ static void pool_pump(limiter_t *l, size_t pool)
     p->look = l->budget == 0;
 }
 
-/* One waiter for each free slot; those that cannot use it park elsewhere, and the next look goes on. */
+/* One waiter for each free slot; those that cannot use it park elsewhere, and the next look goes
+ * on. */
 static void limit_pump(limiter_t *l, size_t limit)
 {
     limit_state_t *s = &l->limits[limit];
     unsigned wake = slots_free(l, limit);
-    for (list_node_t *n; wake > 0 && l->budget > 0 && (n = list_first(&s->waiters)); wake--, l->budget--) {
+    for (list_node_t *n; wake > 0 && l->budget > 0 && (n = list_first(&s->waiters));
+         wake--, l->budget--) {
         item_t *i = list_of(n, item_t, place);
         list_remove(&s->waiters, n);
         make_ready(l, i, item_step(l, i)->pool, true);
@@ -339,7 +363,8 @@ void pump(limiter_t *l)
 {
     if (l->phase != LOADED || !mode_starts_work(l))
         return;
-    for (agenda_entry_t *due; l->budget > 0 && (due = agenda_take_due(l->agenda, l->now.at)); l->budget--)
+    for (agenda_entry_t *due; l->budget > 0 && (due = agenda_take_due(l->agenda, l->now.at));
+         l->budget--)
         offer(l, list_of(due, item_t, due));
     while (l->look && l->budget > 0 && effects_room(l->e) > 2048) {
         l->look = false;

@@ -1,6 +1,7 @@
-/* intake.c: submissions. Dedup, the queue's maxima, the enqueue: one step, one commit. The verdicts are sent at the
- * end of the step, when every change they speak of is in the batch they wait for. */
-#include "actors/limiter/queue.h"
+/* intake.c: submissions. Dedup, the queue's maxima, the enqueue: one step, one commit. The verdicts
+ * are sent at the end of the step, when every change they speak of is in the batch they wait for.
+ */
+#include "actors/limiter/parts.h"
 
 #include <stdio.h>
 
@@ -16,31 +17,41 @@ static void answer(limiter_t *l, const msg_verdict_t *v)
 
 static void refuse(limiter_t *l, const msgid_t *id, verdict_t verdict, const char *why)
 {
-    answer(l, &(msg_verdict_t){.id = *id, .verdict = verdict, .retry_after_ms = RETRY_SOON_MS,
+    answer(l, &(msg_verdict_t){.id = *id,
+                               .verdict = verdict,
+                               .retry_after_ms = RETRY_SOON_MS,
                                .reason = bytes_str(why)});
 }
 
-static size_t route_index(const limiter_t *l, const route_t *r) { return (size_t)(r - l->config->routes); }
+static size_t route_index(const limiter_t *l, const route_t *r)
+{
+    return (size_t)(r - l->config->routes);
+}
 
-/* ---- duplicates ---------------------------------------------------------------------------------------- */
+/* ---- duplicates
+ * ---------------------------------------------------------------------------------------- */
 
-static void answer_duplicate(limiter_t *l, const msgid_t *id, const msgid_t *original, bool same_body, uint8_t state)
+static void answer_duplicate(limiter_t *l, const msgid_t *id, const msgid_t *original,
+                             bool same_body, uint8_t state)
 {
     verdict_t verdict = msgid_equal(id, original) ? VERDICT_ACCEPTED /* our own SUBMIT again */
                         : same_body               ? VERDICT_DUPLICATE
                                                   : VERDICT_CONFLICT;
     if (verdict == VERDICT_DUPLICATE)
         wish_count(l->e, METRIC_DUPLICATES, bytes_of(NULL, 0), 1);
-    answer(l, &(msg_verdict_t){.id = *id, .verdict = verdict, .original = *original, .state = state});
+    answer(l,
+           &(msg_verdict_t){.id = *id, .verdict = verdict, .original = *original, .state = state});
 }
 
-static void echo_later(limiter_t *l, peer_t peer, const msg_submit_t *s, int64_t seq, bool same_body)
+static void echo_later(limiter_t *l, peer_t peer, const msg_submit_t *s, int64_t seq,
+                       bool same_body)
 {
     for (size_t n = 0; n < ECHOES_MAX; n++) {
         echo_t *echo = &l->echoes[n];
         if (echo->used)
             continue;
-        *echo = (echo_t){.peer = peer, .id = s->id, .seq = seq, .used = true, .same_body = same_body};
+        *echo =
+            (echo_t){.peer = peer, .id = s->id, .seq = seq, .used = true, .same_body = same_body};
         l->echo_count++;
         return;
     }
@@ -51,7 +62,8 @@ void echoes_read(limiter_t *l)
 {
     for (size_t n = 0; l->echo_count > 0 && n < ECHOES_MAX && l->reads < READS_MAX; n++) {
         echo_t *echo = &l->echoes[n];
-        read_request_t r = {.kind = READ_BY_SEQ, .seq = echo->seq, .token = READ_TOKEN(READ_FOR_ECHO, n)};
+        read_request_t r = {
+            .kind = READ_BY_SEQ, .seq = echo->seq, .token = READ_TOKEN(READ_FOR_ECHO, n)};
         if (echo->used && !echo->asked)
             echo->asked = read_ask(l, &r);
     }
@@ -96,7 +108,8 @@ static bool is_duplicate(limiter_t *l, peer_t peer, const msg_submit_t *s, const
     return true;
 }
 
-/* ---- the enqueue ------------------------------------------------------------------------------------------ */
+/* ---- the enqueue
+ * ------------------------------------------------------------------------------------------ */
 
 static item_t *enqueue(limiter_t *l, const msg_submit_t *s, const route_t *r)
 {
@@ -108,14 +121,25 @@ static item_t *enqueue(limiter_t *l, const msg_submit_t *s, const route_t *r)
     i->class = (uint8_t)s->class;
     i->key = key_get(l, i->route, s->key);
     i->bytes = (uint32_t)(content->len + s->key.len + s->labels.len) + ITEM_BYTES;
-    change_t c = {.kind = CHANGE_ENQUEUE, .envelope = {
-        .seq = i->seq, .id = s->id, .print = s->print, .body_hash = s->body_hash, .accepted = l->now.wall,
-        .class = i->class, .source = s->source, .route = s->route, .key = s->key, .labels = s->labels,
-        .content_type = s->content_type, .trace = s->trace, .fields_len = (uint32_t)s->fields.len,
-        .content = blob_ref(content)}};
+    change_t c = {.kind = CHANGE_ENQUEUE,
+                  .envelope = {.seq = i->seq,
+                               .id = s->id,
+                               .print = s->print,
+                               .body_hash = s->body_hash,
+                               .accepted = l->now.wall,
+                               .class = i->class,
+                               .source = s->source,
+                               .route = s->route,
+                               .key = s->key,
+                               .labels = s->labels,
+                               .content_type = s->content_type,
+                               .trace = s->trace,
+                               .fields_len = (uint32_t)s->fields.len,
+                               .content = blob_ref(content)}};
     wish_change(l->e, &c);
     if (l->live_bytes_cached < l->config->queue.cache_bytes) {
-        i->letter = letter_new(s->source, s->labels, s->content_type, s->trace, (uint32_t)s->fields.len, content);
+        i->letter = letter_new(s->source, s->labels, s->content_type, s->trace,
+                               (uint32_t)s->fields.len, content);
         l->live_bytes_cached += i->letter->size;
     } else {
         blob_unref(&content);
@@ -149,7 +173,8 @@ static bool may_enter(limiter_t *l, const msg_submit_t *s, const route_t *r)
         refuse(l, &s->id, VERDICT_DRAINING, "System draining");
     else if (l->mode == MODE_MAINTENANCE && r->source->sender_retries)
         refuse(l, &s->id, VERDICT_MAINTENANCE, "System in maintenance");
-    else if (l->tally.live >= l->config->queue.messages_max || l->tally.live_bytes >= l->config->queue.bytes_max)
+    else if (l->tally.live >= l->config->queue.messages_max ||
+             l->tally.live_bytes >= l->config->queue.bytes_max)
         refuse(l, &s->id, VERDICT_OVERLOADED, "the queue is full");
     else
         return true;

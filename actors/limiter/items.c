@@ -1,5 +1,5 @@
 /* items.c: making, saving and ending items. */
-#include "actors/limiter/queue.h"
+#include "actors/limiter/parts.h"
 
 #include <stdlib.h>
 
@@ -59,9 +59,17 @@ static void save_as(limiter_t *l, item_t *i, wall_t finished)
     const step_t *step = item_step(l, i);
     change_t c = {.kind = CHANGE_PROGRESS};
     c.progress = (progress_t){
-        .seq = i->seq, .state = i->state, .attempt = i->attempt, .failed = i->failed, .deaths = i->deaths,
-        .flags = i->flags, .due_us = i->not_before_us, .finished = finished, .bytes = i->bytes,
-        .step = bytes_str(step ? step->name : ""), .reason = bytes_str(i->reason ? i->reason : ""),
+        .seq = i->seq,
+        .state = i->state,
+        .attempt = i->attempt,
+        .failed = i->failed,
+        .deaths = i->deaths,
+        .flags = i->flags,
+        .due_us = i->not_before_us,
+        .finished = finished,
+        .bytes = i->bytes,
+        .step = bytes_str(step ? step->name : ""),
+        .reason = bytes_str(i->reason ? i->reason : ""),
         .results = bytes_of(i->results, i->results_len),
         .slots = bytes_of(slots, slot_names(l, i, slots, sizeof slots)),
     };
@@ -115,7 +123,8 @@ void item_take_results(item_t *i, bytes_t results)
     i->results_len = (uint32_t)results.len;
 }
 
-/* {"a":1} and b -> {"a":1,"b":2}: texts are put together as they are; both were checked where they came in. */
+/* {"a":1} and b -> {"a":1,"b":2}: texts are put together as they are; both were checked where they
+ * came in. */
 bool item_add_result(item_t *i, const char *step, bytes_t result)
 {
     size_t name = strlen(step), had = i->results_len ? i->results_len - 1 : 1;
@@ -140,7 +149,8 @@ bool item_add_result(item_t *i, const char *step, bytes_t result)
     return true;
 }
 
-/* No live message has a smaller seq than first_live; it moves past what is finished, one step a message. */
+/* No live message has a smaller seq than first_live; it moves past what is finished, one step a
+ * message. */
 static void first_live_moves(limiter_t *l)
 {
     if (l->phase != LOADED)
@@ -169,13 +179,14 @@ void item_finish(limiter_t *l, item_t *i, uint8_t state)
     first_live_moves(l);
 }
 
-letter_t *letter_new(bytes_t source, bytes_t labels, bytes_t content_type, bytes_t trace, uint32_t fields_len,
-                     blob_t *content)
+letter_t *letter_new(bytes_t source, bytes_t labels, bytes_t content_type, bytes_t trace,
+                     uint32_t fields_len, blob_t *content)
 {
     size_t texts = source.len + labels.len + content_type.len + trace.len;
     letter_t *t = malloc(sizeof *t + texts);
     must(t);
-    *t = (letter_t){.content = content, .fields_len = fields_len,
+    *t = (letter_t){.content = content,
+                    .fields_len = fields_len,
                     .size = (uint32_t)(sizeof *t + texts + (content ? content->len : 0))};
     char *at = t->text;
     const bytes_t in[] = {source, labels, content_type, trace};
@@ -200,12 +211,17 @@ void item_drop_letter(limiter_t *l, item_t *i)
     i->letter = NULL;
 }
 
-void item_log(limiter_t *l, const item_t *i, enum log_event event, const char *text, const char *reason)
+void item_log(limiter_t *l, const item_t *i, enum log_event event, const char *text,
+              const char *reason)
 {
     char id[MSGID_TEXT];
     const route_t *r = item_route(l, i);
     msgid_text(&i->id, id);
-    wish_log(l->e, &(log_line_t){.event = event, .text = text, .message = bytes_str(id),
-                                 .route = bytes_str(r ? r->name : ""), .reason = bytes_str(reason),
-                                 .key = i->key ? bytes_of(i->key->name, i->key->length) : bytes_str("")});
+    wish_log(l->e,
+             &(log_line_t){.event = event,
+                           .text = text,
+                           .message = bytes_str(id),
+                           .route = bytes_str(r ? r->name : ""),
+                           .reason = bytes_str(reason),
+                           .key = i->key ? bytes_of(i->key->name, i->key->length) : bytes_str("")});
 }

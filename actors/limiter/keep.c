@@ -1,12 +1,16 @@
 /* keep.c: what is finished: it goes when its time is over, or comes back from the dead letters. */
-#include "actors/limiter/queue.h"
+#include "actors/limiter/parts.h"
 
-/* ---- retention ---------------------------------------------------------------------------------------------- */
+/* ---- retention
+ * ---------------------------------------------------------------------------------------------- */
 
 static void purge_ask(limiter_t *l, uint8_t state, int64_t before_us, uint64_t most)
 {
-    read_request_t r = {.kind = READ_FINISHED, .state = state, .finished_before = {before_us},
-                        .most = (uint32_t)(most < 2048 ? most : 2048), .token = READ_TOKEN(READ_FOR_PURGE, state)};
+    read_request_t r = {.kind = READ_FINISHED,
+                        .state = state,
+                        .finished_before = {before_us},
+                        .most = (uint32_t)(most < 2048 ? most : 2048),
+                        .token = READ_TOKEN(READ_FOR_PURGE, state)};
     if (before_us > 0)
         read_ask(l, &r);
 }
@@ -33,7 +37,8 @@ void purge_told(limiter_t *l, const msg_purge_t *purge)
 
 void purge_arrived(limiter_t *l, const read_result_t *read)
 {
-    uint64_t *kept = READ_WHOSE(read->request.token) == STATE_DONE ? &l->tally.done : &l->tally.dead;
+    uint64_t *kept =
+        READ_WHOSE(read->request.token) == STATE_DONE ? &l->tally.done : &l->tally.dead;
     for (size_t n = 0; read->error == 0 && n < read->count; n++) {
         int64_t seq = read->messages[n].progress.seq;
         if (seqmap_find(l->live, seq))
@@ -44,12 +49,17 @@ void purge_arrived(limiter_t *l, const read_result_t *read)
     }
 }
 
-/* ---- redrive ------------------------------------------------------------------------------------------------- */
+/* ---- redrive
+ * -------------------------------------------------------------------------------------------------
+ */
 
 void redrive_told(limiter_t *l, const msg_redrive_t *redrive)
 {
     static const msgid_t none;
-    read_request_t r = {.kind = READ_LIST, .state = STATE_DEAD, .most = (uint32_t)redrive->most, .want_content = true,
+    read_request_t r = {.kind = READ_LIST,
+                        .state = STATE_DEAD,
+                        .most = (uint32_t)redrive->most,
+                        .want_content = true,
                         .token = READ_TOKEN(READ_FOR_REDRIVE, 0)};
     if (!msgid_equal(&redrive->id, &none)) {
         r.kind = READ_BY_ID;
@@ -61,7 +71,8 @@ void redrive_told(limiter_t *l, const msg_redrive_t *redrive)
         read_ask(l, &r);
 }
 
-/* A new seq, so that it joins the tail of its key for good; the same id, so that it is still found. */
+/* A new seq, so that it joins the tail of its key for good; the same id, so that it is still found.
+ */
 static void revive(limiter_t *l, const stored_message_t *m)
 {
     const route_t *r = config_route(l->config, m->envelope.route);

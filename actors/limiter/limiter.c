@@ -1,5 +1,5 @@
 /* limiter.c: the record, the one step, and what each event goes to. */
-#include "actors/limiter/queue.h"
+#include "actors/limiter/parts.h"
 
 #include <stdlib.h>
 
@@ -77,7 +77,8 @@ static void limiter_destroy(void **self)
     *self = NULL;
 }
 
-/* ---- events --------------------------------------------------------------------------------------------- */
+/* ---- events
+ * --------------------------------------------------------------------------------------------- */
 
 static void order_told(limiter_t *l, const msg_order_t *order)
 {
@@ -96,16 +97,35 @@ static void on_message(limiter_t *l, const event_t *event)
 {
     const message_t *m = event->message;
     switch (m->head.type) {
-    case MESSAGE_SUBMIT: submissions(l, event); break;
-    case MESSAGE_SETTLE: settles(l, m); break;
-    case MESSAGE_CREDIT: credit_told(l, event); break;
-    case MESSAGE_PEERS: peers_told(l, m->items, m->count); break;
-    case MESSAGE_MODE: mode_told(l, m->items); break;
-    case MESSAGE_REDRIVE: redrive_told(l, m->items); break;
-    case MESSAGE_PURGE: purge_told(l, m->items); break;
-    case MESSAGE_QUERY: query_told(l, event); break;
-    case MESSAGE_ORDER: order_told(l, m->items); break;
-    default: break; /* not for a limiter: the links were told who may send what */
+    case MESSAGE_SUBMIT:
+        submissions(l, event);
+        break;
+    case MESSAGE_SETTLE:
+        settles(l, m);
+        break;
+    case MESSAGE_CREDIT:
+        credit_told(l, event);
+        break;
+    case MESSAGE_PEERS:
+        peers_told(l, m->items, m->count);
+        break;
+    case MESSAGE_MODE:
+        mode_told(l, m->items);
+        break;
+    case MESSAGE_REDRIVE:
+        redrive_told(l, m->items);
+        break;
+    case MESSAGE_PURGE:
+        purge_told(l, m->items);
+        break;
+    case MESSAGE_QUERY:
+        query_told(l, event);
+        break;
+    case MESSAGE_ORDER:
+        order_told(l, m->items);
+        break;
+    default:
+        break; /* not for a limiter: the links were told who may send what */
     }
 }
 
@@ -115,13 +135,27 @@ static void on_read(limiter_t *l, const read_result_t *read)
     l->reads--;
     switch ((enum read_for)READ_WHAT(read->request.token)) {
     case READ_FOR_PRINTS:
-    case READ_FOR_LOAD: load_arrived(l, read); break;
-    case READ_FOR_LETTER: letter_arrived(l, read); break;
-    case READ_FOR_ECHO: echo_arrived(l, read); break;
-    case READ_FOR_QUERY: query_arrived(l, read); break;
-    case READ_FOR_PURGE: purge_arrived(l, read); break;
-    case READ_FOR_REDRIVE: redrive_arrived(l, read); break;
-    case READ_FOR_SPACE: space_arrived(l, read); break;
+    case READ_FOR_LOAD:
+        load_arrived(l, read);
+        break;
+    case READ_FOR_LETTER:
+        letter_arrived(l, read);
+        break;
+    case READ_FOR_ECHO:
+        echo_arrived(l, read);
+        break;
+    case READ_FOR_QUERY:
+        query_arrived(l, read);
+        break;
+    case READ_FOR_PURGE:
+        purge_arrived(l, read);
+        break;
+    case READ_FOR_REDRIVE:
+        redrive_arrived(l, read);
+        break;
+    case READ_FOR_SPACE:
+        space_arrived(l, read);
+        break;
     }
     for (size_t n = 0; n < l->config->pool_count && l->reads == READS_MAX - 1; n++)
         l->look = l->pools[n].look = true; /* one may have waited for a read */
@@ -130,44 +164,69 @@ static void on_read(limiter_t *l, const read_result_t *read)
 static void poisoned(limiter_t *l, const store_event_t *s)
 {
     for (size_t n = 0; n < l->intake_count; n++)
-        wish_send_now(l->e, l->intakes[n].peer, MESSAGE_MODE, &(msg_mode_t){
-            .mode = MODE_MAINTENANCE, .who = bytes_str("store"), .why = bytes_str("the disk failed to sync")});
-    wish_log(l->e, &(log_line_t){.event = LOG_STORE_POISONED, .error = s->error,
-                                 .text = "a sync failed; nothing is acknowledged until the restart"});
+        wish_send_now(l->e, l->intakes[n].peer, MESSAGE_MODE,
+                      &(msg_mode_t){.mode = MODE_MAINTENANCE,
+                                    .who = bytes_str("store"),
+                                    .why = bytes_str("the disk failed to sync")});
+    wish_log(l->e,
+             &(log_line_t){.event = LOG_STORE_POISONED,
+                           .error = s->error,
+                           .text = "a sync failed; nothing is acknowledged until the restart"});
     wish_stop(l->e, 75, "the store is poisoned");
 }
 
 static void on_store(limiter_t *l, const store_event_t *s)
 {
     switch ((enum store_event_kind)s->kind) {
-    case STORE_COMMITTED: break; /* the carrier has sent what waited for it */
-    case STORE_READ: on_read(l, s->read); break;
+    case STORE_COMMITTED:
+        break; /* the carrier has sent what waited for it */
+    case STORE_READ:
+        on_read(l, s->read);
+        break;
     case STORE_FULL:
         l->disk_full = true;
-        wish_log(l->e, &(log_line_t){.event = LOG_STORE_FULL, .error = s->error,
-                                     .text = "the disk is full; new work is refused until there is space"});
+        wish_log(l->e, &(log_line_t){
+                           .event = LOG_STORE_FULL,
+                           .error = s->error,
+                           .text = "the disk is full; new work is refused until there is space"});
         break;
     case STORE_SPACE:
         l->disk_full = false;
-        wish_log(l->e, &(log_line_t){.event = LOG_STORE_SPACE, .text = "there is space again; work is accepted"});
+        wish_log(l->e, &(log_line_t){.event = LOG_STORE_SPACE,
+                                     .text = "there is space again; work is accepted"});
         break;
-    case STORE_POISONED: poisoned(l, s); break;
+    case STORE_POISONED:
+        poisoned(l, s);
+        break;
     }
 }
 
 static void on_event(limiter_t *l, const event_t *event)
 {
     switch (event->kind) {
-    case EVENT_START: load_start(l); break;
-    case EVENT_MESSAGE: on_message(l, event); break;
-    case EVENT_PEER_UP: peer_up(l, event); break;
-    case EVENT_PEER_SILENT: peer_silence(l, event, true); break;
-    case EVENT_PEER_BACK: peer_silence(l, event, false); break;
-    case EVENT_STORE: on_store(l, event->store); break;
+    case EVENT_START:
+        load_start(l);
+        break;
+    case EVENT_MESSAGE:
+        on_message(l, event);
+        break;
+    case EVENT_PEER_UP:
+        peer_up(l, event);
+        break;
+    case EVENT_PEER_SILENT:
+        peer_silence(l, event, true);
+        break;
+    case EVENT_PEER_BACK:
+        peer_silence(l, event, false);
+        break;
+    case EVENT_STORE:
+        on_store(l, event->store);
+        break;
     case EVENT_TIMER:
     case EVENT_AGAIN:
     case EVENT_REQUEST:
-    case EVENT_ANSWER: break; /* what is due is looked at after every event */
+    case EVENT_ANSWER:
+        break; /* what is due is looked at after every event */
     }
 }
 
@@ -184,7 +243,8 @@ static void answers_send(limiter_t *l, const event_t *event)
         return;
     const msg_settle_t *s = event->message->items;
     for (size_t n = 0; n < event->message->count; n++)
-        wish_send(l->e, event->from.peer, MESSAGE_SETTLED, &(msg_settled_t){s[n].seq, s[n].attempt, s[n].fence});
+        wish_send(l->e, event->from.peer, MESSAGE_SETTLED,
+                  &(msg_settled_t){s[n].seq, s[n].attempt, s[n].fence});
 }
 
 static void timer_set(limiter_t *l)

@@ -1,7 +1,7 @@
-/* load.c: after a start. First the dedup prints (then submissions are taken), then what is not finished, ascending
- * by seq in slices (then work is given out). What is accepted meanwhile waits and enters its keys after all that was
- * there before. */
-#include "actors/limiter/queue.h"
+/* load.c: after a start. First the dedup prints (then submissions are taken), then what is not
+ * finished, ascending by seq in slices (then work is given out). What is accepted meanwhile waits
+ * and enters its keys after all that was there before. */
+#include "actors/limiter/parts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,13 +19,17 @@ bool read_ask(limiter_t *l, read_request_t *request)
 
 static void prints_ask(limiter_t *l, int64_t from)
 {
-    read_request_t r = {.kind = READ_PRINTS, .from_seq = from, .most = 64, .token = READ_TOKEN(READ_FOR_PRINTS, 0)};
+    read_request_t r = {
+        .kind = READ_PRINTS, .from_seq = from, .most = 64, .token = READ_TOKEN(READ_FOR_PRINTS, 0)};
     must(read_ask(l, &r));
 }
 
 static void messages_ask(limiter_t *l)
 {
-    read_request_t r = {.kind = READ_LIVE, .from_seq = l->load_from, .most = LOAD_SLICE, .state = -1,
+    read_request_t r = {.kind = READ_LIVE,
+                        .from_seq = l->load_from,
+                        .most = LOAD_SLICE,
+                        .state = -1,
                         .token = READ_TOKEN(READ_FOR_LOAD, 0)};
     must(read_ask(l, &r));
 }
@@ -70,7 +74,8 @@ static void prints_loaded(limiter_t *l, const read_result_t *read)
     wish_ready(l->e, "accepting");
 }
 
-/* ---- one message ------------------------------------------------------------------------------------------ */
+/* ---- one message
+ * ------------------------------------------------------------------------------------------ */
 
 static bool find_step(const limiter_t *l, item_t *i, bytes_t route, bytes_t step)
 {
@@ -123,7 +128,9 @@ static void load_queued(limiter_t *l, item_t *i, const progress_t *p)
 {
     i->state = STATE_QUEUED;
     if (p->due_us > 0)
-        i->not_before_us = l->new_boot ? l->now.at.us + (int64_t)rand_below(&l->chance, NEW_BOOT_SPREAD_US) : p->due_us;
+        i->not_before_us = l->new_boot
+                               ? l->now.at.us + (int64_t)rand_below(&l->chance, NEW_BOOT_SPREAD_US)
+                               : p->due_us;
     order_enter(l, i);
 }
 
@@ -145,7 +152,8 @@ static void load_message(limiter_t *l, const stored_message_t *m)
     if (!known) {
         i->lost = true;
         item_set_reason(i, "route_changed", strlen("route_changed"));
-        item_log(l, i, LOG_HOLD, "message held: its route or step is not in the configuration", "route_changed");
+        item_log(l, i, LOG_HOLD, "message held: its route or step is not in the configuration",
+                 "route_changed");
         load_held(l, i);
     } else if (p->state == STATE_ASSIGNED) {
         load_assigned(l, i, p);

@@ -1,5 +1,6 @@
-/* mode.c: the mode of work as the drainer orders it; kept over restarts when it is meant to last. */
-#include "actors/limiter/queue.h"
+/* mode.c: the mode of work as the drainer orders it; kept over restarts when it is meant to last.
+ */
+#include "actors/limiter/parts.h"
 
 #include <stdio.h>
 
@@ -12,8 +13,11 @@ static void copy_text(char *out, size_t size, bytes_t text)
 
 void mode_announce(limiter_t *l, peer_t to)
 {
-    wish_send(l->e, to, MESSAGE_MODE, &(msg_mode_t){.mode = l->mode, .stopping = l->stopping,
-                                                    .who = bytes_str(l->mode_who), .why = bytes_str(l->mode_why)});
+    wish_send(l->e, to, MESSAGE_MODE,
+              &(msg_mode_t){.mode = l->mode,
+                            .stopping = l->stopping,
+                            .who = bytes_str(l->mode_who),
+                            .why = bytes_str(l->mode_why)});
 }
 
 /* "draining\nwho\nwhy" */
@@ -21,8 +25,9 @@ static void mode_keep(limiter_t *l)
 {
     char value[sizeof l->mode_who + sizeof l->mode_why + 32];
     snprintf(value, sizeof value, "%s\n%s\n%s", mode_name(l->mode), l->mode_who, l->mode_why);
-    wish_change(l->e, &(change_t){.kind = CHANGE_SETTING,
-                                  .setting = {.name = bytes_str("mode"), .value = bytes_str(value)}});
+    wish_change(l->e,
+                &(change_t){.kind = CHANGE_SETTING,
+                            .setting = {.name = bytes_str("mode"), .value = bytes_str(value)}});
 }
 
 static bytes_t line_of(bytes_t *rest)
@@ -56,8 +61,8 @@ void mode_told(limiter_t *l, const msg_mode_t *mode)
     char text[128];
     if (mode->mode >= MODE_COUNT)
         return;
-    snprintf(text, sizeof text, "mode %s -> %s%s", mode_name(l->mode), mode_name((unsigned)mode->mode),
-             mode->stopping ? ", stopping" : "");
+    snprintf(text, sizeof text, "mode %s -> %s%s", mode_name(l->mode),
+             mode_name((unsigned)mode->mode), mode->stopping ? ", stopping" : "");
     l->mode = (uint8_t)mode->mode;
     l->stopping = mode->stopping != 0;
     copy_text(l->mode_who, sizeof l->mode_who, mode->who);

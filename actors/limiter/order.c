@@ -1,6 +1,7 @@
-/* order.c: FIFO per (route, key): at most route->parallel items of a key have their turn, the earliest first; the
- * others wait in the key's own list, which is their waiter list. A turn ends only when its item leaves. */
-#include "actors/limiter/queue.h"
+/* order.c: FIFO per (route, key): at most route->parallel items of a key have their turn, the
+ * earliest first; the others wait in the key's own list, which is their waiter list. A turn ends
+ * only when its item leaves. */
+#include "actors/limiter/parts.h"
 
 #include <stdlib.h>
 #include <xxhash.h>
@@ -30,7 +31,8 @@ key_queue_t *key_get(limiter_t *l, uint16_t route, bytes_t name)
     uint32_t hash = (uint32_t)XXH3_64bits_withSeed(name.data, name.len, l->hash_seed + route);
     key_queue_t **bucket = &l->buckets[hash & l->bucket_mask];
     for (key_queue_t *k = *bucket; k; k = k->next)
-        if (k->hash == hash && k->route == route && bytes_equal(bytes_of(k->name, k->length), name)) {
+        if (k->hash == hash && k->route == route &&
+            bytes_equal(bytes_of(k->name, k->length), name)) {
             k->users++;
             return k;
         }
@@ -96,7 +98,8 @@ void order_enter_assigned(limiter_t *l, item_t *i)
 void order_wake_next(limiter_t *l, key_queue_t *k)
 {
     unsigned parallel = l->config->routes[k->route].parallel, looked = 0;
-    for (list_node_t *n = list_first(&k->items); n && k->turns < parallel && looked <= parallel; looked++) {
+    for (list_node_t *n = list_first(&k->items); n && k->turns < parallel && looked <= parallel;
+         looked++) {
         item_t *i = list_of(n, item_t, turn);
         n = list_next(&k->items, n);
         if (!i->has_turn)

@@ -1,6 +1,7 @@
-/* peers.c: who is there. Holders (lives of classifiers and responders with their credit and what they have in hand),
- * intakes (ingresses with the credit given to them), and who is alive, as the supervisor tells. */
-#include "actors/limiter/queue.h"
+/* peers.c: who is there. Holders (lives of classifiers and responders with their credit and what
+ * they have in hand), intakes (ingresses with the credit given to them), and who is alive, as the
+ * supervisor tells. */
+#include "actors/limiter/parts.h"
 
 #include <stdlib.h>
 
@@ -38,7 +39,8 @@ static void alive_remove(limiter_t *l, uint64_t generation)
             l->alive[n] = l->alive[--l->alive_count];
 }
 
-/* ---- holders ------------------------------------------------------------------------------------------- */
+/* ---- holders
+ * ------------------------------------------------------------------------------------------- */
 
 holder_t *holder_of(limiter_t *l, actor_kind_t actor, uint16_t instance, uint64_t generation)
 {
@@ -80,8 +82,10 @@ static int by_seq(const void *a, const void *b)
 static bool holds(const holder_t *h, const item_t *i)
 {
     msg_holding_t wanted = {.seq = (uint64_t)i->seq};
-    const msg_holding_t *said = h->holding_count == 0 ? NULL
-        : bsearch(&wanted, h->holding, h->holding_count, sizeof wanted, by_seq);
+    const msg_holding_t *said =
+        h->holding_count == 0
+            ? NULL
+            : bsearch(&wanted, h->holding, h->holding_count, sizeof wanted, by_seq);
     return said && said->attempt == i->attempt && said->fence == i->fence;
 }
 
@@ -146,7 +150,8 @@ void holders_bury(limiter_t *l)
         holder_t *h = l->holders[n];
         if (!h->dead)
             continue;
-        for (list_node_t *i; l->budget > 0 && effects_room(l->e) > 1024 && (i = list_first(&h->items)); l->budget--)
+        for (list_node_t *i;
+             l->budget > 0 && effects_room(l->e) > 1024 && (i = list_first(&h->items)); l->budget--)
             bereave(l, list_of(i, item_t, place), h->ordered);
         if (h->items.count > 0)
             wish_again(l->e);
@@ -167,7 +172,8 @@ static void holder_died(limiter_t *l, uint64_t generation, bool ordered)
     }
 }
 
-/* ---- intakes -------------------------------------------------------------------------------------------- */
+/* ---- intakes
+ * -------------------------------------------------------------------------------------------- */
 
 static intake_t *intake_of(limiter_t *l, peer_t peer)
 {
@@ -208,17 +214,22 @@ bool intake_refused(const limiter_t *l, const char **why)
     return *why != NULL;
 }
 
-/* Intake credit depends on the queue's maxima and the disk only. Each ingress gets its part of the room that is
- * left, at most its window; a new total is told when a good part of the window would be free again. */
+/* Intake credit depends on the queue's maxima and the disk only. Each ingress gets its part of the
+ * room that is left, at most its window; a new total is told when a good part of the window would
+ * be free again. */
 static void intake_give(limiter_t *l, intake_t *in, uint64_t room, uint64_t room_bytes)
 {
-    uint64_t window = l->config->queue.intake_messages, window_bytes = (uint64_t)l->config->queue.intake_bytes_mb << 20;
-    credit_t give = {room < window ? room : window, room_bytes < window_bytes ? room_bytes : window_bytes}, total;
+    uint64_t window = l->config->queue.intake_messages,
+             window_bytes = (uint64_t)l->config->queue.intake_bytes_mb << 20;
+    credit_t give = {room < window ? room : window,
+                     room_bytes < window_bytes ? room_bytes : window_bytes},
+             total;
     uint64_t out = in->giver.told.messages - in->giver.arrived.messages;
     uint64_t out_bytes = in->giver.told.bytes - in->giver.arrived.bytes;
     bool worth = out + give.messages / 4 < give.messages || out_bytes + give.bytes / 4 < give.bytes;
     if ((worth || out == 0) && credit_offer(&in->giver, give, &total))
-        wish_send(l->e, in->peer, MESSAGE_CREDIT, &(msg_credit_t){.messages = total.messages, .bytes = total.bytes});
+        wish_send(l->e, in->peer, MESSAGE_CREDIT,
+                  &(msg_credit_t){.messages = total.messages, .bytes = total.bytes});
 }
 
 void intake_regrant(limiter_t *l)
@@ -234,7 +245,8 @@ void intake_regrant(limiter_t *l)
             intake_give(l, &l->intakes[n], room / l->intake_count, room_bytes / l->intake_count);
 }
 
-/* ---- events --------------------------------------------------------------------------------------------- */
+/* ---- events
+ * --------------------------------------------------------------------------------------------- */
 
 void peer_up(limiter_t *l, const event_t *event)
 {
@@ -316,5 +328,6 @@ void intake_arrived(limiter_t *l, peer_t peer, uint64_t messages, uint64_t bytes
 {
     intake_t *in = intake_of(l, peer);
     if (in && !credit_arrived(&in->giver, (credit_t){messages, bytes}))
-        wish_log(l->e, &(log_line_t){.event = LOG_BUG, .text = "an ingress sent more than its credit; it is served"});
+        wish_log(l->e, &(log_line_t){.event = LOG_BUG,
+                                     .text = "an ingress sent more than its credit; it is served"});
 }

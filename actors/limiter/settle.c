@@ -1,6 +1,6 @@
-/* settle.c: the ends of assignments. A settle counts only for the open assignment that it names (attempt and
- * fence); any other changes nothing, except that a reported write is remembered. */
-#include "actors/limiter/queue.h"
+/* settle.c: the ends of assignments. A settle counts only for the open assignment that it names
+ * (attempt and fence); any other changes nothing, except that a reported write is remembered. */
+#include "actors/limiter/parts.h"
 
 #include <stdio.h>
 
@@ -23,7 +23,8 @@ void item_die(limiter_t *l, item_t *i, const char *reason)
     snprintf(word, sizeof word, "%.*s", (int)strcspn(reason, ": "), reason);
     item_set_reason(i, reason, strlen(reason));
     wish_count(l->e, METRIC_DEAD, bytes_str(word), 1);
-    item_log(l, i, LOG_DEAD, "message became a dead letter; `weirctl dead redrive` puts it back", reason);
+    item_log(l, i, LOG_DEAD, "message became a dead letter; `weirctl dead redrive` puts it back",
+             reason);
     item_finish(l, i, STATE_DEAD);
 }
 
@@ -52,15 +53,16 @@ static void try_again(limiter_t *l, item_t *i, const char *reason, uint32_t floo
         step_failed(l, i, reason);
         return;
     }
-    int64_t wait = backoff_us(step->backoff_base_ms * US_PER_MS, step->backoff_cap_ms * US_PER_MS, i->failed,
-                              floor_ms * US_PER_MS, rand_next(&l->chance));
+    int64_t wait = backoff_us(step->backoff_base_ms * US_PER_MS, step->backoff_cap_ms * US_PER_MS,
+                              i->failed, floor_ms * US_PER_MS, rand_next(&l->chance));
     item_log(l, i, LOG_RETRY, "step failed; it will be tried again", reason);
     pause_until(l, i, instant_after_us(l->now.at, wait));
 }
 
 static bool is_harmless_twice(const step_t *step)
 {
-    return step->kind == STEP_CLASSIFY || step->downstream->idempotent || step->on_unknown == UNKNOWN_RETRY;
+    return step->kind == STEP_CLASSIFY || step->downstream->idempotent ||
+           step->on_unknown == UNKNOWN_RETRY;
 }
 
 static void unknown(limiter_t *l, item_t *i, const char *reason, bool failed)
@@ -88,8 +90,10 @@ void unbegun(limiter_t *l, item_t *i, bool pause)
     taken_back(l, i);
     item_touch(l, i);
     if (pause)
-        pause_until(l, i, instant_after_us(l->now.at, UNBEGUN_PAUSE_US +
-                                           (int64_t)rand_below(&l->chance, UNBEGUN_PAUSE_US)));
+        pause_until(
+            l, i,
+            instant_after_us(l->now.at,
+                             UNBEGUN_PAUSE_US + (int64_t)rand_below(&l->chance, UNBEGUN_PAUSE_US)));
     else
         offer(l, i);
 }
@@ -127,7 +131,8 @@ static void succeeded(limiter_t *l, item_t *i, const msg_settle_t *s)
 
 static void deferred(limiter_t *l, item_t *i, const msg_settle_t *s, const char *reason)
 {
-    int64_t wait = backoff_us(US_PER_S, US_PER_S, 1, (int64_t)s->retry_after_ms * US_PER_MS, rand_next(&l->chance));
+    int64_t wait = backoff_us(US_PER_S, US_PER_S, 1, (int64_t)s->retry_after_ms * US_PER_MS,
+                              rand_next(&l->chance));
     item_set_reason(i, reason, strlen(reason));
     pause_until(l, i, instant_after_us(l->now.at, wait));
 }
@@ -142,7 +147,8 @@ static void stale(limiter_t *l, const msg_settle_t *s)
         i->flags |= PROGRESS_MAYBE_DUPLICATE | PROGRESS_UNKNOWN;
         item_touch(l, i);
     }
-    if (BUG(SETTLE_TWICE) && s->outcome == OUTCOME_OK && i->state == STATE_ASSIGNED && i->attempt > s->attempt) {
+    if (BUG(SETTLE_TWICE) && s->outcome == OUTCOME_OK && i->state == STATE_ASSIGNED &&
+        i->attempt > s->attempt) {
         taken_back(l, i);
         step_ended(l, i);
     }
@@ -165,7 +171,8 @@ void settle(limiter_t *l, const msg_settle_t *s)
         return;
     }
     item_t *i = seqmap_find(l->live, (int64_t)s->seq);
-    snprintf(reason, sizeof reason, "%.*s", (int)s->reason.len, s->reason.len ? (const char *)s->reason.data : "");
+    snprintf(reason, sizeof reason, "%.*s", (int)s->reason.len,
+             s->reason.len ? (const char *)s->reason.data : "");
     if (s->wrote)
         i->flags |= PROGRESS_WROTE;
     if (s->outcome == OUTCOME_UNBEGUN) {

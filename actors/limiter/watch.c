@@ -1,6 +1,7 @@
-/* watch.c: twice a second the pressure is told (to the drainer and as metrics) and the disk looked at; every five
- * seconds a sweep looks for work that could run and that nobody woke. It repairs and counts: a repair is a bug. */
-#include "actors/limiter/queue.h"
+/* watch.c: twice a second the pressure is told (to the drainer and as metrics) and the disk looked
+ * at; every five seconds a sweep looks for work that could run and that nobody woke. It repairs and
+ * counts: a repair is a bug. */
+#include "actors/limiter/parts.h"
 
 static uint64_t oldest_age_us(const limiter_t *l)
 {
@@ -14,7 +15,8 @@ static void gauges(limiter_t *l)
     bytes_t none = bytes_of(NULL, 0);
     wish_gauge(l->e, METRIC_QUEUED, bytes_str("assigned"), (double)l->assigned);
     wish_gauge(l->e, METRIC_QUEUED, bytes_str("held"), (double)l->held.count);
-    wish_gauge(l->e, METRIC_QUEUED, bytes_str("queued"), (double)(l->tally.live - l->assigned - l->held.count));
+    wish_gauge(l->e, METRIC_QUEUED, bytes_str("queued"),
+               (double)(l->tally.live - l->assigned - l->held.count));
     wish_gauge(l->e, METRIC_QUEUE_BYTES, none, (double)l->tally.live_bytes);
     wish_gauge(l->e, METRIC_OLDEST_SECONDS, none, (double)oldest_age_us(l) / 1e6);
     wish_gauge(l->e, METRIC_DISK_FREE, none, (double)l->disk_free);
@@ -28,10 +30,14 @@ static void pressure(limiter_t *l)
 {
     gauges(l);
     if (l->drainer != PEER_NOBODY && l->phase == LOADED)
-        wish_send_now(l->e, l->drainer, MESSAGE_PRESSURE, &(msg_pressure_t){
-            .queued = l->tally.live - l->held.count, .assigned = l->assigned, .dead = l->tally.dead,
-            .bytes = l->tally.live_bytes, .oldest_us = oldest_age_us(l), .disk_free = l->disk_free,
-            .done = l->tally.done});
+        wish_send_now(l->e, l->drainer, MESSAGE_PRESSURE,
+                      &(msg_pressure_t){.queued = l->tally.live - l->held.count,
+                                        .assigned = l->assigned,
+                                        .dead = l->tally.dead,
+                                        .bytes = l->tally.live_bytes,
+                                        .oldest_us = oldest_age_us(l),
+                                        .disk_free = l->disk_free,
+                                        .done = l->tally.done});
     read_request_t r = {.kind = READ_SPACE, .token = READ_TOKEN(READ_FOR_SPACE, 0)};
     if (!l->space_asked)
         l->space_asked = read_ask(l, &r);
@@ -48,9 +54,13 @@ void space_arrived(limiter_t *l, const read_result_t *read)
     l->disk_free = read->disk_free;
     bool is_low = l->disk_low ? l->disk_free < low + low / 10 : l->disk_free < low;
     if (is_low != l->disk_low)
-        wish_log(l->e, &(log_line_t){.event = is_low ? LOG_STORE_FULL : LOG_STORE_SPACE,
-            .text = is_low ? "the disk is nearly full; new work is refused, work in hand goes on"
-                           : "there is space again; new work is accepted"});
+        wish_log(
+            l->e,
+            &(log_line_t){
+                .event = is_low ? LOG_STORE_FULL : LOG_STORE_SPACE,
+                .text = is_low
+                            ? "the disk is nearly full; new work is refused, work in hand goes on"
+                            : "there is space again; new work is accepted"});
     l->disk_low = is_low;
 }
 
@@ -84,7 +94,8 @@ static void sweep(limiter_t *l)
         }
     if (l->look) {
         wish_count(l->e, METRIC_REPAIRED, bytes_of(NULL, 0), 1);
-        wish_log(l->e, &(log_line_t){.event = LOG_BUG, .text = "work that could run was not woken; repaired"});
+        wish_log(l->e, &(log_line_t){.event = LOG_BUG,
+                                     .text = "work that could run was not woken; repaired"});
         wish_again(l->e);
     }
 }

@@ -6,7 +6,8 @@ static int64_t below(int64_t most, uint64_t chance)
     return (int64_t)(((chance >> 32) * (uint64_t)most) >> 32);
 }
 
-int64_t backoff_us(int64_t base_us, int64_t cap_us, unsigned failed, int64_t floor_us, uint64_t chance)
+int64_t backoff_us(int64_t base_us, int64_t cap_us, unsigned failed, int64_t floor_us,
+                   uint64_t chance)
 {
     int64_t most = base_us;
     for (unsigned i = 1; i < failed && most < cap_us; i++)

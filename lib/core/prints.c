@@ -5,7 +5,7 @@
 typedef struct entry {
     uint32_t print[3]; /* the first 96 bits of a SHA-256 */
     uint32_t body;
-    int64_t seq;       /* 0: empty */
+    int64_t seq; /* 0: empty */
 } entry_t;
 _Static_assert(sizeof(entry_t) == 24, "24 bytes an id");
 
@@ -66,7 +66,8 @@ static size_t place_of(const prints_t *p, const entry_t *e)
     return i;
 }
 
-int64_t prints_find(const prints_t *p, const dedup_print_t *print, uint64_t body_hash, bool *same_body)
+int64_t prints_find(const prints_t *p, const dedup_print_t *print, uint64_t body_hash,
+                    bool *same_body)
 {
     entry_t e = entry_of(print, body_hash, 0);
     const entry_t *found = &p->entries[place_of(p, &e)];

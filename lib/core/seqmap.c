@@ -2,8 +2,14 @@
 
 #include <stdlib.h>
 
-typedef struct place { int64_t seq; void *value; } place_t;
-struct seqmap { place_t *places; size_t mask, count; };
+typedef struct place {
+    int64_t seq;
+    void *value;
+} place_t;
+struct seqmap {
+    place_t *places;
+    size_t mask, count;
+};
 
 seqmap_t *seqmap_new(void)
 {

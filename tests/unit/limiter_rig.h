@@ -1,5 +1,6 @@
-/* limiter_rig.h: a limiter in its real carrier over the memory store, with peers played by the test: frames go in as
- * a peer would send them, what it sends comes out as a list. Time stands still unless the test moves it. */
+/* limiter_rig.h: a limiter in its real carrier over the memory store, with peers played by the
+ * test: frames go in as a peer would send them, what it sends comes out as a list. Time stands
+ * still unless the test moves it. */
 #ifndef WEIR_TESTS_LIMITER_RIG_H
 #define WEIR_TESTS_LIMITER_RIG_H
 
@@ -13,10 +14,23 @@
 #include "actors/limiter/limiter.h"
 #include "core/msgid.h"
 
-enum { CONN_SUPERVISOR = 1, CONN_INGRESS = 10, CONN_CLASSIFIER = 20, CONN_RESPONDER = 30, CONN_OTHER = 40,
-       CONN_DRAINER = 50 };
+enum {
+    CONN_SUPERVISOR = 1,
+    CONN_INGRESS = 10,
+    CONN_CLASSIFIER = 20,
+    CONN_RESPONDER = 30,
+    CONN_OTHER = 40,
+    CONN_DRAINER = 50
+};
 
-typedef struct sent { conn_t conn; uint8_t type; size_t count; uint8_t *frame; void *items; message_t message; } sent_t;
+typedef struct sent {
+    conn_t conn;
+    uint8_t type;
+    size_t count;
+    uint8_t *frame;
+    void *items;
+    message_t message;
+} sent_t;
 
 typedef struct rig {
     config_t *config;
@@ -27,8 +41,10 @@ typedef struct rig {
     birth_t birth;
     carrier_t *carrier;
     now_t now;
-    sent_t sent[4096]; size_t sent_count, taken;
-    uint32_t link[64]; uint64_t number[64];
+    sent_t sent[4096];
+    size_t sent_count, taken;
+    uint32_t link[64];
+    uint64_t number[64];
     int stopped;
     bool hold_commits;
 } rig_t;
@@ -42,7 +58,9 @@ static inline void rig_transmit(void *arg, conn_t conn, bytes_t frame)
     s->frame = malloc(frame.len);
     memcpy(s->frame, frame.data, frame.len);
     s->items = aligned_alloc(16, FRAME_ITEMS_ROOM);
-    assert_int_equal(frame_decode(bytes_of(s->frame, frame.len), s->items, FRAME_ITEMS_ROOM, &s->message), FRAME_OK);
+    assert_int_equal(
+        frame_decode(bytes_of(s->frame, frame.len), s->items, FRAME_ITEMS_ROOM, &s->message),
+        FRAME_OK);
     s->type = s->message.head.type;
     s->count = s->message.count;
 }
@@ -78,11 +96,19 @@ static inline void rig_settle(rig_t *r)
 
 static inline void rig_start(rig_t *r)
 {
-    links_self_t self = {.actor = ACTOR_LIMITER, .generation = 1000 + r->opened.epoch, .host = "test", .version = "0"};
+    links_self_t self = {.actor = ACTOR_LIMITER,
+                         .generation = 1000 + r->opened.epoch,
+                         .host = "test",
+                         .version = "0"};
     assert_int_equal(memory_store_open(r->disk, &r->store, &r->opened), 0);
-    r->birth = (birth_t){.config = r->config, .actor = ACTOR_LIMITER, .generation = self.generation, .seed = 7,
-                         .opened = &r->opened, .store = r->store};
-    world_t world = {.arg = r, .transmit = rig_transmit, .log = rig_log, .stop = rig_stop, .store = r->store};
+    r->birth = (birth_t){.config = r->config,
+                         .actor = ACTOR_LIMITER,
+                         .generation = self.generation,
+                         .seed = 7,
+                         .opened = &r->opened,
+                         .store = r->store};
+    world_t world = {
+        .arg = r, .transmit = rig_transmit, .log = rig_log, .stop = rig_stop, .store = r->store};
     r->carrier = carrier_new(&limiter_spec, &r->birth, &self, &world, r->metrics, r->now);
     carrier_connect(r->carrier, CONN_SUPERVISOR, ACTOR_SUPERVISOR, r->now);
     carrier_start(r->carrier, r->now);
@@ -145,12 +171,17 @@ static inline void rig_say(rig_t *r, conn_t conn, enum message_type type, const 
     rig_settle(r);
 }
 
-static inline void rig_hello(rig_t *r, conn_t conn, actor_kind_t actor, uint64_t generation, const msg_holding_t *holding)
+static inline void rig_hello(rig_t *r, conn_t conn, actor_kind_t actor, uint64_t generation,
+                             const msg_holding_t *holding)
 {
     r->link[conn]++;
     r->number[conn] = UINT64_MAX; /* HELLO and HOLDING have numbers of their own (links_list.h) */
-    msg_hello_t hello = {.actor = actor, .generation = generation, .link = r->link[conn], .holding = holding ? 1 : 0,
-                         .host = bytes_str("test"), .version = bytes_str("0")};
+    msg_hello_t hello = {.actor = actor,
+                         .generation = generation,
+                         .link = r->link[conn],
+                         .holding = holding ? 1 : 0,
+                         .host = bytes_str("test"),
+                         .version = bytes_str("0")};
     rig_say(r, conn, MESSAGE_HELLO, &hello);
     if (holding)
         rig_say(r, conn, MESSAGE_HOLDING, holding);
@@ -159,7 +190,8 @@ static inline void rig_hello(rig_t *r, conn_t conn, actor_kind_t actor, uint64_t
 
 static inline void rig_credit(rig_t *r, conn_t conn, const char *pool, uint64_t total)
 {
-    rig_say(r, conn, MESSAGE_CREDIT, &(msg_credit_t){.pool = bytes_str(pool), .messages = total, .bytes = UINT32_MAX});
+    rig_say(r, conn, MESSAGE_CREDIT,
+            &(msg_credit_t){.pool = bytes_str(pool), .messages = total, .bytes = UINT32_MAX});
 }
 
 static inline msgid_t rig_id(unsigned n)
@@ -171,13 +203,20 @@ static inline msgid_t rig_id(unsigned n)
 static inline void rig_submit(rig_t *r, const char *route, unsigned n, const char *key)
 {
     msgid_t id = rig_id(n);
-    msg_submit_t s = {.id = id, .source = bytes_str("s"), .route = bytes_str(route), .body_hash = n, .key = bytes_str(key),
-                      .received_us = 1, .body = bytes_str("{\"a\":1}"), .fields = bytes_str("{}")};
+    msg_submit_t s = {.id = id,
+                      .source = bytes_str("s"),
+                      .route = bytes_str(route),
+                      .body_hash = n,
+                      .key = bytes_str(key),
+                      .received_us = 1,
+                      .body = bytes_str("{\"a\":1}"),
+                      .fields = bytes_str("{}")};
     memcpy(s.print.b, id.b, 16);
     rig_say(r, CONN_INGRESS, MESSAGE_SUBMIT, &s);
 }
 
-/* The next message of this type sent to conn that the test has not taken yet; NULL: none. Its n-th item. */
+/* The next message of this type sent to conn that the test has not taken yet; NULL: none. Its n-th
+ * item. */
 static inline const void *rig_next(rig_t *r, conn_t conn, enum message_type type)
 {
     for (size_t n = 0; n < r->sent_count; n++) {
@@ -190,15 +229,27 @@ static inline const void *rig_next(rig_t *r, conn_t conn, enum message_type type
     return NULL;
 }
 
-static inline const msg_verdict_t *rig_verdict(rig_t *r) { return rig_next(r, CONN_INGRESS, MESSAGE_VERDICT); }
-static inline const msg_assign_t *rig_assign(rig_t *r, conn_t conn) { return rig_next(r, conn, MESSAGE_ASSIGN); }
+static inline const msg_verdict_t *rig_verdict(rig_t *r)
+{
+    return rig_next(r, CONN_INGRESS, MESSAGE_VERDICT);
+}
+static inline const msg_assign_t *rig_assign(rig_t *r, conn_t conn)
+{
+    return rig_next(r, conn, MESSAGE_ASSIGN);
+}
 
 static inline void rig_settle_as(rig_t *r, conn_t conn, const msg_assign_t *a, unsigned outcome)
 {
-    rig_say(r, conn, MESSAGE_SETTLE, &(msg_settle_t){.seq = a->seq, .attempt = a->attempt, .fence = a->fence,
-        .outcome = outcome, .wrote = outcome != OUTCOME_UNBEGUN, .status = 200,
-        .result = outcome == OUTCOME_OK ? bytes_str("{\"status\":200}") : bytes_str(""),
-        .reason = outcome == OUTCOME_OK ? bytes_str("") : bytes_str("far side said no")});
+    rig_say(r, conn, MESSAGE_SETTLE,
+            &(msg_settle_t){
+                .seq = a->seq,
+                .attempt = a->attempt,
+                .fence = a->fence,
+                .outcome = outcome,
+                .wrote = outcome != OUTCOME_UNBEGUN,
+                .status = 200,
+                .result = outcome == OUTCOME_OK ? bytes_str("{\"status\":200}") : bytes_str(""),
+                .reason = outcome == OUTCOME_OK ? bytes_str("") : bytes_str("far side said no")});
 }
 
 static inline void rig_pass(rig_t *r, int64_t us)

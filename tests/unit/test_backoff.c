@@ -1,4 +1,5 @@
-/* Full jitter: below the doubled base, never over the cap, never under what the far side asked for. */
+/* Full jitter: below the doubled base, never over the cap, never under what the far side asked for.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -10,8 +11,15 @@
 static void the_wait_stays_below_its_bound(void **state)
 {
     (void)state;
-    static const struct { const char *label; unsigned failed; int64_t most; } rows[] = {
-        {"first", 1, 500000}, {"second", 2, 1000000}, {"fifth", 5, 8000000}, {"capped", 30, 60000000},
+    static const struct {
+        const char *label;
+        unsigned failed;
+        int64_t most;
+    } rows[] = {
+        {"first", 1, 500000},
+        {"second", 2, 1000000},
+        {"fifth", 5, 8000000},
+        {"capped", 30, 60000000},
     };
     rand_t r = rand_seeded(4);
     for (size_t n = 0; n < COUNT_OF(rows); n++) {

@@ -5,16 +5,25 @@
 
 static const char *const CONFIG =
     "{\"state_dir\":\"/tmp/x\",\"run_dir\":\"/tmp/y\","
-    "\"sources\":{\"s\":{\"auth\":\"none-on-loopback\"},\"once\":{\"auth\":\"none-on-loopback\",\"sender_retries\":false}},"
-    "\"downstreams\":{\"d\":{\"url\":\"http://127.0.0.1:9\",\"allow_private\":true,\"idempotent\":true},"
+    "\"sources\":{\"s\":{\"auth\":\"none-on-loopback\"},\"once\":{\"auth\":\"none-on-loopback\","
+    "\"sender_retries\":false}},"
+    "\"downstreams\":{\"d\":{\"url\":\"http://"
+    "127.0.0.1:9\",\"allow_private\":true,\"idempotent\":true},"
     "\"strict\":{\"url\":\"http://127.0.0.1:9\",\"allow_private\":true}},"
     "\"limits\":{\"two\":{\"slots\":2}},"
     "\"routes\":{"
-    "\"plain\":{\"path\":\"/plain\",\"source\":\"s\",\"key\":\"/message/k\",\"steps\":[{\"name\":\"go\",\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]},"
-    "\"once\":{\"path\":\"/once\",\"source\":\"once\",\"steps\":[{\"name\":\"go\",\"call\":{\"downstream\":\"strict\",\"path\":\"/x\"},\"on_unknown\":\"dead\"}]},"
-    "\"narrow\":{\"path\":\"/narrow\",\"source\":\"s\",\"steps\":[{\"name\":\"go\",\"limits\":[\"two\"],\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]},"
-    "\"steps\":{\"path\":\"/steps\",\"source\":\"s\",\"key\":\"/message/k\",\"steps\":[{\"name\":\"look\",\"classify\":{\"rules\":[],\"otherwise\":\"x\"}},"
-    "{\"name\":\"never\",\"when\":{\"/results/look/outcome\":[\"no\"]},\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}},"
+    "\"plain\":{\"path\":\"/plain\",\"source\":\"s\",\"key\":\"/message/"
+    "k\",\"steps\":[{\"name\":\"go\",\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]},"
+    "\"once\":{\"path\":\"/"
+    "once\",\"source\":\"once\",\"steps\":[{\"name\":\"go\",\"call\":{\"downstream\":\"strict\","
+    "\"path\":\"/x\"},\"on_unknown\":\"dead\"}]},"
+    "\"narrow\":{\"path\":\"/"
+    "narrow\",\"source\":\"s\",\"steps\":[{\"name\":\"go\",\"limits\":[\"two\"],\"call\":{"
+    "\"downstream\":\"d\",\"path\":\"/x\"}}]},"
+    "\"steps\":{\"path\":\"/steps\",\"source\":\"s\",\"key\":\"/message/"
+    "k\",\"steps\":[{\"name\":\"look\",\"classify\":{\"rules\":[],\"otherwise\":\"x\"}},"
+    "{\"name\":\"never\",\"when\":{\"/results/look/"
+    "outcome\":[\"no\"]},\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}},"
     "{\"name\":\"go\",\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]}}}";
 
 static int up(void **state)
@@ -89,8 +98,12 @@ static void a_silent_responder_gets_nothing_new_and_loses_nothing(void **state)
 static void duplicate_or_conflict(rig_t *r, uint64_t body_hash, unsigned verdict)
 {
     msgid_t first = rig_id(1);
-    msg_submit_t s = {.id = rig_id(2), .source = bytes_str("s"), .route = bytes_str("plain"), .body_hash = body_hash,
-                      .received_us = 1, .body = bytes_str("{}")};
+    msg_submit_t s = {.id = rig_id(2),
+                      .source = bytes_str("s"),
+                      .route = bytes_str("plain"),
+                      .body_hash = body_hash,
+                      .received_us = 1,
+                      .body = bytes_str("{}")};
     memcpy(s.print.b, first.b, 16);
     rig_say(r, CONN_INGRESS, MESSAGE_SUBMIT, &s);
     const msg_verdict_t *v = rig_verdict(r);
@@ -99,7 +112,8 @@ static void duplicate_or_conflict(rig_t *r, uint64_t body_hash, unsigned verdict
     assert_memory_equal(v->original.b, first.b, 16);
 }
 
-static void a_second_delivery_is_a_duplicate_also_when_the_first_is_done_and_after_a_restart(void **state)
+static void
+a_second_delivery_is_a_duplicate_also_when_the_first_is_done_and_after_a_restart(void **state)
 {
     rig_t *r = *state;
     rig_submit(r, "plain", 1, "k");
@@ -123,7 +137,8 @@ static void messages_of_one_key_run_one_after_the_other(void **state)
     rig_submit(r, "plain", 1, "a");
     rig_submit(r, "plain", 2, "a");
     rig_submit(r, "plain", 3, "b");
-    const msg_assign_t *first = rig_assign(r, CONN_RESPONDER), *other = rig_assign(r, CONN_RESPONDER);
+    const msg_assign_t *first = rig_assign(r, CONN_RESPONDER),
+                       *other = rig_assign(r, CONN_RESPONDER);
     assert_int_equal(first->seq, 1);
     assert_int_equal(other->seq, 3);
     assert_null(rig_assign(r, CONN_RESPONDER));
@@ -174,8 +189,12 @@ static void steps_run_in_order_and_one_whose_condition_fails_is_skipped(void **s
     rig_submit(r, "steps", 1, "k");
     const msg_assign_t *look = rig_assign(r, CONN_CLASSIFIER);
     assert_true(bytes_is(look->step, "look"));
-    rig_say(r, CONN_CLASSIFIER, MESSAGE_SETTLE, &(msg_settle_t){.seq = look->seq, .attempt = look->attempt,
-        .fence = look->fence, .outcome = OUTCOME_OK, .result = bytes_str("{\"outcome\":\"x\"}")});
+    rig_say(r, CONN_CLASSIFIER, MESSAGE_SETTLE,
+            &(msg_settle_t){.seq = look->seq,
+                            .attempt = look->attempt,
+                            .fence = look->fence,
+                            .outcome = OUTCOME_OK,
+                            .result = bytes_str("{\"outcome\":\"x\"}")});
     const msg_assign_t *go = rig_assign(r, CONN_RESPONDER);
     assert_true(bytes_is(go->step, "go"));
     assert_true(bytes_is(go->results, "{\"look\":{\"outcome\":\"x\"}}"));
@@ -228,15 +247,17 @@ static void a_settle_of_another_attempt_or_epoch_changes_nothing(void **state)
     rig_settle_as(r, CONN_RESPONDER, &a, OUTCOME_OK);
     assert_int_equal(rig_state(r, 1), STATE_ASSIGNED);
     assert_int_equal(metrics_count(r->metrics, METRIC_STALE_SETTLES, bytes_str("")), 2);
-    assert_non_null(rig_next(r, CONN_RESPONDER, MESSAGE_SETTLED)); /* answered all the same: it may be forgotten */
+    assert_non_null(rig_next(r, CONN_RESPONDER,
+                             MESSAGE_SETTLED)); /* answered all the same: it may be forgotten */
     msgid_t id = rig_id(1);
-    assert_true(memory_disk_find(r->disk, &id)->progress.flags & PROGRESS_MAYBE_DUPLICATE); /* it said it wrote */
+    assert_true(memory_disk_find(r->disk, &id)->progress.flags &
+                PROGRESS_MAYBE_DUPLICATE); /* it said it wrote */
 }
 
 static void tell_dead(rig_t *r, uint64_t generation)
 {
-    rig_say(r, CONN_SUPERVISOR, MESSAGE_PEERS, &(msg_peers_t){.actor = ACTOR_RESPONDER, .generation = generation,
-                                                              .life = LIFE_DEAD});
+    rig_say(r, CONN_SUPERVISOR, MESSAGE_PEERS,
+            &(msg_peers_t){.actor = ACTOR_RESPONDER, .generation = generation, .life = LIFE_DEAD});
 }
 
 /* The carrier calls the supervisor: welcome it, with its own link generation. */
@@ -369,7 +390,8 @@ static void a_dead_letter_put_back_joins_the_tail_of_its_key_for_good(void **sta
     rig_settle_as(r, CONN_RESPONDER, rig_assign(r, CONN_RESPONDER), OUTCOME_FAIL);
     assert_int_equal(rig_state(r, 1), STATE_DEAD);
     rig_submit(r, "plain", 2, "k");
-    rig_say(r, CONN_DRAINER, MESSAGE_REDRIVE, &(msg_redrive_t){.id = rig_id(1), .most = 10, .who = bytes_str("test")});
+    rig_say(r, CONN_DRAINER, MESSAGE_REDRIVE,
+            &(msg_redrive_t){.id = rig_id(1), .most = 10, .who = bytes_str("test")});
     assert_int_equal(rig_state(r, 1), STATE_QUEUED);
     rig_crash(r);
     rig_start(r);
@@ -391,8 +413,9 @@ static void what_is_past_its_retention_goes(void **state)
     rig_settle_as(r, CONN_RESPONDER, rig_assign(r, CONN_RESPONDER), OUTCOME_OK);
     rig_submit(r, "plain", 2, "k");
     uint64_t later = (uint64_t)r->now.wall.us + 1;
-    rig_say(r, CONN_DRAINER, MESSAGE_PURGE, &(msg_purge_t){.done_before_us = later, .dead_before_us = 0,
-                                                           .prints_before_us = 1, .most = 100});
+    rig_say(r, CONN_DRAINER, MESSAGE_PURGE,
+            &(msg_purge_t){
+                .done_before_us = later, .dead_before_us = 0, .prints_before_us = 1, .most = 100});
     assert_int_equal(rig_state(r, 1), 255);
     assert_int_equal(rig_state(r, 2), STATE_ASSIGNED); /* not finished: stays */
 }
@@ -406,7 +429,8 @@ static void questions_are_answered_with_what_blocks_a_message(void **state)
     rig_submit(r, "plain", 2, "k");
     msgid_text(&which, id);
     snprintf(args, sizeof args, "{\"id\":\"%s\"}", id);
-    rig_say(r, CONN_INGRESS, MESSAGE_QUERY, &(msg_query_t){.number = 5, .verb = bytes_str("why"), .args = bytes_str(args)});
+    rig_say(r, CONN_INGRESS, MESSAGE_QUERY,
+            &(msg_query_t){.number = 5, .verb = bytes_str("why"), .args = bytes_str(args)});
     const msg_answer_t *a = rig_next(r, CONN_INGRESS, MESSAGE_ANSWER);
     assert_int_equal(a->number, 5);
     assert_int_equal(a->status, 200);
@@ -418,12 +442,18 @@ static void questions_are_answered_with_what_blocks_a_message(void **state)
     assert_string_equal(json_string_value(json_object_get(blocker, "holder")), id);
     json_decref(body);
     rig_say(r, CONN_INGRESS, MESSAGE_QUERY, &(msg_query_t){.number = 6, .verb = bytes_str("ls")});
-    assert_int_equal(((const msg_answer_t *)rig_next(r, CONN_INGRESS, MESSAGE_ANSWER))->status, 200);
-    rig_say(r, CONN_INGRESS, MESSAGE_QUERY, &(msg_query_t){.number = 7, .verb = bytes_str("show"),
-                                                           .args = bytes_str("{\"id\":\"nonsense\"}")});
-    assert_int_equal(((const msg_answer_t *)rig_next(r, CONN_INGRESS, MESSAGE_ANSWER))->status, 400);
-    rig_say(r, CONN_INGRESS, MESSAGE_QUERY, &(msg_query_t){.number = 8, .verb = bytes_str("status")});
-    assert_int_equal(((const msg_answer_t *)rig_next(r, CONN_INGRESS, MESSAGE_ANSWER))->status, 200);
+    assert_int_equal(((const msg_answer_t *)rig_next(r, CONN_INGRESS, MESSAGE_ANSWER))->status,
+                     200);
+    rig_say(r, CONN_INGRESS, MESSAGE_QUERY,
+            &(msg_query_t){.number = 7,
+                           .verb = bytes_str("show"),
+                           .args = bytes_str("{\"id\":\"nonsense\"}")});
+    assert_int_equal(((const msg_answer_t *)rig_next(r, CONN_INGRESS, MESSAGE_ANSWER))->status,
+                     400);
+    rig_say(r, CONN_INGRESS, MESSAGE_QUERY,
+            &(msg_query_t){.number = 8, .verb = bytes_str("status")});
+    assert_int_equal(((const msg_answer_t *)rig_next(r, CONN_INGRESS, MESSAGE_ANSWER))->status,
+                     200);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, up, down)

@@ -81,7 +81,8 @@ static void the_old_are_forgotten_at_once_and_swept_later(void **state)
     assert_int_equal(find(p, 9000, &same), 0);
     while (prints_sweep(p, 100))
         ;
-    assert_in_range(prints_count(p), 1000, 1010); /* what wraps round the end may stay a round longer */
+    assert_in_range(prints_count(p), 1000,
+                    1010); /* what wraps round the end may stay a round longer */
     for (uint64_t n = 9001; n <= 10000; n++)
         assert_int_equal(find(p, n, &same), n);
     prints_destroy(&p);

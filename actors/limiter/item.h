@@ -1,0 +1,78 @@
+/* item.h: one message that is not finished, the order of its key, and what can be done with one. */
+#ifndef WEIR_LIMITER_ITEM_H
+#define WEIR_LIMITER_ITEM_H
+
+#include "core/agenda.h"
+#include "core/list.h"
+#include "store/store.h"
+#include "sys/log.h"
+
+typedef struct limiter limiter_t;
+
+/* What an assignment needs of the envelope. Kept while the cache has room, else read again when
+ * due. */
+typedef struct letter {
+    blob_t *content; /* fields, then the body */
+    uint32_t fields_len, size;
+    bytes_t source, labels, content_type, trace; /* lie in text */
+    char text[];
+} letter_t;
+
+/* The items of one (route, key), in the order of their acceptance. */
+typedef struct key_queue {
+    struct key_queue *next; /* in its bucket */
+    list_t items;           /* by item.turn */
+    uint32_t turns;         /* items that have their turn, at most route->parallel */
+    uint32_t users;         /* items that name it, also those that have not entered yet */
+    uint32_t hash;
+    uint16_t route, length;
+    char name[];
+} key_queue_t;
+
+typedef struct item {
+    list_node_t place; /* the one list it waits or is held in */
+    list_node_t turn;  /* in its key's items */
+    agenda_entry_t due;
+    int64_t seq;
+    msgid_t id;
+    wall_t accepted;
+    key_queue_t *key;       /* NULL: no order */
+    letter_t *letter;       /* NULL: read it when due */
+    struct holder *holder;  /* ASSIGNED */
+    char *results, *reason; /* owned; NULL: none */
+    uint64_t fence;
+    int64_t start_by_us, not_before_us;
+    uint32_t results_len, bytes, attempt, failed, deaths, flags;
+    uint16_t route; /* index, or NO_ROUTE */
+    uint8_t step, state, blocker, class;
+    uint8_t waits_on; /* LIMIT: index of the limit */
+    bool has_turn, dirty, woken, reading, parked;
+    bool lost; /* its route or step is gone: its row stays as it is, for when that comes back */
+    list_node_t change; /* in the list of items to save at the end of the step */
+} item_t;
+
+/* items.c: making, saving and ending items */
+item_t *item_new(limiter_t *l, int64_t seq);
+void item_free(limiter_t *l, item_t *i);
+void item_touch(limiter_t *l, item_t *i); /* saved at the end of the step */
+void item_save(limiter_t *l, item_t *i);  /* saved now */
+void items_save_changed(limiter_t *l);
+void item_set_reason(item_t *i, const char *text, size_t length);
+void item_take_results(item_t *i, bytes_t results);                /* as a row had them */
+bool item_add_result(item_t *i, const char *step, bytes_t result); /* false: too large */
+void item_finish(limiter_t *l, item_t *i, uint8_t state); /* DONE or DEAD: saves, leaves, frees */
+letter_t *letter_new(bytes_t source, bytes_t labels, bytes_t content_type, bytes_t trace,
+                     uint32_t fields_len, blob_t *content);
+void item_drop_letter(limiter_t *l, item_t *i);
+void item_log(limiter_t *l, const item_t *i, enum log_event event, const char *text,
+              const char *reason);
+
+/* order.c: keys and turns */
+key_queue_t *key_get(limiter_t *l, uint16_t route, bytes_t name);
+void order_enter(limiter_t *l, item_t *i); /* joins its key's tail, gets its turn if it is free */
+void order_enter_assigned(limiter_t *l, item_t *i); /* loaded in an actor's hands: has its turn */
+void order_leave(limiter_t *l, item_t *i);          /* gives its turn on and forgets its key */
+void order_wake_next(limiter_t *l, key_queue_t *k);
+void keys_destroy(limiter_t *l);
+
+#endif

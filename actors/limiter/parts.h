@@ -1,0 +1,95 @@
+/* parts.h: what each file of the limiter does for the others. */
+#ifndef WEIR_LIMITER_PARTS_H
+#define WEIR_LIMITER_PARTS_H
+
+#include "actors/limiter/queue.h"
+
+/* Tokens of reads: what for in the top byte, whose below. */
+enum read_for {
+    READ_FOR_PRINTS = 1,
+    READ_FOR_LOAD,
+    READ_FOR_LETTER,
+    READ_FOR_ECHO,
+    READ_FOR_QUERY,
+    READ_FOR_PURGE,
+    READ_FOR_REDRIVE,
+    READ_FOR_SPACE
+};
+#define READ_TOKEN(what, whose) ((uint64_t)(what) << 56 | (uint64_t)(whose))
+#define READ_WHAT(token) ((token) >> 56)
+#define READ_WHOSE(token) ((token) & ((1ull << 56) - 1))
+
+static inline const route_t *item_route(const limiter_t *l, const item_t *i)
+{
+    return i->route == NO_ROUTE ? NULL : &l->config->routes[i->route];
+}
+static inline const step_t *item_step(const limiter_t *l, const item_t *i)
+{
+    const route_t *r = item_route(l, i);
+    return r && i->step < r->step_count ? &r->steps[i->step] : NULL;
+}
+
+/* dispatch.c: who runs next */
+void offer(limiter_t *l, item_t *i); /* it has its turn: wait for time or connection */
+void hold(limiter_t *l, item_t *i, const char *reason);
+void item_park(limiter_t *l, item_t *i); /* accepted during a drain */
+void unpark_all(limiter_t *l);
+void pause_until(limiter_t *l, item_t *i, instant_t due);
+void step_ended(limiter_t *l, item_t *i); /* done, skipped or given up: the next one, or the end */
+void pump(limiter_t *l);
+void slots_take(limiter_t *l, const step_t *step);
+void slots_give(limiter_t *l, const step_t *step);
+void letter_arrived(limiter_t *l, const read_result_t *read);
+
+/* settle.c: the ends of assignments */
+void settle(limiter_t *l, const msg_settle_t *s);
+void unbegun(limiter_t *l, item_t *i, bool pause);   /* nothing was sent: again at no cost */
+void bereave(limiter_t *l, item_t *i, bool ordered); /* its holder is dead */
+void item_die(limiter_t *l, item_t *i,
+              const char *reason); /* whatever its route says of failures */
+
+/* peers.c: holders, intake credit, who lives */
+void peer_up(limiter_t *l, const event_t *event);
+void peers_told(limiter_t *l, const msg_peers_t *peers, size_t count);
+void peer_silence(limiter_t *l, const event_t *event, bool silent);
+void credit_told(limiter_t *l, const event_t *event);
+holder_t *holder_of(limiter_t *l, actor_kind_t actor, uint16_t instance, uint64_t generation);
+holder_t *holder_of_peer(limiter_t *l, peer_t peer);
+bool generation_is_dead(const limiter_t *l, uint64_t generation);
+void holders_bury(limiter_t *l);    /* dead holders' items, within the budget */
+void welcome_waiting(limiter_t *l); /* after a phase of loading ended */
+void intake_arrived(limiter_t *l, peer_t peer, uint64_t messages,
+                    uint64_t bytes); /* uses up what was given */
+void intake_regrant(limiter_t *l);
+bool intake_refused(const limiter_t *l, const char **why);
+
+/* intake.c: submissions */
+void submissions(limiter_t *l, const event_t *event);
+void echo_arrived(limiter_t *l, const read_result_t *read);
+void echoes_read(limiter_t *l);
+
+/* load.c: after a start; keep.c: retention and redrive */
+void load_start(limiter_t *l);
+void mark_time(limiter_t *l, wall_t at, int64_t seq);
+void load_arrived(limiter_t *l, const read_result_t *read);
+void purge_told(limiter_t *l, const msg_purge_t *purge);
+void purge_arrived(limiter_t *l, const read_result_t *read);
+void redrive_told(limiter_t *l, const msg_redrive_t *redrive);
+void redrive_arrived(limiter_t *l, const read_result_t *read);
+bool read_ask(limiter_t *l, read_request_t *request); /* false: too many open; ask later */
+
+/* mode.c */
+void mode_told(limiter_t *l, const msg_mode_t *mode);
+void mode_announce(limiter_t *l, peer_t to);
+void mode_load(limiter_t *l, store_t *store);
+bool mode_starts_work(const limiter_t *l);
+
+/* watch.c: what is told and repaired from time to time */
+void watch(limiter_t *l);
+void space_arrived(limiter_t *l, const read_result_t *read);
+
+/* ask.c: questions of people */
+void query_told(limiter_t *l, const event_t *event);
+void query_arrived(limiter_t *l, const read_result_t *read);
+
+#endif
