@@ -1,0 +1,66 @@
+/* ctl_verbs.h: ctl_verbs.def as data, for the supervisor and for weirctl. */
+#ifndef WEIR_SUPERVISOR_CTL_VERBS_H
+#define WEIR_SUPERVISOR_CTL_VERBS_H
+
+#include "core/base.h"
+
+#define CTL_LINE_MAX (64u << 10)              /* a request with its newline */
+#define CTL_ANSWER_MAX ((1u << 20) + (64u << 10)) /* an answer: an actor's, and what is put around it */
+#define CTL_NAME_MAX 64
+#define CTL_TEXT_MAX 512
+#define CTL_ARGS_MAX 6
+
+enum ctl_permission { CTL_NOBODY, CTL_VIEWER, CTL_OPERATOR, CTL_ADMIN };
+enum ctl_answerer { CTL_SELF, CTL_LIMITER, CTL_DRAINER };
+enum ctl_kind { CTL_MESSAGE, CTL_NAME, CTL_TEXT, CTL_NUMBER, CTL_FLAG };
+enum ctl_need { CTL_PLACE, CTL_PLACE_OPTIONAL, CTL_OPTION };
+
+typedef struct ctl_arg {
+    const char *name; /* NULL: no more */
+    enum ctl_kind kind;
+    enum ctl_need need;
+    const char *meaning;
+} ctl_arg_t;
+typedef struct ctl_verb {
+    const char *name;
+    enum ctl_permission permission;
+    enum ctl_answerer answerer;
+    bool changes;
+    const char *meaning, *example;
+    ctl_arg_t args[CTL_ARGS_MAX + 1];
+} ctl_verb_t;
+
+enum ctl_verb_id {
+#define VERB(ID, name, permission, answerer, effect, meaning, example) CTL_VERB_##ID,
+#define ARG(ID, name, kind, need, meaning)
+#define END(ID)
+#include "supervisor/ctl_verbs.def"
+#undef VERB
+#undef ARG
+#undef END
+    CTL_VERB_COUNT
+};
+
+#define CTL_LOOKS false
+#define CTL_CHANGES true
+static const ctl_verb_t ctl_verbs[CTL_VERB_COUNT] = {
+#define VERB(ID, name, permission, answerer, effect, meaning, example) \
+    {name, CTL_##permission, CTL_##answerer, CTL_##effect, meaning, example, {
+#define ARG(ID, name, kind, need, meaning) {#name, CTL_##kind, CTL_##need, meaning},
+#define END(ID) {NULL}}},
+#include "supervisor/ctl_verbs.def"
+#undef VERB
+#undef ARG
+#undef END
+};
+
+static inline const ctl_verb_t *ctl_verb_find(const char *name)
+{
+    for (size_t i = 0; i < CTL_VERB_COUNT; i++)
+        if (strcmp(ctl_verbs[i].name, name) == 0)
+            return &ctl_verbs[i];
+    return NULL;
+}
+static inline enum ctl_verb_id ctl_verb_id(const ctl_verb_t *v) { return (enum ctl_verb_id)(v - ctl_verbs); }
+
+#endif

@@ -1,0 +1,226 @@
+/* setup.c: everything that may refuse to start: configuration, secrets, directories, locks, sockets. Each refusal
+ * is one clear line that says what to do. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "supervisor/place.h"
+#include "supervisor/supervisor.h"
+#include "sys/credentials.h"
+#include "sys/loop.h"
+#include "sys/process.h"
+
+static int refuse(int code, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static int refuse(int code, int error, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (error && n > 0 && (size_t)n < sizeof text)
+        snprintf(text + n, sizeof text - (size_t)n, ": %s", strerror(-error));
+    log_write(&(log_line_t){.event = code == EXIT_CONFIG ? LOG_CONFIG_BAD : LOG_GENERAL, .text = text,
+                            .error = error});
+    return code;
+}
+
+/* ---- configuration --------------------------------------------------------------------------------------------- */
+
+/* The command line wins, and the actors must see what holds: it goes into the checked form. */
+static void override(json_t *json, const options_t *o)
+{
+    json_t *log = json_object_get(json, "log");
+    if (o->state_dir)
+        must(json_object_set_new(json, "state_dir", json_string(o->state_dir)) == 0);
+    if (o->run_dir)
+        must(json_object_set_new(json, "run_dir", json_string(o->run_dir)) == 0);
+    if (o->foreground && log)
+        must(json_object_set_new(log, "journal", json_false()) == 0);
+}
+
+static void on_config_error(void *arg, const char *line)
+{
+    const options_t *o = arg;
+    if (o->check)
+        fprintf(stderr, "%s\n", line);
+    else
+        log_text(LOG_CONFIG_BAD, "%s", line);
+}
+
+static config_t *read_config(const options_t *o)
+{
+    json_t *json = NULL;
+    if (config_read(o->config, &json, on_config_error, (void *)o) < 0)
+        return NULL;
+    override(json, o);
+    config_t *config = config_load(json);
+    json_decref(json);
+    return config;
+}
+
+static int prepare_launch(supervisor_t *s)
+{
+    launch_t *l = &s->launch;
+    *l = (launch_t){.config = s->config, .listeners = &s->listeners, .lock = -1};
+    l->config_text = json_dumps(s->config->json, JSON_COMPACT);
+    must(l->config_text);
+    const char *which = NULL;
+    char why[512];
+    if (!credentials_directory(s->options.config, l->credentials, sizeof l->credentials))
+        return refuse(EXIT_CONFIG, 0, "%s: the path is too long", s->options.config);
+    int error = launch_check_secrets(l, &which);
+    if (!error)
+        return 0;
+    credential_explain(l->credentials, which ? which : "?", error, why, sizeof why);
+    return refuse(EXIT_CONFIG, 0, "%s: %s", s->options.config, why);
+}
+
+int supervisor_check(const options_t *options)
+{
+    supervisor_t s = {.options = *options};
+    log_open("supervisor", 0, "info", false);
+    s.config = read_config(options);
+    int code = s.config ? prepare_launch(&s) : EXIT_CONFIG;
+    if (code == EXIT_ASKED)
+        printf("%s: the configuration is right: %zu routes, %zu sources, %zu downstreams, %zu limits\n",
+               options->config, s.config->route_count, s.config->source_count, s.config->downstream_count,
+               s.config->limit_count);
+    free(s.launch.config_text);
+    config_destroy(&s.config);
+    return code;
+}
+
+/* ---- places -------------------------------------------------------------------------------------------------------- */
+
+static int find_user(supervisor_t *s)
+{
+    const char *name = s->config->supervisor.user;
+    if (!*name || geteuid() != 0)
+        return 0;
+    int error = jail_user(name, &s->launch.user);
+    s->launch.has_user = !error;
+    return error ? refuse(EXIT_CONFIG, error, "supervisor.user: there is no usable user \"%s\"", name) : 0;
+}
+
+/* Others may pass through the run directory only when a group may talk to us; the sockets in it are our own
+ * (0600), but for ctl.sock. */
+static mode_t run_dir_mode(const config_t *c)
+{
+    bool has_groups = *c->supervisor.viewer_group || *c->supervisor.operator_group || *c->supervisor.admin_group;
+    return has_groups ? 0711 : 0700;
+}
+
+static int take_places(supervisor_t *s)
+{
+    const config_t *c = s->config;
+    const jail_user_t *user = s->launch.has_user ? &s->launch.user : NULL;
+    int error = place_directory(c->run_dir, run_dir_mode(c), user);
+    if (error)
+        return refuse(EXIT_CONFIG, error, "run_dir %s cannot be used", c->run_dir);
+    error = place_directory(c->state_dir, 0700, user);
+    if (error)
+        return refuse(EXIT_CONFIG, error, "state_dir %s cannot be used", c->state_dir);
+    s->own_lock = place_lock_supervisor(c->run_dir);
+    if (s->own_lock == -EBUSY)
+        return refuse(EXIT_AGAIN, 0, "another weir-supervisor runs in %s; stop it (weirctl stop), or give this "
+                                     "one a run_dir of its own (--run DIR)", c->run_dir);
+    if (s->own_lock < 0)
+        return refuse(EXIT_AGAIN, s->own_lock, "%s/supervisor.lock cannot be locked", c->run_dir);
+    s->launch.lock = place_lock_actors(c->run_dir);
+    if (s->launch.lock == -ETIMEDOUT)
+        return refuse(EXIT_AGAIN, 0, "actors of an earlier supervisor still hold %s/weir.lock; who they are: "
+                                     "fuser %s/weir.lock", c->run_dir, c->run_dir);
+    return s->launch.lock < 0 ? refuse(EXIT_AGAIN, s->launch.lock, "%s/weir.lock cannot be locked", c->run_dir) : 0;
+}
+
+static int open_listeners(supervisor_t *s)
+{
+    const char *which;
+    int error = listeners_open(&s->listeners, s->config, &which);
+    if (error == -EADDRINUSE)
+        return refuse(EXIT_AGAIN, error, "http.listen %s: another program listens there", which);
+    return error ? refuse(EXIT_CONFIG, error, "http.listen %s", which) : 0;
+}
+
+/* ---- the rest --------------------------------------------------------------------------------------------------- */
+
+static child_policy_t policy_of(const config_t *c)
+{
+    return (child_policy_t){
+        .ready_us = c->supervisor.ready_ms * US_PER_MS,
+        .hang_us = c->supervisor.hang_ms * US_PER_MS,
+        .restart = {.min_us = c->supervisor.restart_min_ms * US_PER_MS,
+                    .max_us = c->supervisor.restart_max_ms * US_PER_MS,
+                    .forget_us = c->supervisor.forget_ms * US_PER_MS,
+                    .burst_us = c->supervisor.burst_ms * US_PER_MS,
+                    .failed_retry_us = c->supervisor.failed_retry_ms * US_PER_MS,
+                    .burst = c->supervisor.burst}};
+}
+
+static void prepare_family(supervisor_t *s)
+{
+    family_init(&s->family, s->config, loop_now().at);
+    for (size_t i = 0; i < s->family.count; i++)
+        s->outside[i] = (outside_t){.supervisor = s, .child = &s->family.children[i]};
+    s->policy = policy_of(s->config);
+    s->chance = rand_seeded(process_seed());
+    s->metrics = metrics_new();
+}
+
+static int open_sockets(supervisor_t *s)
+{
+    s->loop = loop_new();
+    int error = peers_open(s);
+    if (error)
+        return refuse(EXIT_AGAIN, error, "%s/supervisor.sock cannot be opened", s->config->run_dir);
+    error = ctl_server_open(s->loop, s->config, verbs_request, s, &s->ctl);
+    return error ? refuse(EXIT_AGAIN, error, "%s/ctl.sock cannot be opened", s->config->run_dir) : 0;
+}
+
+int supervisor_open(supervisor_t *s, const options_t *options)
+{
+    *s = (supervisor_t){.options = *options, .own_lock = -1, .launch = {.lock = -1}};
+    umask(077);
+    log_open("supervisor", 0, "info", false); /* who started us reads stderr, until we know better */
+    s->config = read_config(options);
+    if (!s->config)
+        return refuse(EXIT_CONFIG, 0, "%s is refused; nothing was started", options->config);
+    log_open("supervisor", 0, s->config->log.level, s->config->log.journal);
+    int code = prepare_launch(s);
+    if (code == 0 && launch_find_programs(&s->launch) < 0)
+        code = refuse(EXIT_CONFIG, 0, "the actors' programs are not there: set WEIR_LIBEXEC to their folder");
+    if (code == 0)
+        code = find_user(s);
+    if (code == 0)
+        code = take_places(s);
+    if (code == 0)
+        code = open_listeners(s);
+    if (code == 0)
+        prepare_family(s);
+    return code ? code : open_sockets(s);
+}
+
+void supervisor_close(supervisor_t *s)
+{
+    ctl_server_close(&s->ctl);
+    zlink_close(&s->router, 0);
+    links_destroy(&s->links);
+    frame_builder_destroy(&s->builder);
+    for (size_t i = 0; i < s->family.count; i++) {
+        loop_remove(&s->outside[i].watch);
+        free(s->outside[i].stats);
+    }
+    loop_destroy(&s->loop);
+    metrics_destroy(&s->metrics);
+    listeners_close(&s->listeners);
+    if (s->own_lock >= 0)
+        close(s->own_lock);
+    if (s->launch.lock >= 0)
+        close(s->launch.lock);
+    free(s->launch.config_text);
+    config_destroy(&s->config);
+}
