@@ -1,0 +1,445 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/tcp.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "sys/http_server_inside.h"
+
+#define ACCEPTS_PER_ROUND 64
+#define LINGER_US US_PER_S
+#define LINGER_BYTES (8u << 20)
+#define TICK_MIN_US (2 * US_PER_MS)
+#define TICK_MAX_US (250 * US_PER_MS)
+#define RATE_GRACE_US US_PER_S
+#define TCP_CLOSE_WAIT 8 /* linux/tcp.h has the structure, netinet/tcp.h the states: not both */
+
+/* ---- places ------------------------------------------------------------------------------------------- */
+
+static void key_of(const struct sockaddr_storage *address, uint8_t key[16])
+{
+    memset(key, 0, 16);
+    if (address->ss_family == AF_INET) {
+        key[15] = 4;
+        memcpy(key, &((const struct sockaddr_in *)address)->sin_addr, 4);
+        return;
+    }
+    const struct in6_addr *a = &((const struct sockaddr_in6 *)address)->sin6_addr;
+    key[15] = IN6_IS_ADDR_V4MAPPED(a) ? 4 : 6;
+    if (IN6_IS_ADDR_V4MAPPED(a))
+        memcpy(key, a->s6_addr + 12, 4);
+    else
+        memcpy(key, a->s6_addr, 8); /* one /64 is one household */
+}
+
+static struct http_client_count *count_of(http_server_t *s, const struct sockaddr_storage *address)
+{
+    struct http_client_count *c = NULL;
+    uint8_t key[16];
+    key_of(address, key);
+    HASH_FIND(hh, s->clients, key, sizeof key, c);
+    if (c)
+        return c;
+    c = calloc(1, sizeof *c);
+    must(c);
+    memcpy(c->key, key, sizeof key);
+    HASH_ADD(hh, s->clients, key, sizeof c->key, c);
+    return c;
+}
+
+static void release_count(http_server_t *s, struct http_client_count *c)
+{
+    if (c->open > 0)
+        return;
+    HASH_DEL(s->clients, c);
+    free(c);
+}
+
+static void name_client(http_conn_t *conn, const struct sockaddr_storage *address)
+{
+    const void *v4 = &((const struct sockaddr_in *)address)->sin_addr;
+    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+    bool mapped = address->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(v6);
+    if (mapped)
+        v4 = v6->s6_addr + 12;
+    if (mapped || address->ss_family == AF_INET) {
+        inet_ntop(AF_INET, v4, conn->client, sizeof conn->client);
+        conn->loopback = *(const uint8_t *)v4 == 127;
+    } else {
+        inet_ntop(AF_INET6, v6, conn->client, sizeof conn->client);
+        conn->loopback = IN6_IS_ADDR_LOOPBACK(v6);
+    }
+}
+
+static void note_fd(http_server_t *s, int fd, http_conn_t *conn)
+{
+    if ((size_t)fd >= s->by_fd_room) {
+        size_t room = (size_t)fd + 256;
+        s->by_fd = realloc(s->by_fd, room * sizeof *s->by_fd);
+        must(s->by_fd);
+        memset(s->by_fd + s->by_fd_room, 0, (room - s->by_fd_room) * sizeof *s->by_fd);
+        s->by_fd_room = room;
+    }
+    s->by_fd[fd] = conn;
+}
+
+void http_conn_enter(http_conn_t *conn, enum http_phase phase)
+{
+    conn->phase = phase;
+    conn->since = loop_now().at;
+    conn->begun = false;
+}
+
+void http_conn_free_request(http_conn_t *conn)
+{
+    free(conn->query);
+    free(conn->body);
+    if (conn->response)
+        MHD_destroy_response(conn->response);
+    conn->response = NULL;
+    conn->query = NULL;
+    conn->body = NULL;
+    conn->body_len = conn->body_room = conn->head_len = 0;
+    conn->token = 0;
+    conn->head_seen = conn->dispatched = conn->chunked = conn->suspended = false;
+}
+
+static void conn_free(http_conn_t *conn)
+{
+    http_server_t *s = conn->server;
+    s->by_fd[conn->fd] = NULL;
+    s->slots[conn->slot] = NULL;
+    s->free_slots[s->free_count++] = conn->slot;
+    s->counts.open--;
+    conn->count->open--;
+    release_count(s, conn->count);
+    http_conn_free_request(conn);
+    free(conn);
+}
+
+/* ---- refusing and cutting ----------------------------------------------------------------------------- */
+
+static void send_raw(int fd, unsigned status)
+{
+    bytes_t raw = http_refusal_raw(status);
+    if (send(fd, raw.data, raw.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        return; /* the client is not worth waiting for */
+}
+
+void http_conn_cut(http_conn_t *conn, unsigned status)
+{
+    if (status) {
+        send_raw(conn->fd, status);
+        conn->linger = true;
+    }
+    conn->phase = PHASE_GONE;
+    shutdown(conn->fd, status ? SHUT_WR : SHUT_RDWR);
+}
+
+/* Bytes that came. The kernel counts the end of the stream as one. */
+static uint64_t received(const struct tcp_info *info)
+{
+    return info->tcpi_bytes_received - (info->tcpi_state == TCP_CLOSE_WAIT && info->tcpi_bytes_received > 0);
+}
+
+static void drop_linger(http_server_t *s, size_t i)
+{
+    close(s->lingers[i].fd);
+    s->lingers[i] = s->lingers[--s->linger_count];
+}
+
+/* Keeps the socket open behind the library's back, half closed, until the client has read our answer. */
+static void begin_linger(http_conn_t *conn)
+{
+    http_server_t *s = conn->server;
+    if (s->closing || s->linger_count == HTTP_LINGERS_MAX)
+        return;
+    int fd = fcntl(conn->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    s->lingers[s->linger_count++] =
+        (struct http_linger){fd, instant_after_us(loop_now().at, LINGER_US), LINGER_BYTES};
+}
+
+static void drain_lingers(http_server_t *s, instant_t now)
+{
+    static char waste[65536];
+    for (size_t i = s->linger_count; i-- > 0;) {
+        struct http_linger *l = &s->lingers[i];
+        ssize_t n = 0;
+        shutdown(l->fd, SHUT_WR);
+        while (l->left > 0 && (n = recv(l->fd, waste, sizeof waste, MSG_DONTWAIT)) > 0)
+            l->left -= (size_t)n < l->left ? (size_t)n : l->left;
+        bool over = l->left == 0 || n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+        if (over || !instant_before(now, l->until))
+            drop_linger(s, i);
+    }
+}
+
+/* What the kernel counted on this connection; zeros when it cannot be asked. */
+static struct tcp_info counted(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+        memset(&info, 0, sizeof info);
+    return info;
+}
+
+/* A first line that is no HTTP at all makes the library close without a word: the word is ours. */
+static void answer_garbage(http_conn_t *conn)
+{
+    if (conn->phase != PHASE_HEAD || conn->reused)
+        return;
+    struct tcp_info info = counted(conn->fd);
+    if (received(&info) == 0)
+        return;
+    conn->server->counts.malformed++;
+    if (info.tcpi_bytes_sent == 0 && info.tcpi_notsent_bytes == 0)
+        send_raw(conn->fd, 400);
+    conn->linger = true;
+}
+
+void http_conns_forget(http_conn_t *conn)
+{
+    if (!conn->server->closing)
+        answer_garbage(conn);
+    if (conn->linger)
+        begin_linger(conn);
+    conn_free(conn);
+}
+
+/* ---- deadlines ---------------------------------------------------------------------------------------- */
+
+/* Cuts in two steps: our word, if there is one, then both directions, so that the library sees the end. */
+static void expire(http_conn_t *conn, unsigned status)
+{
+    http_conn_cut(conn, status);
+    shutdown(conn->fd, SHUT_RDWR);
+}
+
+/* The client has finished sending and everything was read: what is missing will not come. (The library may not
+ * notice: the end can arrive on the same edge as the last bytes.) */
+static bool has_ended(const http_conn_t *conn, const struct tcp_info *info)
+{
+    int unread = 0;
+    return info->tcpi_state == TCP_CLOSE_WAIT && ioctl(conn->fd, FIONREAD, &unread) == 0 && unread == 0;
+}
+
+/* Between two requests a connection is idle until more bytes have come than the requests so far were long. */
+static void check_head(http_conn_t *conn, instant_t now)
+{
+    const http_server_options_t *o = &conn->server->options;
+    struct tcp_info info = counted(conn->fd);
+    bool some = received(&info) > conn->consumed;
+    if (has_ended(conn, &info)) {
+        expire(conn, some ? 400 : 0);
+        return;
+    }
+    if (conn->reused && some && !conn->begun) {
+        conn->begun = true;
+        conn->since = now;
+    }
+    int64_t waited = instant_since_us(now, conn->since);
+    if (waited < (conn->begun || !conn->reused ? o->header_ms : o->idle_ms) * US_PER_MS)
+        return;
+    conn->server->counts.timeouts++;
+    expire(conn, some ? 408 : 0);
+}
+
+static void check_body(http_conn_t *conn, instant_t now)
+{
+    const http_server_options_t *o = &conn->server->options;
+    struct tcp_info info = counted(conn->fd);
+    int64_t waited = instant_since_us(now, conn->since);
+    bool late = waited >= o->body_ms * US_PER_MS;
+    bool slow = o->body_rate_min > 0 && waited >= RATE_GRACE_US &&
+                (int64_t)conn->body_len * US_PER_S < (int64_t)o->body_rate_min * waited;
+    if (late || slow) {
+        conn->server->counts.timeouts++;
+        expire(conn, 408);
+    } else if (has_ended(conn, &info)) {
+        expire(conn, 400);
+    }
+}
+
+static void check_write(http_conn_t *conn, instant_t now)
+{
+    if (instant_since_us(now, conn->since) < conn->server->options.body_ms * US_PER_MS)
+        return;
+    conn->server->counts.timeouts++;
+    http_conn_cut(conn, 0); /* it does not read: nothing can be told to it */
+}
+
+static void check_deadline(http_conn_t *conn, instant_t now)
+{
+    switch ((enum http_phase)conn->phase) {
+    case PHASE_HEAD:
+        check_head(conn, now);
+        break;
+    case PHASE_BODY:
+        check_body(conn, now);
+        break;
+    case PHASE_WRITE:
+        check_write(conn, now);
+        break;
+    case PHASE_WAIT:
+    case PHASE_GONE:
+        break;
+    }
+}
+
+static void want_listeners(http_server_t *s)
+{
+    for (size_t i = 0; i < s->options.listener_count; i++)
+        loop_fd_want(s->listeners[i], s->paused || s->out_of_files ? 0 : LOOP_READ);
+}
+
+static void on_tick(void *arg)
+{
+    http_server_t *s = arg;
+    instant_t now = loop_now().at;
+    for (uint32_t i = 0; i < s->options.connections; i++)
+        if (s->slots[i])
+            check_deadline(s->slots[i], now);
+    drain_lingers(s, now);
+    if (s->out_of_files) {
+        s->out_of_files = false;
+        want_listeners(s);
+    }
+    s->ticking = s->counts.open > 0 || s->linger_count > 0;
+    if (s->ticking)
+        loop_timer_at(s->tick, instant_after_us(now, s->tick_us));
+}
+
+static void start_tick(http_server_t *s)
+{
+    if (s->ticking)
+        return;
+    s->ticking = true;
+    loop_timer_at(s->tick, instant_after_us(loop_now().at, s->tick_us));
+}
+
+/* ---- accepting ---------------------------------------------------------------------------------------- */
+
+static void turn_away(http_server_t *s, int fd)
+{
+    s->counts.refused++;
+    send_raw(fd, 503);
+    shutdown(fd, SHUT_WR);
+    close(fd);
+}
+
+static http_conn_t *conn_new(http_server_t *s, int fd, const struct sockaddr_storage *address)
+{
+    http_conn_t *conn = calloc(1, sizeof *conn);
+    must(conn && s->free_count > 0);
+    conn->server = s;
+    conn->fd = fd;
+    conn->slot = s->free_slots[--s->free_count];
+    conn->reserved = s->counts.open + s->options.reserved_connections >= s->options.connections;
+    s->slots[conn->slot] = conn;
+    note_fd(s, fd, conn);
+    name_client(conn, address);
+    conn->count = count_of(s, address);
+    conn->count->open++;
+    s->counts.open++;
+    s->counts.accepted++;
+    http_conn_enter(conn, PHASE_HEAD);
+    return conn;
+}
+
+static void admit(http_server_t *s, int fd, const struct sockaddr_storage *address, socklen_t len)
+{
+    struct http_client_count *count = count_of(s, address);
+    bool crowded = s->options.connections_per_client && count->open >= s->options.connections_per_client;
+    release_count(s, count);
+    if (crowded || s->free_count == 0) {
+        turn_away(s, fd);
+        return;
+    }
+    http_conn_t *conn = conn_new(s, fd, address);
+    if (MHD_add_connection(s->daemon, fd, (const struct sockaddr *)address, len) != MHD_YES) {
+        s->counts.refused++;
+        conn_free(conn); /* the library has closed the descriptor */
+        return;
+    }
+    s->kick = true;
+    start_tick(s);
+}
+
+static bool is_no_room(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static void on_connect(void *arg, unsigned ready)
+{
+    (void)ready;
+    const struct http_listener *listener = arg;
+    http_server_t *s = listener->server;
+    for (int i = 0; i < ACCEPTS_PER_ROUND && !s->paused; i++) {
+        struct sockaddr_storage address = {0};
+        socklen_t len = sizeof address;
+        int fd = accept4(listener->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            admit(s, fd, &address, len);
+        } else if (is_no_room(errno)) {
+            s->out_of_files = true; /* until the next tick, or the loop would spin */
+            want_listeners(s);
+            start_tick(s);
+            return;
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            return;
+        }
+    }
+}
+
+void http_server_pause(http_server_t *s, bool pause)
+{
+    s->paused = pause;
+    want_listeners(s);
+}
+
+/* ---- birth and end ------------------------------------------------------------------------------------ */
+
+static int64_t tick_of(const http_server_options_t *o)
+{
+    unsigned least = o->header_ms < o->body_ms ? o->header_ms : o->body_ms;
+    int64_t us = (least < o->idle_ms ? least : o->idle_ms) * US_PER_MS / 8;
+    return us < TICK_MIN_US ? TICK_MIN_US : us > TICK_MAX_US ? TICK_MAX_US : us;
+}
+
+void http_conns_open(http_server_t *s)
+{
+    uint32_t places = s->options.connections;
+    s->slots = calloc(places, sizeof(void *));
+    s->free_slots = calloc(places, sizeof *s->free_slots);
+    must(s->slots && s->free_slots);
+    for (uint32_t i = 0; i < places; i++)
+        s->free_slots[s->free_count++] = places - 1 - i;
+    s->tick_us = tick_of(&s->options);
+    s->tick = loop_timer(s->loop, on_tick, s);
+    for (size_t i = 0; i < s->options.listener_count; i++) {
+        int fd = s->options.listeners[i];
+        s->listening[i] = (struct http_listener){s, fd};
+        must(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);
+        s->listeners[i] = loop_fd(s->loop, fd, LOOP_READ, on_connect, &s->listening[i]);
+    }
+}
+
+void http_conns_close(http_server_t *s)
+{
+    for (size_t i = 0; i < s->options.listener_count; i++)
+        loop_remove(&s->listeners[i]);
+    loop_remove(&s->tick);
+    while (s->linger_count > 0)
+        drop_linger(s, 0);
+    must(s->counts.open == 0);
+    free(s->slots);
+    free(s->free_slots);
+    free(s->by_fd);
+}

@@ -1,0 +1,113 @@
+/* http_server_inside.h: what the three files of the HTTP server share. http_server.c: requests and answers on
+ * libmicrohttpd; http_server_conns.c: accepting, limits, deadlines; http_server_head.c: is this head beyond doubt? */
+#ifndef WEIR_SYS_HTTP_SERVER_INSIDE_H
+#define WEIR_SYS_HTTP_SERVER_INSIDE_H
+
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <uthash.h>
+
+#include "sys/http.h"
+
+#define HTTP_HEADERS_MAX 100u
+#define HTTP_LISTENERS_MAX 16u
+#define HTTP_LINGERS_MAX 64u
+#define HTTP_SLOT_BITS 20u /* of a token: which place; the rest is a serial number */
+
+/* Where a connection stands. Each phase but WAIT has a deadline of ours. */
+enum http_phase {
+    PHASE_HEAD,  /* waits for a whole head: idle, or a request has begun */
+    PHASE_BODY,
+    PHASE_WAIT,  /* the owner has the request */
+    PHASE_WRITE, /* the answer goes out */
+    PHASE_GONE,  /* cut by us; the library has not noticed yet */
+};
+
+/* How many connections one address (IPv6: one /64) has open. */
+struct http_client_count {
+    UT_hash_handle hh;
+    uint8_t key[16];
+    unsigned open;
+};
+
+typedef struct http_conn {
+    http_server_t *server;
+    struct MHD_Connection *mhd;
+    struct MHD_Response *response; /* answered, not yet queued */
+    struct http_client_count *count;
+    instant_t since;   /* when the phase began */
+    uint64_t consumed; /* bytes of whole requests: more have come when the next request has begun */
+    uint64_t token;
+    uint32_t slot;
+    int fd;
+    unsigned status; /* of response */
+    uint8_t phase;
+    bool loopback, reserved, reused, begun, chunked, head_seen, dispatched, in_call, suspended, linger;
+    char client[INET6_ADDRSTRLEN];
+    size_t uri_len, head_len;
+    char *query; /* a copy: the library takes the query apart in place */
+    uint8_t *body;
+    size_t body_len, body_room;
+    uint64_t body_expected;
+} http_conn_t;
+
+/* A closed connection whose client may still send: read and thrown away for a while, so that our last answer is
+ * not destroyed by a reset. */
+struct http_linger { int fd; instant_t until; size_t left; };
+
+struct http_listener { http_server_t *server; int fd; };
+
+struct http_server {
+    loop_t *loop;
+    http_server_options_t options;
+    struct MHD_Daemon *daemon;
+    void (*on_request)(void *, const http_request_t *);
+    void *arg;
+    loop_source_t *ready, *before_wait, *tick, *listeners[HTTP_LISTENERS_MAX];
+    struct http_listener listening[HTTP_LISTENERS_MAX];
+    bool kick, paused, ticking, out_of_files, closing;
+    int64_t tick_us;
+    http_conn_t **slots; /* options.connections places */
+    uint32_t *free_slots, free_count;
+    http_conn_t **by_fd;
+    size_t by_fd_room;
+    struct http_client_count *clients;
+    struct http_linger lingers[HTTP_LINGERS_MAX];
+    size_t linger_count;
+    uint64_t serial;
+    http_server_counts_t counts;
+    http_field_t fields[HTTP_HEADERS_MAX]; /* of the request being handed over */
+    char *names;                           /* room for their names in lower case */
+};
+
+/* ---- http_server_head.c */
+
+/* What the first look at a head says. status 0: fine. */
+struct head_verdict {
+    unsigned status;
+    bool chunked;
+    uint64_t content_length;
+};
+void http_head_check(http_conn_t *conn, const char *url, const char *method, const char *version,
+                     struct head_verdict *out);
+/* Fills server->fields; how many. */
+size_t http_head_fields(http_conn_t *conn);
+
+/* ---- http_server_conns.c */
+
+void http_conns_open(http_server_t *server);
+void http_conns_close(http_server_t *server);
+void http_conns_forget(http_conn_t *conn); /* the library closes it */
+void http_conn_enter(http_conn_t *conn, enum http_phase phase);
+/* Sends a whole refusal over the library's head and cuts the connection. */
+void http_conn_cut(http_conn_t *conn, unsigned status);
+void http_conn_free_request(http_conn_t *conn);
+
+/* ---- http_server_refuse.c: answers that the server gives by itself */
+
+/* RFC 9457 body of a refusal; static storage. */
+bytes_t http_refusal_body(unsigned status);
+/* The whole answer, head and body, for a connection that will be closed; static storage. */
+bytes_t http_refusal_raw(unsigned status);
+
+#endif
