@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "core/json_text.h"
 #include "core/template.h"
 
 #define PATH_MAX_BYTES 8192u
@@ -226,5 +227,6 @@ int call_render(call_text_t *call, const step_t *step, const msg_assign_t *assig
     document_t *document = work_document(assign, id);
     int r = render(call, step, assign, secret, document);
     document_destroy(&document);
+    text_printable(bytes_str(call->why), call->why, sizeof call->why); /* it may quote a value */
     return r;
 }

@@ -104,7 +104,7 @@ static bool is_hopeless(responder_t *self, const msg_assign_t *assign, const ste
     else if (step->downstream->secret && !secret_of(self, step).len)
         *ended = work_failed(assign, OUTCOME_RETRY, "the downstream's secret was not given to this actor");
     else if (call_render(&self->call, step, assign, secret_of(self, step)) < 0)
-        *ended = work_failed(assign, OUTCOME_FAIL, self->call.why);
+        *ended = work_failed(assign, OUTCOME_FAIL, self->call.why); /* lives until call_clear */
     else
         return false;
     return true;

@@ -1,0 +1,156 @@
+/* health.c: what probes and monitoring ask. Answered from memory, whatever else is wrong. */
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "actors/ingress/ingress.h"
+
+#define EXPOSITION_HEAD (64u << 10) /* HELP and TYPE of every family, and the labels that are added */
+
+/* ---- is it ready? ---------------------------------------------------------------------------------------- */
+
+/* Credit of 0 for a moment is load; for longer it is a queue that takes nothing. */
+static bool is_dry(const scene_t *s)
+{
+    return !instant_is_never(s->self->dry_since) &&
+           instant_since_us(s->now.at, s->self->dry_since) >= CREDIT_WAIT_US;
+}
+
+static bool is_open(const ingress_t *self)
+{
+    return !self->mode.stopping && (self->mode.mode == MODE_NORMAL || self->mode.mode == MODE_DEGRADED);
+}
+
+/* Why not; an empty array when it is ready. */
+static json_t *reasons(const scene_t *s)
+{
+    const ingress_t *self = s->self;
+    json_t *why = json_array();
+    must(why);
+    if (self->stop.asked)
+        json_array_append_new(why, json_string("the ingress stops"));
+    if (!self->is_up)
+        json_array_append_new(why, json_string("the limiter is away"));
+    else if (self->is_silent)
+        json_array_append_new(why, json_string("the limiter is silent"));
+    else if (is_dry(s))
+        json_array_append_new(why, json_string("the queue takes nothing"));
+    if (!is_open(self))
+        json_array_append_new(why, json_sprintf("mode %s", mode_name(self->mode.mode)));
+    return why;
+}
+
+static void reply_and_free(const scene_t *s, const http_request_t *request, unsigned status, const char *type,
+                           json_t *body)
+{
+    must(body);
+    char *text = json_dumps(body, JSON_COMPACT);
+    must(text);
+    json_decref(body);
+    reply_as(s, request->token, status, type, bytes_str(text));
+    free(text);
+}
+
+void health_live(const scene_t *s, const http_request_t *request)
+{
+    reply_as(s, request->token, 200, "application/json", bytes_str("{\"status\":\"pass\"}\n"));
+}
+
+void health_ready(const scene_t *s, const http_request_t *request)
+{
+    json_t *why = reasons(s);
+    bool ready = json_array_size(why) == 0;
+    reply_and_free(s, request, ready ? 200 : 503, "application/json",
+                   json_pack("{s:b, s:o}", "ready", ready, "reasons", why));
+}
+
+/* ---- health+json ------------------------------------------------------------------------------------------ */
+
+static json_t *check(const char *status, json_int_t value, const char *unit)
+{
+    return json_pack("[{s:s, s:s, s:I, s:s}]", "componentType", "component", "status", status, "observedValue",
+                     value, "observedUnit", unit);
+}
+
+static json_t *checks(const scene_t *s)
+{
+    const ingress_t *self = s->self;
+    const char *link = limiter_is_usable(self) ? "pass" : "fail";
+    const char *mode = !is_open(self) ? "fail" : self->mode.mode == MODE_DEGRADED ? "warn" : "pass";
+    json_t *all = json_pack("{s:[{s:s, s:s}], s:[{s:s, s:s, s:s}]}", "limiter:link", "componentType", "component",
+                            "status", link, "service:mode", "componentType", "system", "status", mode,
+                            "observedValue", mode_name(self->mode.mode));
+    must(all);
+    json_object_set_new(all, "limiter:credit",
+                        check(is_dry(s) ? "fail" : "pass",
+                              (json_int_t)credit_left(&self->purse).messages, "messages"));
+    json_object_set_new(all, "submissions:waiting",
+                        check(self->waiting.count > WAITING_MAX / 2 ? "warn" : "pass",
+                              (json_int_t)(self->waiting.count + self->again.count), "submissions"));
+    return all;
+}
+
+void health_report(const scene_t *s, const http_request_t *request)
+{
+    json_t *why = reasons(s);
+    bool fails = json_array_size(why) > 0;
+    bool warns = s->self->mode.mode == MODE_DEGRADED || s->self->waiting.count > WAITING_MAX / 2;
+    json_t *body = json_pack("{s:s, s:s, s:s, s:o}", "status", fails ? "fail" : warns ? "warn" : "pass",
+                             "serviceId", "weir", "version", WEIR_VERSION, "checks", checks(s));
+    must(body);
+    if (fails)
+        json_object_set(body, "notes", why);
+    json_decref(why);
+    reply_and_free(s, request, fails ? 503 : 200, "application/health+json", body);
+}
+
+/* ---- metrics ----------------------------------------------------------------------------------------------- */
+
+static stats_text_t *stats_of(ingress_t *self, uint8_t actor, uint16_t instance)
+{
+    for (size_t i = 0; i < self->stats_count; i++)
+        if (self->stats[i].actor == actor && self->stats[i].instance == instance)
+            return &self->stats[i];
+    if (self->stats_count == STATS_TEXTS_MAX)
+        return NULL;
+    stats_text_t *place = &self->stats[self->stats_count++];
+    *place = (stats_text_t){.actor = actor, .instance = instance};
+    return place;
+}
+
+void health_stats(const scene_t *s, const msg_stats_t *stats)
+{
+    stats_text_t *place = stats_of(s->self, (uint8_t)stats->actor, (uint16_t)stats->instance);
+    if (!place)
+        return;
+    free(place->text);
+    must((place->text = malloc(stats->text.len + 1)));
+    memcpy(place->text, stats->text.len ? (const void *)stats->text.data : "", stats->text.len);
+    place->len = stats->text.len;
+    place->at = s->now.at;
+}
+
+/* What an actor said long ago is not what is: a dead one disappears. */
+void health_metrics(const scene_t *s, const http_request_t *request)
+{
+    const ingress_t *self = s->self;
+    bytes_t texts[STATS_TEXTS_MAX];
+    size_t count = 0, room = EXPOSITION_HEAD;
+    for (size_t i = 0; i < self->stats_count; i++) {
+        if (instant_since_us(s->now.at, self->stats[i].at) > STATS_FRESH_US)
+            continue;
+        texts[count++] = bytes_of(self->stats[i].text, self->stats[i].len);
+        room += self->stats[i].len;
+    }
+    char *out = malloc(room);
+    must(out);
+    size_t length = metrics_exposition(texts, count, out, room);
+    reply_as(s, request->token, 200, "text/plain; version=0.0.4; charset=utf-8", bytes_of(out, length));
+    free(out);
+}
+
+void health_destroy(ingress_t *self)
+{
+    for (size_t i = 0; i < self->stats_count; i++)
+        free(self->stats[i].text);
+    self->stats_count = 0;
+}

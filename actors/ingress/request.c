@@ -1,0 +1,154 @@
+/* request.c: which request is what, and who may ask it. The signature is checked on the raw body before anything
+ * reads it. */
+#include "actors/ingress/ingress.h"
+#include "sys/signature.h"
+
+/* ---- submissions ---------------------------------------------------------------------------------------- */
+
+static bytes_t secret_named(const ingress_t *self, const char *name)
+{
+    return name ? self->birth->secret(self->birth->secret_arg, name) : bytes_of(NULL, 0);
+}
+
+static void refuse_sender(const scene_t *s, const http_request_t *request)
+{
+    reply_refusal(s, request->token, PROBLEM_UNAUTHORIZED, "the signature or token is missing or wrong");
+}
+
+/* In a drain, senders who come again are sent away at the door; the others are queued by the limiter. */
+static bool is_closed(const scene_t *s, const route_t *route, enum problem_kind *kind)
+{
+    const ingress_t *self = s->self;
+    bool retries = route->source->sender_retries;
+    if (self->stop.asked || (retries && (self->mode.stopping || self->mode.mode == MODE_DRAINING)))
+        *kind = PROBLEM_DRAINING;
+    else if (retries && self->mode.mode == MODE_MAINTENANCE)
+        *kind = self->mode.by_store ? PROBLEM_UNAVAILABLE : PROBLEM_MAINTENANCE;
+    else
+        return false;
+    return true;
+}
+
+static void submission(const scene_t *s, const http_request_t *request, const route_t *route)
+{
+    enum problem_kind kind;
+    refusal_t why;
+    extracted_t extracted;
+    if (!signature_holds(route->source, request, secret_named(s->self, route->source->secret))) {
+        log_refusal(s, route, "the signature or token is missing or wrong");
+        refuse_sender(s, request);
+    } else if (is_closed(s, route, &kind)) {
+        reply_problem(s, request->token, &(problem_t){.kind = kind},
+                      &(reply_extra_t){.retry_after_ms = 10000, .close = s->self->stop.asked});
+    } else if (!extract(route, request, &extracted, &why)) {
+        log_refusal(s, route, why.detail);
+        reply_problem(s, request->token, &why.problem, NULL);
+    } else {
+        submit_request(s, request, route, &extracted);
+        extracted_clear(&extracted);
+    }
+}
+
+/* The value of route= in the query; names of routes need no decoding. */
+static bytes_t route_in_query(bytes_t query)
+{
+    static const char name[] = "route=";
+    const size_t name_len = sizeof name - 1;
+    while (query.len) {
+        const uint8_t *end = memchr(query.data, '&', query.len);
+        size_t length = end ? (size_t)(end - query.data) : query.len;
+        if (length > name_len && memcmp(query.data, name, name_len) == 0)
+            return bytes_of(query.data + name_len, length - name_len);
+        query = end ? bytes_of(end + 1, query.len - length - 1) : bytes_of(NULL, 0);
+    }
+    return query;
+}
+
+/* From elsewhere a route that does not exist looks like one whose secret is not known. */
+static void submit_by_name(const scene_t *s, const http_request_t *request)
+{
+    const route_t *route = config_route(s->self->birth->config, route_in_query(request->query));
+    if (route)
+        submission(s, request, route);
+    else if (request->loopback)
+        reply_refusal(s, request->token, PROBLEM_NOT_FOUND, "no such route; say ?route=NAME");
+    else
+        refuse_sender(s, request);
+}
+
+/* ---- questions ------------------------------------------------------------------------------------------- */
+
+static void ask(const scene_t *s, const http_request_t *request, bytes_t id)
+{
+    const char *name = s->self->birth->config->http.api_token;
+    if (request->loopback || (name && signature_bearer_holds(request, secret_named(s->self, name))))
+        question_ask(s, request, id);
+    else if (name)
+        reply_refusal(s, request->token, PROBLEM_UNAUTHORIZED, "send the API token as Authorization: Bearer");
+    else
+        reply_refusal(s, request->token, PROBLEM_FORBIDDEN,
+                      "only from this host, because the configuration has no http.api_token");
+}
+
+/* ---- routing --------------------------------------------------------------------------------------------- */
+
+#define MESSAGES "/v1/messages"
+
+static const struct probe {
+    const char *path;
+    void (*answer)(const scene_t *s, const http_request_t *request);
+} probes[] = {
+    {"/livez", health_live},
+    {"/readyz", health_ready},
+    {"/health", health_report},
+    {"/metrics", health_metrics},
+};
+
+static const struct probe *probe_at(bytes_t path)
+{
+    for (size_t i = 0; i < COUNT_OF(probes); i++)
+        if (bytes_is(path, probes[i].path))
+            return &probes[i];
+    return NULL;
+}
+
+/* Behind "/v1/messages/"; false: the path is another. */
+static bool id_in_path(bytes_t path, bytes_t *id)
+{
+    static const char prefix[] = MESSAGES "/";
+    if (path.len < sizeof prefix - 1 || memcmp(path.data, prefix, sizeof prefix - 1) != 0)
+        return false;
+    *id = bytes_of(path.data + sizeof prefix - 1, path.len - (sizeof prefix - 1));
+    return true;
+}
+
+static bool method_is(const scene_t *s, const http_request_t *request, const char *method, const char *allow)
+{
+    bool is = bytes_is(request->method, method) ||
+              (strcmp(method, "GET") == 0 && bytes_is(request->method, "HEAD"));
+    if (!is)
+        reply_problem(s, request->token, &(problem_t){.kind = PROBLEM_METHOD}, &(reply_extra_t){.allow = allow});
+    return is;
+}
+
+void request_arrived(const scene_t *s, const http_request_t *request)
+{
+    const struct probe *probe = probe_at(request->path);
+    const route_t *route;
+    bytes_t id;
+    if (probe) {
+        if (method_is(s, request, "GET", "GET, HEAD"))
+            probe->answer(s, request);
+    } else if (bytes_is(request->path, MESSAGES)) {
+        if (method_is(s, request, "POST", "POST"))
+            submit_by_name(s, request);
+    } else if (id_in_path(request->path, &id)) {
+        if (method_is(s, request, "GET", "GET, HEAD"))
+            ask(s, request, id);
+    } else if ((route = config_route_at(s->self->birth->config, request->path)) != NULL) {
+        if (method_is(s, request, "POST", "POST"))
+            submission(s, request, route);
+    } else {
+        reply_refusal(s, request->token, PROBLEM_NOT_FOUND, NULL);
+    }
+}
