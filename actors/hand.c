@@ -47,7 +47,8 @@ size_t hand_room(const hand_t *hand) { return hand->most - hand_count(hand); }
 static held_t **place_of(hand_t *hand, uint64_t seq, uint32_t attempt, uint64_t fence)
 {
     held_t **place = &hand->buckets[seq % BUCKETS];
-    while (*place && ((*place)->seq != seq || (*place)->attempt != attempt || (*place)->fence != fence))
+    while (*place &&
+           ((*place)->seq != seq || (*place)->attempt != attempt || (*place)->fence != fence))
         place = &(*place)->next;
     return place;
 }
@@ -120,7 +121,8 @@ static size_t fill(const list_t *list, msg_holding_t *out, size_t filled, size_t
 {
     for (list_node_t *n = list_first(list); n && filled < most; n = list_next(list, n)) {
         const held_t *held = list_of(n, held_t, node);
-        out[filled++] = (msg_holding_t){.seq = held->seq, .attempt = held->attempt, .fence = held->fence};
+        out[filled++] =
+            (msg_holding_t){.seq = held->seq, .attempt = held->attempt, .fence = held->fence};
     }
     return filled;
 }

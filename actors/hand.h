@@ -1,5 +1,6 @@
-/* hand.h: the assignments that an actor has in hand: from ASSIGN until its SETTLE is on the limiter's disk
- * (SETTLED). What was settled is kept, so that it can be said again after a reconnect. Pure; bounded at birth. */
+/* hand.h: the assignments that an actor has in hand: from ASSIGN until its SETTLE is on the
+ * limiter's disk (SETTLED). What was settled is kept, so that it can be said again after a
+ * reconnect. Pure; bounded at birth. */
 #ifndef WEIR_ACTORS_HAND_H
 #define WEIR_ACTORS_HAND_H
 
@@ -7,25 +8,26 @@
 #include "core/list.h"
 
 typedef struct held {
-    list_node_t node;      /* running or settled */
-    struct held *next;     /* of its bucket */
+    list_node_t node;  /* running or settled */
+    struct held *next; /* of its bucket */
     uint64_t seq, fence;
     uint32_t attempt;
     bool is_settled;
-    uint64_t token;        /* of its call; 0: none */
-    size_t pool;           /* whose connection it uses while it runs */
-    msg_settle_t settle;   /* once settled; its texts lie in `texts` */
+    uint64_t token;      /* of its call; 0: none */
+    size_t pool;         /* whose connection it uses while it runs */
+    msg_settle_t settle; /* once settled; its texts lie in `texts` */
     uint8_t *texts;
 } held_t;
 
 typedef struct hand hand_t;
 hand_t *hand_new(size_t most);
 void hand_destroy(hand_t **hand);
-size_t hand_count(const hand_t *hand);   /* running and settled */
+size_t hand_count(const hand_t *hand); /* running and settled */
 size_t hand_running(const hand_t *hand);
-size_t hand_room(const hand_t *hand);    /* how many more it takes */
+size_t hand_room(const hand_t *hand); /* how many more it takes */
 
-held_t *hand_find(const hand_t *hand, uint64_t seq, uint32_t attempt, uint64_t fence); /* NULL: not here */
+held_t *hand_find(const hand_t *hand, uint64_t seq, uint32_t attempt,
+                  uint64_t fence); /* NULL: not here */
 /* Must not be in it, must have room. Lent until its SETTLED. */
 held_t *hand_take(hand_t *hand, const msg_assign_t *assign);
 /* The end of a running one: keeps a copy of how it ended (seq, attempt and fence are filled in). */

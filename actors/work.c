@@ -49,13 +49,15 @@ static size_t outstanding(const work_pool_t *pool)
     return (size_t)(pool->giver.told.messages - pool->giver.arrived.messages);
 }
 
-void work_offer(work_pool_t *pools, size_t count, const hand_t *hand, effects_t *effects, peer_t limiter)
+void work_offer(work_pool_t *pools, size_t count, const hand_t *hand, effects_t *effects,
+                peer_t limiter)
 {
     size_t promised = 0, room = hand_room(hand);
     for (size_t i = 0; i < count; i++)
         promised += outstanding(&pools[i]);
     if (promised > room)
-        promised = room; /* assignments of steps that we do not know use room, but no pool's credit */
+        promised =
+            room; /* assignments of steps that we do not know use room, but no pool's credit */
     for (size_t i = 0; i < count; i++) {
         work_pool_t *pool = &pools[i];
         must(pool->running <= pool->connections);

@@ -1,4 +1,5 @@
-/* classifier.c: does the classify steps by the built-in rules: each assignment is settled at once. */
+/* classifier.c: does the classify steps by the built-in rules: each assignment is settled at once.
+ */
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -46,7 +47,8 @@ static const char *classified(const step_t *step, document_t *document)
     return step->otherwise;
 }
 
-/* The step's result, {"outcome": ...}; the caller frees it. NULL: no rule matches and there is no otherwise. */
+/* The step's result, {"outcome": ...}; the caller frees it. NULL: no rule matches and there is no
+ * otherwise. */
 static char *result_of(const step_t *step, const msg_assign_t *assign)
 {
     char id[MSGID_TEXT], *text = NULL;
@@ -82,7 +84,8 @@ static void on_assign(classifier_t *self, const msg_assign_t *assign, now_t now,
     else if (work_is_late(assign, now) && !BUG(LATE_CALL))
         ended = work_failed(assign, OUTCOME_UNBEGUN, "start_by had passed");
     else if (!step)
-        ended = work_failed(assign, OUTCOME_FAIL, "route_changed: no such classify step in this configuration");
+        ended = work_failed(assign, OUTCOME_FAIL,
+                            "route_changed: no such classify step in this configuration");
     else if (!(result = result_of(step, assign)))
         ended = work_failed(assign, OUTCOME_FAIL, "no rule matches and the step has no otherwise");
     ended.result = bytes_str(result);
@@ -94,12 +97,17 @@ static void on_message(classifier_t *self, const message_t *message, now_t now, 
 {
     for (size_t i = 0; i < message->count; i++)
         switch (message->head.type) {
-        case MESSAGE_ASSIGN: on_assign(self, &((const msg_assign_t *)message->items)[i], now, effects); break;
-        case MESSAGE_SETTLED: hand_settled(self->hand, &((const msg_settled_t *)message->items)[i]); break;
+        case MESSAGE_ASSIGN:
+            on_assign(self, &((const msg_assign_t *)message->items)[i], now, effects);
+            break;
+        case MESSAGE_SETTLED:
+            hand_settled(self->hand, &((const msg_settled_t *)message->items)[i]);
+            break;
         case MESSAGE_ORDER:
             work_stop_order(&self->stop, &((const msg_order_t *)message->items)[i], now, effects);
             break;
-        default: break; /* PEERS is the runtime's; others are not for us */
+        default:
+            break; /* PEERS is the runtime's; others are not for us */
         }
 }
 

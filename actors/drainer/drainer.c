@@ -1,4 +1,5 @@
-/* drainer.c: watches the pressure, runs drains, redrives dead letters at a rate, purges what is past retention. */
+/* drainer.c: watches the pressure, runs drains, redrives dead letters at a rate, purges what is
+ * past retention. */
 #include "actors/drainer/drainer.h"
 
 #include <stdio.h>
@@ -20,9 +21,11 @@ static void destroy(void **self)
     *self = NULL;
 }
 
-/* ---- modes ------------------------------------------------------------------------------------------ */
+/* ---- modes
+ * ------------------------------------------------------------------------------------------ */
 
-void drainer_wish_mode(drainer_t *self, work_mode_t mode, bytes_t who, bytes_t why, effects_t *effects)
+void drainer_wish_mode(drainer_t *self, work_mode_t mode, bytes_t who, bytes_t why,
+                       effects_t *effects)
 {
     msg_mode_t wanted = {.mode = mode, .who = who, .why = why, .lasting = 1};
     wish_send(effects, self->limiter, MESSAGE_MODE, &wanted);
@@ -61,7 +64,8 @@ static void on_mode(drainer_t *self, const msg_mode_t *mode, effects_t *effects)
     drainer_answer_askers(self, effects);
 }
 
-/* ---- the drain for a stop ---------------------------------------------------------------------------- */
+/* ---- the drain for a stop
+ * ---------------------------------------------------------------------------- */
 
 static void say_drained(drainer_t *self, effects_t *effects)
 {
@@ -99,14 +103,22 @@ static void drain_is_over(drainer_t *self, effects_t *effects)
 static void on_order(drainer_t *self, const msg_order_t *order, now_t now, effects_t *effects)
 {
     switch (order->order) {
-    case ORDER_STOP: wish_stop(effects, 0, "the supervisor said stop"); break;
-    case ORDER_DRAIN_FOR_STOP: drain_for_stop(self, order, now, effects); break;
-    case ORDER_DRAIN_OVER: drain_is_over(self, effects); break;
-    default: break;
+    case ORDER_STOP:
+        wish_stop(effects, 0, "the supervisor said stop");
+        break;
+    case ORDER_DRAIN_FOR_STOP:
+        drain_for_stop(self, order, now, effects);
+        break;
+    case ORDER_DRAIN_OVER:
+        drain_is_over(self, effects);
+        break;
+    default:
+        break;
     }
 }
 
-/* The limiter reports on the same link on which it confirmed the mode: what it says after that holds. */
+/* The limiter reports on the same link on which it confirmed the mode: what it says after that
+ * holds. */
 static void on_pressure(drainer_t *self, const msg_pressure_t *pressure, effects_t *effects)
 {
     self->pressure = *pressure;
@@ -116,7 +128,8 @@ static void on_pressure(drainer_t *self, const msg_pressure_t *pressure, effects
         say_drained(self, effects);
 }
 
-/* ---- retention -------------------------------------------------------------------------------------- */
+/* ---- retention
+ * -------------------------------------------------------------------------------------- */
 
 /* A slice that came back full leaves at least so much fewer: then the next one does not wait. */
 static bool slice_was_full(const drainer_t *self)
@@ -157,7 +170,8 @@ static void purge_sooner(drainer_t *self, now_t now)
         self->purge.due = instant_min(self->purge.due, instant_after_us(now.at, PURGE_AGAIN_US));
 }
 
-/* ---- the step --------------------------------------------------------------------------------------- */
+/* ---- the step
+ * --------------------------------------------------------------------------------------- */
 
 static void redrive(drainer_t *self, now_t now, effects_t *effects)
 {
@@ -173,14 +187,21 @@ static void on_message(drainer_t *self, const event_t *event, now_t now, effects
 {
     const message_t *message = event->message;
     switch (message->head.type) {
-    case MESSAGE_MODE: on_mode(self, message->items, effects); break;
+    case MESSAGE_MODE:
+        on_mode(self, message->items, effects);
+        break;
     case MESSAGE_PRESSURE:
         on_pressure(self, message->items, effects);
         purge_sooner(self, now);
         break;
-    case MESSAGE_ORDER: on_order(self, message->items, now, effects); break;
-    case MESSAGE_QUERY: drainer_query(self, event->from.peer, message->items, now, effects); break;
-    default: break; /* PEERS is the runtime's; others are not for us */
+    case MESSAGE_ORDER:
+        on_order(self, message->items, now, effects);
+        break;
+    case MESSAGE_QUERY:
+        drainer_query(self, event->from.peer, message->items, now, effects);
+        break;
+    default:
+        break; /* PEERS is the runtime's; others are not for us */
     }
 }
 
@@ -194,9 +215,14 @@ static void on_limiter(drainer_t *self, const event_t *event, now_t now, effects
         if (self->stop.active)
             wish_stopping(self, effects);
         break;
-    case EVENT_PEER_SILENT: self->is_up = false; break;
-    case EVENT_PEER_BACK: self->is_up = true; break;
-    default: break;
+    case EVENT_PEER_SILENT:
+        self->is_up = false;
+        break;
+    case EVENT_PEER_BACK:
+        self->is_up = true;
+        break;
+    default:
+        break;
     }
 }
 

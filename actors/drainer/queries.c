@@ -1,5 +1,5 @@
-/* queries.c: what people ask of the drainer: modes, drains, redrives. Each change is told to the limiter; the
- * answer to a mode waits for the limiter's word that it is in force. */
+/* queries.c: what people ask of the drainer: modes, drains, redrives. Each change is told to the
+ * limiter; the answer to a mode waits for the limiter's word that it is in force. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -49,15 +49,18 @@ static bool text_arg(const question_t *q, const char *name, size_t most, bytes_t
     return true;
 }
 
-/* ---- modes ------------------------------------------------------------------------------------------ */
+/* ---- modes
+ * ------------------------------------------------------------------------------------------ */
 
 static json_t *mode_now(const drainer_t *self)
 {
-    json_t *body = json_pack("{s:s, s:s, s:s}", "mode", mode_name(self->mode.mode), "who", self->mode.who, "why",
-                             self->mode.why);
+    json_t *body = json_pack("{s:s, s:s, s:s}", "mode", mode_name(self->mode.mode), "who",
+                             self->mode.who, "why", self->mode.why);
     if (self->has_pressure) {
-        must(json_object_set_new(body, "queued", json_integer((json_int_t)self->pressure.queued)) == 0);
-        must(json_object_set_new(body, "assigned", json_integer((json_int_t)self->pressure.assigned)) == 0);
+        must(json_object_set_new(body, "queued", json_integer((json_int_t)self->pressure.queued)) ==
+             0);
+        must(json_object_set_new(body, "assigned",
+                                 json_integer((json_int_t)self->pressure.assigned)) == 0);
     }
     return body;
 }
@@ -84,8 +87,8 @@ void drainer_expire_askers(drainer_t *self, now_t now, effects_t *effects)
             self->askers[kept++] = asker;
         else
             answer(effects, asker.peer, asker.number, 503,
-                   json_pack("{s:s, s:s}", "error", "the limiter did not confirm the mode in time", "hint",
-                             "look at `weirctl status`, then ask for the mode again"));
+                   json_pack("{s:s, s:s}", "error", "the limiter did not confirm the mode in time",
+                             "hint", "look at `weirctl status`, then ask for the mode again"));
     }
     self->asker_count = kept;
 }
@@ -126,12 +129,14 @@ static void ask_mode(const question_t *q)
 static void ask_drain(const question_t *q) { change_mode(q, MODE_DRAINING); }
 static void ask_undrain(const question_t *q) { change_mode(q, MODE_NORMAL); }
 
-/* ---- redrives --------------------------------------------------------------------------------------- */
+/* ---- redrives
+ * --------------------------------------------------------------------------------------- */
 
 static json_t *redrive_now(const redrive_t *job)
 {
-    return json_pack("{s:b, s:I, s:I, s:s, s:i}", "active", job->active, "asked", (json_int_t)job->asked, "left",
-                     (json_int_t)job->left, "route", job->route, "rate", (int)job->rate);
+    return json_pack("{s:b, s:I, s:I, s:s, s:i}", "active", job->active, "asked",
+                     (json_int_t)job->asked, "left", (json_int_t)job->left, "route", job->route,
+                     "rate", (int)job->rate);
 }
 
 static void redrive_one(const question_t *q, bytes_t text)
@@ -151,7 +156,8 @@ static bool rate_arg(const question_t *q, unsigned *rate)
     *rate = REDRIVE_RATE_DEFAULT;
     if (!value || json_is_null(value))
         return true;
-    if (!json_is_integer(value) || json_integer_value(value) < 1 || json_integer_value(value) > REDRIVE_RATE_MAX)
+    if (!json_is_integer(value) || json_integer_value(value) < 1 ||
+        json_integer_value(value) > REDRIVE_RATE_MAX)
         return false;
     *rate = (unsigned)json_integer_value(value);
     return true;
@@ -193,7 +199,8 @@ static void ask_redrive(const question_t *q)
 
 static void ask_redrive_status(const question_t *q) { say(q, 200, redrive_now(&q->self->redrive)); }
 
-/* ---- the table -------------------------------------------------------------------------------------- */
+/* ---- the table
+ * -------------------------------------------------------------------------------------- */
 
 static const struct verb {
     const char *name;
@@ -206,7 +213,8 @@ static const struct verb {
     {"redrive.status", ask_redrive_status},
 };
 
-void drainer_query(drainer_t *self, peer_t from, const msg_query_t *query, now_t now, effects_t *effects)
+void drainer_query(drainer_t *self, peer_t from, const msg_query_t *query, now_t now,
+                   effects_t *effects)
 {
     bytes_t text = query->args.len ? query->args : bytes_str("{}");
     question_t q = {.self = self, .from = from, .query = query, .now = now, .effects = effects};
@@ -216,7 +224,8 @@ void drainer_query(drainer_t *self, peer_t from, const msg_query_t *query, now_t
         if (bytes_is(query->verb, verbs[i].name))
             verb = &verbs[i];
     if (!verb)
-        refuse(&q, 404, "the drainer knows no such verb", "mode, drain, undrain, dead.redrive, redrive.status");
+        refuse(&q, 404, "the drainer knows no such verb",
+               "mode, drain, undrain, dead.redrive, redrive.status");
     else if (!json_is_object(q.args))
         refuse(&q, 400, "the arguments are no JSON object", "for instance {}");
     else

@@ -8,10 +8,15 @@ static void copy_text(char *out, size_t size, bytes_t text)
     out[text.len] = '\0';
 }
 
-void redrive_begin(redrive_t *job, bytes_t route, bytes_t who, unsigned rate, uint64_t dead, now_t now)
+void redrive_begin(redrive_t *job, bytes_t route, bytes_t who, unsigned rate, uint64_t dead,
+                   now_t now)
 {
     must(rate >= 1 && rate <= REDRIVE_RATE_MAX);
-    *job = (redrive_t){.active = dead > 0, .rate = rate, .left = dead, .began = now.at, .due = now.at,
+    *job = (redrive_t){.active = dead > 0,
+                       .rate = rate,
+                       .left = dead,
+                       .began = now.at,
+                       .due = now.at,
                        .last_dead = dead};
     copy_text(job->route, sizeof job->route, route);
     copy_text(job->who, sizeof job->who, who);
@@ -21,7 +26,8 @@ uint64_t redrive_slice(redrive_t *job, now_t now)
 {
     if (!job->active || instant_before(now.at, job->due))
         return 0;
-    /* One at once, then as many as the time since the begin allows: short waits add up, and so do late ones. */
+    /* One at once, then as many as the time since the begin allows: short waits add up, and so do
+     * late ones. */
     uint64_t allowed = 1 + (uint64_t)instant_since_us(now.at, job->began) * job->rate / US_PER_S;
     uint64_t most = allowed > job->asked ? allowed - job->asked : 0;
     if (most > job->left)

@@ -1,4 +1,5 @@
-/* redrive.h: putting dead letters back at a steady rate: how many are due now, and when a job is over. Pure. */
+/* redrive.h: putting dead letters back at a steady rate: how many are due now, and when a job is
+ * over. Pure. */
 #ifndef WEIR_DRAINER_REDRIVE_H
 #define WEIR_DRAINER_REDRIVE_H
 
@@ -8,19 +9,22 @@
 #define REDRIVE_RATE_DEFAULT 50u
 #define REDRIVE_RATE_MAX 5000u
 #define REDRIVE_SLICE_US (100 * US_PER_MS)
-#define REDRIVE_REPORTS_MAX 4u /* reports without fewer dead letters: none of the wanted kind is left */
+#define REDRIVE_REPORTS_MAX                                                                        \
+    4u /* reports without fewer dead letters: none of the wanted kind is left */
 
 typedef struct redrive {
     bool active;
     char route[NAME_BYTES_MAX + 1], who[129]; /* route empty: of every route */
-    unsigned rate;               /* a second */
-    uint64_t left, asked;        /* still to ask for; asked for so far */
+    unsigned rate;                            /* a second */
+    uint64_t left, asked;                     /* still to ask for; asked for so far */
     instant_t began, due;
     uint64_t last_dead, stale_reports;
 } redrive_t;
 
-/* At most `dead` letters, those there are now: what dies again meanwhile is not put back once more. */
-void redrive_begin(redrive_t *job, bytes_t route, bytes_t who, unsigned rate, uint64_t dead, now_t now);
+/* At most `dead` letters, those there are now: what dies again meanwhile is not put back once more.
+ */
+void redrive_begin(redrive_t *job, bytes_t route, bytes_t who, unsigned rate, uint64_t dead,
+                   now_t now);
 /* How many to ask for now; 0: nothing is due. Sets when it is due again; ends with the last. */
 uint64_t redrive_slice(redrive_t *job, now_t now);
 /* A report of how many dead letters there are: ends a job that finds no more of its kind. */

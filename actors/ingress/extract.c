@@ -19,12 +19,14 @@ static bool refuse(refusal_t *why, enum problem_kind kind, const char *pointer, 
     return false;
 }
 
-/* ---- before parsing --------------------------------------------------------------------------------- */
+/* ---- before parsing
+ * --------------------------------------------------------------------------------- */
 
 static bool ends_with(bytes_t text, const char *end)
 {
     size_t length = strlen(end);
-    return text.len > length && strncasecmp((const char *)text.data + text.len - length, end, length) == 0;
+    return text.len > length &&
+           strncasecmp((const char *)text.data + text.len - length, end, length) == 0;
 }
 
 bool media_type_is_json(bytes_t content_type)
@@ -58,29 +60,33 @@ static bool envelope_is_fit(const route_t *route, const http_request_t *request,
         return refuse(why, PROBLEM_MEDIA_TYPE, NULL, "%s",
                       "send application/json, or a media type that ends in +json, in Content-Type");
     if (encoding.len && !bytes_is(encoding, "identity"))
-        return refuse(why, PROBLEM_MEDIA_TYPE, NULL, "%s", "send the body without Content-Encoding");
+        return refuse(why, PROBLEM_MEDIA_TYPE, NULL, "%s",
+                      "send the body without Content-Encoding");
     if (request->body.len > route->body_bytes_max) {
         char most[32];
         snprintf(most, sizeof most, "%zu", route->body_bytes_max);
-        return refuse(why, PROBLEM_TOO_LARGE, NULL, "this route takes bodies of up to %s bytes", most);
+        return refuse(why, PROBLEM_TOO_LARGE, NULL, "this route takes bodies of up to %s bytes",
+                      most);
     }
     return true;
 }
 
-/* ---- the document ----------------------------------------------------------------------------------- */
+/* ---- the document
+ * ----------------------------------------------------------------------------------- */
 
 /* Credentials never get into a document: a template could send them on. */
 static bool is_secret(bytes_t name)
 {
-    static const char *const names[] = {"authorization", "proxy-authorization", "cookie", "x-hub-signature",
-                                        "x-hub-signature-256"};
+    static const char *const names[] = {"authorization", "proxy-authorization", "cookie",
+                                        "x-hub-signature", "x-hub-signature-256"};
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (bytes_is(name, names[i]))
             return true;
     return false;
 }
 
-/* A name sent twice: its values joined by a comma (RFC 9110 section 5.3). What is no UTF-8 is left out. */
+/* A name sent twice: its values joined by a comma (RFC 9110 section 5.3). What is no UTF-8 is left
+ * out. */
 static void add_header(json_t *headers, const http_field_t *field)
 {
     const char *name = (const char *)field->name.data;
@@ -90,7 +96,8 @@ static void add_header(json_t *headers, const http_field_t *field)
         value = json_sprintf("%s, %.*s", json_string_value(before), (int)field->value.len,
                              (const char *)field->value.data);
     else
-        value = json_stringn(field->value.len ? (const char *)field->value.data : "", field->value.len);
+        value =
+            json_stringn(field->value.len ? (const char *)field->value.data : "", field->value.len);
     if (value && json_object_setn_new(headers, name, field->name.len, value) != 0)
         return;
 }
@@ -120,9 +127,11 @@ static bool wants_headers(const route_t *route)
     return wants;
 }
 
-/* ---- values ----------------------------------------------------------------------------------------- */
+/* ---- values
+ * ----------------------------------------------------------------------------------------- */
 
-/* The text of a scalar, at most `size` bytes, not terminated. -1: no scalar (or null); -2: too long. */
+/* The text of a scalar, at most `size` bytes, not terminated. -1: no scalar (or null); -2: too
+ * long. */
 static long scalar_text(const json_t *value, char *out, size_t size)
 {
     char number[64];
@@ -154,7 +163,8 @@ static bool take_print(const route_t *route, const http_request_t *request, docu
     if (route->id) {
         long length = scalar_text(document_get(document, bytes_str(route->id)), id, sizeof id);
         if (length == -2)
-            return refuse(why, PROBLEM_UNPROCESSABLE, route->id, "the id at %s is longer than 1024 bytes", route->id);
+            return refuse(why, PROBLEM_UNPROCESSABLE, route->id,
+                          "the id at %s is longer than 1024 bytes", route->id);
         if (length <= 0)
             return refuse(why, PROBLEM_UNPROCESSABLE, route->id,
                           "this route needs the sender's id, a text or number, at %s", route->id);
@@ -176,11 +186,14 @@ static bool take_key(const route_t *route, document_t *document, extracted_t *ou
         return true;
     long length = scalar_text(value, out->key, sizeof out->key);
     if (length == -1)
-        return refuse(why, PROBLEM_UNPROCESSABLE, route->key, "the key at %s is no text or number", route->key);
+        return refuse(why, PROBLEM_UNPROCESSABLE, route->key, "the key at %s is no text or number",
+                      route->key);
     if (length == -2)
-        return refuse(why, PROBLEM_UNPROCESSABLE, route->key, "the key at %s is longer than 512 bytes", route->key);
+        return refuse(why, PROBLEM_UNPROCESSABLE, route->key,
+                      "the key at %s is longer than 512 bytes", route->key);
     if (!utf8_valid(bytes_of(out->key, (size_t)length)))
-        return refuse(why, PROBLEM_UNPROCESSABLE, route->key, "the key at %s contains U+0000", route->key);
+        return refuse(why, PROBLEM_UNPROCESSABLE, route->key, "the key at %s contains U+0000",
+                      route->key);
     out->key_len = (size_t)length;
     return true;
 }
@@ -212,7 +225,8 @@ static char *bounded_text(json_t *json, size_t most, const char *what, refusal_t
     return NULL;
 }
 
-static bool take_labels(const route_t *route, document_t *document, extracted_t *out, refusal_t *why)
+static bool take_labels(const route_t *route, document_t *document, extracted_t *out,
+                        refusal_t *why)
 {
     if (!route->label_count)
         return true;
@@ -225,7 +239,8 @@ static bool take_labels(const route_t *route, document_t *document, extracted_t 
     return (out->labels = bounded_text(labels, LABELS_BYTES_MAX, "label values", why)) != NULL;
 }
 
-static bool take_fields(const route_t *route, document_t *document, extracted_t *out, refusal_t *why)
+static bool take_fields(const route_t *route, document_t *document, extracted_t *out,
+                        refusal_t *why)
 {
     if (!route->pointer_count)
         return true;
@@ -235,24 +250,28 @@ static bool take_fields(const route_t *route, document_t *document, extracted_t 
     return out->fields != NULL;
 }
 
-static bool take_all(const route_t *route, const http_request_t *request, json_t *message, extracted_t *out,
-                     refusal_t *why)
+static bool take_all(const route_t *route, const http_request_t *request, json_t *message,
+                     extracted_t *out, refusal_t *why)
 {
     json_t *headers = wants_headers(route) ? headers_of(request) : NULL;
-    document_t *document = document_new(&(document_parts_t){.message = message, .headers = headers});
-    bool good = take_print(route, request, document, out, why) && take_key(route, document, out, why) &&
-                take_labels(route, document, out, why) && take_fields(route, document, out, why);
+    document_t *document =
+        document_new(&(document_parts_t){.message = message, .headers = headers});
+    bool good = take_print(route, request, document, out, why) &&
+                take_key(route, document, out, why) && take_labels(route, document, out, why) &&
+                take_fields(route, document, out, why);
     document_destroy(&document);
     json_decref(headers);
     return good;
 }
 
-/* ---- the whole -------------------------------------------------------------------------------------- */
+/* ---- the whole
+ * -------------------------------------------------------------------------------------- */
 
 static bool is_lower_hex(bytes_t text, size_t from, size_t length)
 {
     for (size_t i = from; i < from + length; i++)
-        if (!((text.data[i] >= '0' && text.data[i] <= '9') || (text.data[i] >= 'a' && text.data[i] <= 'f')))
+        if (!((text.data[i] >= '0' && text.data[i] <= '9') ||
+              (text.data[i] >= 'a' && text.data[i] <= 'f')))
             return false;
     return true;
 }
@@ -270,8 +289,8 @@ bool traceparent_is_valid(bytes_t text)
     if (text.len != 55 || text.data[2] != '-' || text.data[35] != '-' || text.data[52] != '-')
         return false;
     return is_lower_hex(text, 0, 2) && is_lower_hex(text, 3, 32) && is_lower_hex(text, 36, 16) &&
-           is_lower_hex(text, 53, 2) && memcmp(text.data, "ff", 2) != 0 && !is_all_zero(text, 3, 32) &&
-           !is_all_zero(text, 36, 16);
+           is_lower_hex(text, 53, 2) && memcmp(text.data, "ff", 2) != 0 &&
+           !is_all_zero(text, 3, 32) && !is_all_zero(text, 36, 16);
 }
 
 void extracted_clear(extracted_t *e)

@@ -1,5 +1,5 @@
-/* extract.h: what the queue needs to know of a request: identity, key, labels and the values that the route's
- * steps point at. The body is parsed once, here. Pure. */
+/* extract.h: what the queue needs to know of a request: identity, key, labels and the values that
+ * the route's steps point at. The body is parsed once, here. Pure. */
 #ifndef WEIR_INGRESS_EXTRACT_H
 #define WEIR_INGRESS_EXTRACT_H
 
@@ -15,7 +15,7 @@ typedef struct extracted {
     uint64_t body_hash;
     char key[KEY_BYTES_MAX];
     size_t key_len;
-    char *labels, *fields; /* JSON objects; owned; NULL: none */
+    char *labels, *fields;       /* JSON objects; owned; NULL: none */
     bytes_t content_type, trace; /* lie in the request; trace empty unless it is a traceparent */
 } extracted_t;
 

@@ -4,9 +4,11 @@
 
 #include "actors/ingress/ingress.h"
 
-#define EXPOSITION_HEAD (64u << 10) /* HELP and TYPE of every family, and the labels that are added */
+#define EXPOSITION_HEAD                                                                            \
+    (64u << 10) /* HELP and TYPE of every family, and the labels that are added */
 
-/* ---- is it ready? ---------------------------------------------------------------------------------------- */
+/* ---- is it ready?
+ * ---------------------------------------------------------------------------------------- */
 
 /* Credit of 0 for a moment is load; for longer it is a queue that takes nothing. */
 static bool is_dry(const scene_t *s)
@@ -17,7 +19,8 @@ static bool is_dry(const scene_t *s)
 
 static bool is_open(const ingress_t *self)
 {
-    return !self->mode.stopping && (self->mode.mode == MODE_NORMAL || self->mode.mode == MODE_DEGRADED);
+    return !self->mode.stopping &&
+           (self->mode.mode == MODE_NORMAL || self->mode.mode == MODE_DEGRADED);
 }
 
 /* Why not; an empty array when it is ready. */
@@ -39,8 +42,8 @@ static json_t *reasons(const scene_t *s)
     return why;
 }
 
-static void reply_and_free(const scene_t *s, const http_request_t *request, unsigned status, const char *type,
-                           json_t *body)
+static void reply_and_free(const scene_t *s, const http_request_t *request, unsigned status,
+                           const char *type, json_t *body)
 {
     must(body);
     char *text = json_dumps(body, JSON_COMPACT);
@@ -63,12 +66,13 @@ void health_ready(const scene_t *s, const http_request_t *request)
                    json_pack("{s:b, s:o}", "ready", ready, "reasons", why));
 }
 
-/* ---- health+json ------------------------------------------------------------------------------------------ */
+/* ---- health+json
+ * ------------------------------------------------------------------------------------------ */
 
 static json_t *check(const char *status, json_int_t value, const char *unit)
 {
-    return json_pack("[{s:s, s:s, s:I, s:s}]", "componentType", "component", "status", status, "observedValue",
-                     value, "observedUnit", unit);
+    return json_pack("[{s:s, s:s, s:I, s:s}]", "componentType", "component", "status", status,
+                     "observedValue", value, "observedUnit", unit);
 }
 
 static json_t *checks(const scene_t *s)
@@ -76,16 +80,18 @@ static json_t *checks(const scene_t *s)
     const ingress_t *self = s->self;
     const char *link = limiter_is_usable(self) ? "pass" : "fail";
     const char *mode = !is_open(self) ? "fail" : self->mode.mode == MODE_DEGRADED ? "warn" : "pass";
-    json_t *all = json_pack("{s:[{s:s, s:s}], s:[{s:s, s:s, s:s}]}", "limiter:link", "componentType", "component",
-                            "status", link, "service:mode", "componentType", "system", "status", mode,
-                            "observedValue", mode_name(self->mode.mode));
+    json_t *all =
+        json_pack("{s:[{s:s, s:s}], s:[{s:s, s:s, s:s}]}", "limiter:link", "componentType",
+                  "component", "status", link, "service:mode", "componentType", "system", "status",
+                  mode, "observedValue", mode_name(self->mode.mode));
     must(all);
     json_object_set_new(all, "limiter:credit",
                         check(is_dry(s) ? "fail" : "pass",
                               (json_int_t)credit_left(&self->purse).messages, "messages"));
     json_object_set_new(all, "submissions:waiting",
                         check(self->waiting.count > WAITING_MAX / 2 ? "warn" : "pass",
-                              (json_int_t)(self->waiting.count + self->again.count), "submissions"));
+                              (json_int_t)(self->waiting.count + self->again.count),
+                              "submissions"));
     return all;
 }
 
@@ -94,7 +100,10 @@ void health_report(const scene_t *s, const http_request_t *request)
     json_t *why = reasons(s);
     bool fails = json_array_size(why) > 0;
     bool warns = s->self->mode.mode == MODE_DEGRADED || s->self->waiting.count > WAITING_MAX / 2;
-    json_t *body = json_pack("{s:s, s:s, s:s, s:o}", "status", fails ? "fail" : warns ? "warn" : "pass",
+    json_t *body = json_pack("{s:s, s:s, s:s, s:o}", "status",
+                             fails   ? "fail"
+                             : warns ? "warn"
+                                     : "pass",
                              "serviceId", "weir", "version", WEIR_VERSION, "checks", checks(s));
     must(body);
     if (fails)
@@ -103,7 +112,9 @@ void health_report(const scene_t *s, const http_request_t *request)
     reply_and_free(s, request, fails ? 503 : 200, "application/health+json", body);
 }
 
-/* ---- metrics ----------------------------------------------------------------------------------------------- */
+/* ---- metrics
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static stats_text_t *stats_of(ingress_t *self, uint8_t actor, uint16_t instance)
 {
@@ -144,7 +155,8 @@ void health_metrics(const scene_t *s, const http_request_t *request)
     char *out = malloc(room);
     must(out);
     size_t length = metrics_exposition(texts, count, out, room);
-    reply_as(s, request->token, 200, "text/plain; version=0.0.4; charset=utf-8", bytes_of(out, length));
+    reply_as(s, request->token, 200, "text/plain; version=0.0.4; charset=utf-8",
+             bytes_of(out, length));
     free(out);
 }
 

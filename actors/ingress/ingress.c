@@ -34,10 +34,11 @@ static void destroy(void **self)
     *self = NULL;
 }
 
-/* ---- the limiter's link ------------------------------------------------------------------------------------ */
+/* ---- the limiter's link
+ * ------------------------------------------------------------------------------------ */
 
-/* A new link: credit begins again, and what has no verdict is said again as soon as there is some. The mode is
- * told after it, where it is not normal. */
+/* A new link: credit begins again, and what has no verdict is said again as soon as there is some.
+ * The mode is told after it, where it is not normal. */
 static void on_limiter_up(const scene_t *s, peer_t limiter)
 {
     ingress_t *self = s->self;
@@ -61,7 +62,8 @@ static void on_limiter_silence(const scene_t *s, bool silent)
     s->self->is_silent = silent;
 }
 
-/* Its death is known sooner from the supervisor than by missed beats; its next life says WELCOME. */
+/* Its death is known sooner from the supervisor than by missed beats; its next life says WELCOME.
+ */
 static void on_peers(const scene_t *s, const msg_peers_t *peers, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -87,7 +89,8 @@ static void on_mode(const scene_t *s, const msg_mode_t *mode)
     s->self->mode.by_store = bytes_is(mode->who, "store");
 }
 
-/* ---- an orderly stop ----------------------------------------------------------------------------------------- */
+/* ---- an orderly stop
+ * ----------------------------------------------------------------------------------------- */
 
 /* Verdicts on their way get a moment to come; everything else is answered at once. */
 static void on_order(const scene_t *s, const msg_order_t *order)
@@ -114,18 +117,33 @@ static void stop_when_due(const scene_t *s)
         wish_stop(s->effects, 0, "the supervisor said stop");
 }
 
-/* ---- the step -------------------------------------------------------------------------------------------------- */
+/* ---- the step
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void on_item(const scene_t *s, const message_t *message, size_t i)
 {
     switch (message->head.type) {
-    case MESSAGE_VERDICT: submit_verdict(s, &((const msg_verdict_t *)message->items)[i]); break;
-    case MESSAGE_CREDIT: on_credit(s, &((const msg_credit_t *)message->items)[i]); break;
-    case MESSAGE_ANSWER: question_answered(s, &((const msg_answer_t *)message->items)[i]); break;
-    case MESSAGE_MODE: on_mode(s, &((const msg_mode_t *)message->items)[i]); break;
-    case MESSAGE_ORDER: on_order(s, &((const msg_order_t *)message->items)[i]); break;
-    case MESSAGE_STATS: health_stats(s, &((const msg_stats_t *)message->items)[i]); break;
-    default: break; /* not for an ingress */
+    case MESSAGE_VERDICT:
+        submit_verdict(s, &((const msg_verdict_t *)message->items)[i]);
+        break;
+    case MESSAGE_CREDIT:
+        on_credit(s, &((const msg_credit_t *)message->items)[i]);
+        break;
+    case MESSAGE_ANSWER:
+        question_answered(s, &((const msg_answer_t *)message->items)[i]);
+        break;
+    case MESSAGE_MODE:
+        on_mode(s, &((const msg_mode_t *)message->items)[i]);
+        break;
+    case MESSAGE_ORDER:
+        on_order(s, &((const msg_order_t *)message->items)[i]);
+        break;
+    case MESSAGE_STATS:
+        health_stats(s, &((const msg_stats_t *)message->items)[i]);
+        break;
+    default:
+        break; /* not for an ingress */
     }
 }
 
@@ -147,9 +165,15 @@ static void on_event(const scene_t *s, const event_t *event)
 {
     bool of_limiter = event->from.actor == ACTOR_LIMITER;
     switch (event->kind) {
-    case EVENT_START: wish_ready(s->effects, "takes messages"); break;
-    case EVENT_MESSAGE: on_message(s, event); break;
-    case EVENT_REQUEST: request_arrived(s, event->request); break;
+    case EVENT_START:
+        wish_ready(s->effects, "takes messages");
+        break;
+    case EVENT_MESSAGE:
+        on_message(s, event);
+        break;
+    case EVENT_REQUEST:
+        request_arrived(s, event->request);
+        break;
     case EVENT_PEER_UP:
         if (of_limiter)
             on_limiter_up(s, event->from.peer);
@@ -162,7 +186,8 @@ static void on_event(const scene_t *s, const event_t *event)
     case EVENT_TIMER:
     case EVENT_AGAIN:
     case EVENT_STORE:
-    case EVENT_ANSWER: break; /* what is due is looked at after every event */
+    case EVENT_ANSWER:
+        break; /* what is due is looked at after every event */
     }
 }
 

@@ -1,5 +1,6 @@
-/* ingress.h: the inside of the ingress: HTTP in, submissions that wait for their verdict, questions that wait for
- * their answer. It holds no state that matters: what it forgets, the sender repeats. */
+/* ingress.h: the inside of the ingress: HTTP in, submissions that wait for their verdict, questions
+ * that wait for their answer. It holds no state that matters: what it forgets, the sender repeats.
+ */
 #ifndef WEIR_INGRESS_INGRESS_H
 #define WEIR_INGRESS_INGRESS_H
 
@@ -15,8 +16,8 @@
 #define QUESTIONS_MAX 256u
 #define STATS_TEXTS_MAX 64u
 
-#define CREDIT_WAIT_US (90 * US_PER_MS)  /* a full queue is told within 100 ms */
-#define LIMITER_WAIT_US (2 * US_PER_S)   /* a restart of the limiter is not seen outside */
+#define CREDIT_WAIT_US (90 * US_PER_MS) /* a full queue is told within 100 ms */
+#define LIMITER_WAIT_US (2 * US_PER_S)  /* a restart of the limiter is not seen outside */
 #define VERDICT_WAIT_US (10 * US_PER_S)
 #define ANSWER_WAIT_US (3 * US_PER_S)
 #define STOP_WAIT_US US_PER_S
@@ -30,9 +31,9 @@ typedef struct submission {
     uint64_t token;          /* of the HTTP request; 0: answered already */
     const route_t *route;
     instant_t arrived;
-    size_t bytes;            /* what it takes here */
+    size_t bytes; /* what it takes here */
     credit_t cost;
-    msg_submit_t item;       /* points into text */
+    msg_submit_t item; /* points into text */
     uint8_t text[];
 } submission_t;
 
@@ -53,20 +54,23 @@ typedef struct stats_text {
 
 typedef struct ingress {
     const birth_t *birth;
-    uint8_t id_key[32];      /* what ids are drawn from: this life's seed and generation */
+    uint8_t id_key[32]; /* what ids are drawn from: this life's seed and generation */
     uint64_t ids;
 
     peer_t limiter;
-    bool is_up, is_silent;   /* the limiter: welcomed and not known to be dead; beats missed */
-    instant_t usable_since;  /* both in order since then */
+    bool is_up, is_silent;  /* the limiter: welcomed and not known to be dead; beats missed */
+    instant_t usable_since; /* both in order since then */
     credit_purse_t purse;
-    instant_t dry_since;     /* no credit left since; NEVER: there is some */
-    struct { work_mode_t mode; bool stopping, by_store; } mode;
+    instant_t dry_since; /* no credit left since; NEVER: there is some */
+    struct {
+        work_mode_t mode;
+        bool stopping, by_store;
+    } mode;
 
-    list_t waiting;          /* not sent yet: no credit or no limiter */
-    list_t again;            /* sent on an earlier link: to be repeated first */
-    list_t sent;             /* verdict outstanding */
-    list_t answered;         /* verdict outstanding, but the client was told 503 */
+    list_t waiting;  /* not sent yet: no credit or no limiter */
+    list_t again;    /* sent on an earlier link: to be repeated first */
+    list_t sent;     /* verdict outstanding */
+    list_t answered; /* verdict outstanding, but the client was told 503 */
     size_t bytes;
     submission_t *buckets[BUCKETS];
 
@@ -77,31 +81,45 @@ typedef struct ingress {
     stats_text_t stats[STATS_TEXTS_MAX];
     size_t stats_count;
 
-    struct { instant_t since; unsigned lines; } refusals; /* of log lines: bounded a second */
-    struct { bool asked, done; instant_t by; } stop;
+    struct {
+        instant_t since;
+        unsigned lines;
+    } refusals; /* of log lines: bounded a second */
+    struct {
+        bool asked, done;
+        instant_t by;
+    } stop;
 } ingress_t;
 
 /* What a step is about; handed down instead of three parameters. */
-typedef struct scene { ingress_t *self; now_t now; effects_t *effects; } scene_t;
+typedef struct scene {
+    ingress_t *self;
+    now_t now;
+    effects_t *effects;
+} scene_t;
 
-/* ---- submit.c: submissions from request to verdict ------------------------------------------------------ */
+/* ---- submit.c: submissions from request to verdict
+ * ------------------------------------------------------ */
 
 bool limiter_is_usable(const ingress_t *self);
 void submit_request(const scene_t *s, const http_request_t *request, const route_t *route,
                     const extracted_t *extracted);
 void submit_verdict(const scene_t *s, const msg_verdict_t *verdict);
 void submit_link_began(const scene_t *s);
-void submit_send(const scene_t *s);            /* as much as credit allows */
+void submit_send(const scene_t *s); /* as much as credit allows */
 instant_t submit_look_at_times(const scene_t *s);
-void submit_stop(const scene_t *s);            /* what is not on its way is answered now */
-bool submit_answer_all(const scene_t *s);      /* what is left, because the process ends; false: not all yet */
+void submit_stop(const scene_t *s); /* what is not on its way is answered now */
+bool submit_answer_all(
+    const scene_t *s); /* what is left, because the process ends; false: not all yet */
 void submit_destroy(ingress_t *self);
 
-/* ---- request.c: routing ----------------------------------------------------------------------------------- */
+/* ---- request.c: routing
+ * ----------------------------------------------------------------------------------- */
 
 void request_arrived(const scene_t *s, const http_request_t *request);
 
-/* ---- question.c: GET /v1/messages/{id} --------------------------------------------------------------------- */
+/* ---- question.c: GET /v1/messages/{id}
+ * --------------------------------------------------------------------- */
 
 void question_ask(const scene_t *s, const http_request_t *request, bytes_t id);
 void question_answered(const scene_t *s, const msg_answer_t *answer);
@@ -109,7 +127,8 @@ void question_link_began(const scene_t *s);
 instant_t question_look_at_times(const scene_t *s);
 void question_answer_all(const scene_t *s);
 
-/* ---- health.c: probes and metrics -------------------------------------------------------------------------- */
+/* ---- health.c: probes and metrics
+ * -------------------------------------------------------------------------- */
 
 void health_live(const scene_t *s, const http_request_t *request);
 void health_ready(const scene_t *s, const http_request_t *request);
@@ -118,16 +137,20 @@ void health_metrics(const scene_t *s, const http_request_t *request);
 void health_stats(const scene_t *s, const msg_stats_t *stats);
 void health_destroy(ingress_t *self);
 
-/* ---- reply.c: answers ---------------------------------------------------------------------------------------- */
+/* ---- reply.c: answers
+ * ---------------------------------------------------------------------------------------- */
 
 typedef struct reply_extra {
     uint64_t retry_after_ms; /* said when the status is 429 or 503 */
     const char *location, *allow;
     bool close;
 } reply_extra_t;
-void reply_json(const scene_t *s, uint64_t token, unsigned status, bytes_t body, const reply_extra_t *extra);
-void reply_as(const scene_t *s, uint64_t token, unsigned status, const char *content_type, bytes_t body);
-void reply_problem(const scene_t *s, uint64_t token, const problem_t *problem, const reply_extra_t *extra);
+void reply_json(const scene_t *s, uint64_t token, unsigned status, bytes_t body,
+                const reply_extra_t *extra);
+void reply_as(const scene_t *s, uint64_t token, unsigned status, const char *content_type,
+              bytes_t body);
+void reply_problem(const scene_t *s, uint64_t token, const problem_t *problem,
+                   const reply_extra_t *extra);
 /* The same in one line, for the frequent case. */
 void reply_refusal(const scene_t *s, uint64_t token, enum problem_kind kind, const char *detail);
 /* A line for the journal, at most some a second. */

@@ -45,11 +45,16 @@ static void forget(ingress_t *self, size_t place)
 static enum problem_kind kind_of(uint64_t status)
 {
     switch (status) {
-    case 400: return PROBLEM_MALFORMED;
-    case 404: return PROBLEM_NOT_FOUND;
-    case 409: return PROBLEM_CONFLICT;
-    case 503: return PROBLEM_UNAVAILABLE;
-    default: return PROBLEM_INTERNAL;
+    case 400:
+        return PROBLEM_MALFORMED;
+    case 404:
+        return PROBLEM_NOT_FOUND;
+    case 409:
+        return PROBLEM_CONFLICT;
+    case 503:
+        return PROBLEM_UNAVAILABLE;
+    default:
+        return PROBLEM_INTERNAL;
     }
 }
 

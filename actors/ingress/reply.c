@@ -22,7 +22,8 @@ static void add(http_field_t *headers, size_t *count, const char *name, const ch
         headers[(*count)++] = (http_field_t){bytes_str(name), bytes_str(value)};
 }
 
-static void reply_with(const scene_t *s, uint64_t token, const http_reply_t *base, const reply_extra_t *extra)
+static void reply_with(const scene_t *s, uint64_t token, const http_reply_t *base,
+                       const reply_extra_t *extra)
 {
     http_field_t headers[4];
     char seconds[24];
@@ -40,19 +41,22 @@ static void reply_with(const scene_t *s, uint64_t token, const http_reply_t *bas
     reply(s, token, &what);
 }
 
-void reply_json(const scene_t *s, uint64_t token, unsigned status, bytes_t body, const reply_extra_t *extra)
+void reply_json(const scene_t *s, uint64_t token, unsigned status, bytes_t body,
+                const reply_extra_t *extra)
 {
     const http_reply_t base = {.status = status, .content_type = "application/json", .body = body};
     reply_with(s, token, &base, extra ? extra : &(reply_extra_t){0});
 }
 
-void reply_as(const scene_t *s, uint64_t token, unsigned status, const char *content_type, bytes_t body)
+void reply_as(const scene_t *s, uint64_t token, unsigned status, const char *content_type,
+              bytes_t body)
 {
     const http_reply_t base = {.status = status, .content_type = content_type, .body = body};
     reply_with(s, token, &base, &(reply_extra_t){0});
 }
 
-void reply_problem(const scene_t *s, uint64_t token, const problem_t *problem, const reply_extra_t *extra)
+void reply_problem(const scene_t *s, uint64_t token, const problem_t *problem,
+                   const reply_extra_t *extra)
 {
     char *body = problem_text(problem);
     const http_reply_t base = {.status = problem_status(problem->kind),

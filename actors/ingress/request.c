@@ -1,9 +1,10 @@
-/* request.c: which request is what, and who may ask it. The signature is checked on the raw body before anything
- * reads it. */
+/* request.c: which request is what, and who may ask it. The signature is checked on the raw body
+ * before anything reads it. */
 #include "actors/ingress/ingress.h"
 #include "sys/signature.h"
 
-/* ---- submissions ---------------------------------------------------------------------------------------- */
+/* ---- submissions
+ * ---------------------------------------------------------------------------------------- */
 
 static bytes_t secret_named(const ingress_t *self, const char *name)
 {
@@ -12,10 +13,12 @@ static bytes_t secret_named(const ingress_t *self, const char *name)
 
 static void refuse_sender(const scene_t *s, const http_request_t *request)
 {
-    reply_refusal(s, request->token, PROBLEM_UNAUTHORIZED, "the signature or token is missing or wrong");
+    reply_refusal(s, request->token, PROBLEM_UNAUTHORIZED,
+                  "the signature or token is missing or wrong");
 }
 
-/* In a drain, senders who come again are sent away at the door; the others are queued by the limiter. */
+/* In a drain, senders who come again are sent away at the door; the others are queued by the
+ * limiter. */
 static bool is_closed(const scene_t *s, const route_t *route, enum problem_kind *kind)
 {
     const ingress_t *self = s->self;
@@ -76,7 +79,8 @@ static void submit_by_name(const scene_t *s, const http_request_t *request)
         refuse_sender(s, request);
 }
 
-/* ---- questions ------------------------------------------------------------------------------------------- */
+/* ---- questions
+ * ------------------------------------------------------------------------------------------- */
 
 static void ask(const scene_t *s, const http_request_t *request, bytes_t id)
 {
@@ -84,13 +88,15 @@ static void ask(const scene_t *s, const http_request_t *request, bytes_t id)
     if (request->loopback || (name && signature_bearer_holds(request, secret_named(s->self, name))))
         question_ask(s, request, id);
     else if (name)
-        reply_refusal(s, request->token, PROBLEM_UNAUTHORIZED, "send the API token as Authorization: Bearer");
+        reply_refusal(s, request->token, PROBLEM_UNAUTHORIZED,
+                      "send the API token as Authorization: Bearer");
     else
         reply_refusal(s, request->token, PROBLEM_FORBIDDEN,
                       "only from this host, because the configuration has no http.api_token");
 }
 
-/* ---- routing --------------------------------------------------------------------------------------------- */
+/* ---- routing
+ * --------------------------------------------------------------------------------------------- */
 
 #define MESSAGES "/v1/messages"
 
@@ -122,12 +128,14 @@ static bool id_in_path(bytes_t path, bytes_t *id)
     return true;
 }
 
-static bool method_is(const scene_t *s, const http_request_t *request, const char *method, const char *allow)
+static bool method_is(const scene_t *s, const http_request_t *request, const char *method,
+                      const char *allow)
 {
     bool is = bytes_is(request->method, method) ||
               (strcmp(method, "GET") == 0 && bytes_is(request->method, "HEAD"));
     if (!is)
-        reply_problem(s, request->token, &(problem_t){.kind = PROBLEM_METHOD}, &(reply_extra_t){.allow = allow});
+        reply_problem(s, request->token, &(problem_t){.kind = PROBLEM_METHOD},
+                      &(reply_extra_t){.allow = allow});
     return is;
 }
 

@@ -1,5 +1,6 @@
-/* submit.c: a submission's way: waiting (no credit, no limiter) -> sent -> answered by its VERDICT. After a new
- * link every one without a verdict is said again with the same id, which is harmless to the limiter. */
+/* submit.c: a submission's way: waiting (no credit, no limiter) -> sent -> answered by its VERDICT.
+ * After a new link every one without a verdict is said again with the same id, which is harmless to
+ * the limiter. */
 #include "actors/ingress/ingress.h"
 
 #include <stdio.h>
@@ -9,7 +10,8 @@
 #include "core/msgid.h"
 #include "sys/crypto.h"
 
-/* ---- the table ------------------------------------------------------------------------------------------- */
+/* ---- the table
+ * ------------------------------------------------------------------------------------------- */
 
 /* The last bytes of an id are chance. */
 static submission_t **place_of(ingress_t *self, const msgid_t *id)
@@ -57,13 +59,15 @@ void submit_destroy(ingress_t *self)
             forget(self, first(lists[i]));
 }
 
-/* ---- a request becomes a submission ---------------------------------------------------------------------- */
+/* ---- a request becomes a submission
+ * ---------------------------------------------------------------------- */
 
 /* Chance for ids: SHA-256 of this life's key and a counter, so that no two lives draw the same. */
 static msgid_t mint(ingress_t *self, wall_t wall)
 {
     uint64_t number = ++self->ids;
-    bytes_t parts[] = {bytes_of(self->id_key, sizeof self->id_key), bytes_of(&number, sizeof number)};
+    bytes_t parts[] = {bytes_of(self->id_key, sizeof self->id_key),
+                       bytes_of(&number, sizeof number)};
     sha256_t chance = sha256_of(parts, COUNT_OF(parts));
     return msgid_make((uint64_t)(wall.us / US_PER_MS), chance.b);
 }
@@ -77,7 +81,8 @@ static bytes_t keep(uint8_t **at, bytes_t text)
     return text.len ? kept : bytes_of(NULL, 0);
 }
 
-static void fill(submission_t *submission, const http_request_t *request, const extracted_t *extracted)
+static void fill(submission_t *submission, const http_request_t *request,
+                 const extracted_t *extracted)
 {
     uint8_t *at = submission->text;
     msg_submit_t *item = &submission->item;
@@ -95,11 +100,12 @@ static void fill(submission_t *submission, const http_request_t *request, const 
     submission->cost = (credit_t){1, item->body.len + item->fields.len + FRAME_ITEM_OVERHEAD};
 }
 
-static submission_t *submission_new(const scene_t *s, const http_request_t *request, const route_t *route,
-                                    const extracted_t *extracted)
+static submission_t *submission_new(const scene_t *s, const http_request_t *request,
+                                    const route_t *route, const extracted_t *extracted)
 {
-    size_t text = extracted->key_len + bytes_str(extracted->labels).len + bytes_str(extracted->fields).len +
-                  extracted->content_type.len + extracted->trace.len + request->body.len;
+    size_t text = extracted->key_len + bytes_str(extracted->labels).len +
+                  bytes_str(extracted->fields).len + extracted->content_type.len +
+                  extracted->trace.len + request->body.len;
     submission_t *submission = malloc(sizeof *submission + text);
     must(submission);
     *submission = (submission_t){.token = request->token,
@@ -140,7 +146,8 @@ static bool has_room(const scene_t *s)
     return false;
 }
 
-/* ---- on its way -------------------------------------------------------------------------------------------- */
+/* ---- on its way
+ * -------------------------------------------------------------------------------------------- */
 
 bool limiter_is_usable(const ingress_t *self) { return self->is_up && !self->is_silent; }
 
@@ -168,7 +175,8 @@ void submit_send(const scene_t *s)
         self->dry_since = s->now.at;
 }
 
-/* Whom nobody waits for any more is not said again: if it was accepted it is done, else its sender repeats it. */
+/* Whom nobody waits for any more is not said again: if it was accepted it is done, else its sender
+ * repeats it. */
 void submit_link_began(const scene_t *s)
 {
     ingress_t *self = s->self;
@@ -176,7 +184,8 @@ void submit_link_began(const scene_t *s)
         forget(self, first(&self->answered));
     if (BUG(SUBMIT_NOT_REPEATED))
         return;
-    while (self->sent.count) { /* from the last, so that all are in the order of their arrival again */
+    while (
+        self->sent.count) { /* from the last, so that all are in the order of their arrival again */
         submission_t *last = list_of(self->sent.head.prev, submission_t, node);
         list_remove(&self->sent, &last->node);
         last->in = &self->again;
@@ -184,7 +193,9 @@ void submit_link_began(const scene_t *s)
     }
 }
 
-/* ---- verdicts ------------------------------------------------------------------------------------------------ */
+/* ---- verdicts
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void reply_accepted(const scene_t *s, const submission_t *submission)
 {
@@ -192,32 +203,37 @@ static void reply_accepted(const scene_t *s, const submission_t *submission)
     msgid_text(&submission->item.id, id);
     snprintf(location, sizeof location, "/v1/messages/%s", id);
     int length = snprintf(body, sizeof body, "{\"id\":\"%s\",\"status\":\"accepted\"}\n", id);
-    reply_json(s, submission->token, submission->route->accepted_status, bytes_of(body, (size_t)length),
-               &(reply_extra_t){.location = location});
+    reply_json(s, submission->token, submission->route->accepted_status,
+               bytes_of(body, (size_t)length), &(reply_extra_t){.location = location});
 }
 
 /* The first one's id and where it stands: for the sender it is accepted all the same. */
-static void reply_duplicate(const scene_t *s, const submission_t *submission, const msg_verdict_t *verdict)
+static void reply_duplicate(const scene_t *s, const submission_t *submission,
+                            const msg_verdict_t *verdict)
 {
     char id[MSGID_TEXT], location[64], body[128];
     msgid_text(&verdict->original, id);
     snprintf(location, sizeof location, "/v1/messages/%s", id);
-    int length = snprintf(body, sizeof body, "{\"id\":\"%s\",\"status\":\"duplicate\",\"state\":\"%s\"}\n", id,
-                          state_name((unsigned)verdict->state));
-    reply_json(s, submission->token, 200, bytes_of(body, (size_t)length), &(reply_extra_t){.location = location});
+    int length =
+        snprintf(body, sizeof body, "{\"id\":\"%s\",\"status\":\"duplicate\",\"state\":\"%s\"}\n",
+                 id, state_name((unsigned)verdict->state));
+    reply_json(s, submission->token, 200, bytes_of(body, (size_t)length),
+               &(reply_extra_t){.location = location});
 }
 
-static void reply_refused(const scene_t *s, const submission_t *submission, const msg_verdict_t *verdict,
-                          enum problem_kind kind)
+static void reply_refused(const scene_t *s, const submission_t *submission,
+                          const msg_verdict_t *verdict, enum problem_kind kind)
 {
     char id[MSGID_TEXT] = "";
     if (kind == PROBLEM_CONFLICT && !msgid_is_zero(&verdict->original))
         msgid_text(&verdict->original, id);
     problem_t problem = {.kind = kind, .detail = verdict->reason, .id = bytes_str(id)};
-    reply_problem(s, submission->token, &problem, &(reply_extra_t){.retry_after_ms = verdict->retry_after_ms});
+    reply_problem(s, submission->token, &problem,
+                  &(reply_extra_t){.retry_after_ms = verdict->retry_after_ms});
 }
 
-static void reply_verdict(const scene_t *s, const submission_t *submission, const msg_verdict_t *verdict)
+static void reply_verdict(const scene_t *s, const submission_t *submission,
+                          const msg_verdict_t *verdict)
 {
     static const enum problem_kind kinds[VERDICT_COUNT] = {
         [VERDICT_CONFLICT] = PROBLEM_CONFLICT,       [VERDICT_LIMITED] = PROBLEM_LIMITED,
@@ -245,7 +261,9 @@ void submit_verdict(const scene_t *s, const msg_verdict_t *verdict)
     forget(s->self, submission);
 }
 
-/* ---- time -------------------------------------------------------------------------------------------------- */
+/* ---- time
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static instant_t patience_of(const ingress_t *self, const submission_t *submission)
 {
@@ -259,7 +277,8 @@ static instant_t patience_of(const ingress_t *self, const submission_t *submissi
 static void give_up_waiting(const scene_t *s, submission_t *submission)
 {
     if (limiter_is_usable(s->self))
-        reply_refusal(s, submission->token, PROBLEM_OVERLOADED, "the queue takes nothing at the moment");
+        reply_refusal(s, submission->token, PROBLEM_OVERLOADED,
+                      "the queue takes nothing at the moment");
     else
         reply_refusal(s, submission->token, PROBLEM_UNAVAILABLE, "the queue is away for a moment");
     forget(s->self, submission);
@@ -271,8 +290,9 @@ static void give_up_verdict(const scene_t *s, submission_t *submission)
     msgid_text(&submission->item.id, id);
     problem_t problem = {
         .kind = PROBLEM_UNAVAILABLE,
-        .detail = bytes_str("no verdict yet: it may have been accepted; send it again with the same id, "
-                            "which changes nothing if it was"),
+        .detail =
+            bytes_str("no verdict yet: it may have been accepted; send it again with the same id, "
+                      "which changes nothing if it was"),
         .id = bytes_str(id)};
     reply_problem(s, submission->token, &problem, NULL);
     submission->token = 0;
@@ -289,7 +309,8 @@ static instant_t look_at_waiting(const scene_t *s)
     return INSTANT_NEVER;
 }
 
-/* `keep`: it is on its way, its verdict may still come. Else it is only waiting to be said again. */
+/* `keep`: it is on its way, its verdict may still come. Else it is only waiting to be said again.
+ */
 static instant_t look_at_verdicts(const scene_t *s, list_t *list, bool keep_it)
 {
     for (submission_t *next; (next = first(list)) != NULL;) {
@@ -312,7 +333,9 @@ instant_t submit_look_at_times(const scene_t *s)
     return instant_min(due, look_at_verdicts(s, &s->self->sent, true));
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------------ */
+/* ---- the end
+ * ------------------------------------------------------------------------------------------------
+ */
 
 void submit_stop(const scene_t *s)
 {

@@ -53,7 +53,8 @@ static bytes_t used(call_text_t *call, char *text, size_t length)
     return bytes_of(text, length);
 }
 
-static int add_printed(call_text_t *call, const char *name, const char *format, const char *a, const char *b)
+static int add_printed(call_text_t *call, const char *name, const char *format, const char *a,
+                       const char *b)
 {
     size_t size;
     char *text = room(call, &size);
@@ -67,20 +68,23 @@ static int add_template(call_text_t *call, const header_t *header, document_t *d
 {
     size_t size;
     char *text = room(call, &size), why[256] = "";
-    long length = text ? template_text(bytes_str(header->value), document, TEMPLATE_HEADER, text, size, why,
-                                       sizeof why)
+    long length = text ? template_text(bytes_str(header->value), document, TEMPLATE_HEADER, text,
+                                       size, why, sizeof why)
                        : -ENOSPC;
     if (length < 0) {
-        snprintf(call->why, sizeof call->why, "header %s: %s", header->name, *why ? why : "too long");
+        snprintf(call->why, sizeof call->why, "header %s: %s", header->name,
+                 *why ? why : "too long");
         return -EINVAL;
     }
     return add_header(call, header->name, used(call, text, (size_t)length));
 }
 
-/* These are the transport's: a template that could set them would choose the host or the framing. */
+/* These are the transport's: a template that could set them would choose the host or the framing.
+ */
 static bool is_transports(const char *name)
 {
-    static const char *const names[] = {"host", "content-length", "transfer-encoding", "connection", "expect"};
+    static const char *const names[] = {"host", "content-length", "transfer-encoding", "connection",
+                                        "expect"};
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (strcasecmp(name, names[i]) == 0)
             return true;
@@ -107,7 +111,8 @@ static int add_configured(call_text_t *call, const step_t *step, document_t *doc
     return 0;
 }
 
-/* A key is any text: what does not fit a header's value is percent-encoded, and so is '%' itself. */
+/* A key is any text: what does not fit a header's value is percent-encoded, and so is '%' itself.
+ */
 static int add_key(call_text_t *call, bytes_t key)
 {
     static const char digits[] = "0123456789ABCDEF";
@@ -153,8 +158,8 @@ static int add_defaults(call_text_t *call, const step_t *step, const msg_assign_
 static int render_path(call_text_t *call, const step_t *step, document_t *document)
 {
     char why[256] = "";
-    long length = template_text(bytes_str(step->path), document, TEMPLATE_PATH, call->text, PATH_MAX_BYTES, why,
-                                sizeof why);
+    long length = template_text(bytes_str(step->path), document, TEMPLATE_PATH, call->text,
+                                PATH_MAX_BYTES, why, sizeof why);
     if (length < 0)
         return refuse(call, "path: ", *why ? why : "too long");
     if (length == 0 || call->text[0] != '/')
@@ -165,7 +170,8 @@ static int render_path(call_text_t *call, const step_t *step, document_t *docume
 
 static bool method_has_body(const char *method)
 {
-    return strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0 && strcmp(method, "DELETE") != 0;
+    return strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0 &&
+           strcmp(method, "DELETE") != 0;
 }
 
 static int render_json(call_text_t *call, const step_t *step, document_t *document)
@@ -182,7 +188,8 @@ static int render_json(call_text_t *call, const step_t *step, document_t *docume
     return add_header(call, "Content-Type", bytes_str("application/json"));
 }
 
-static int render_body(call_text_t *call, const step_t *step, const msg_assign_t *assign, document_t *document)
+static int render_body(call_text_t *call, const step_t *step, const msg_assign_t *assign,
+                       document_t *document)
 {
     if (step->body)
         return render_json(call, step, document);

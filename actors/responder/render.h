@@ -1,5 +1,6 @@
-/* render.h: one call as it goes out: path, headers and body of a step, filled from the message document.
- * Whatever is missing or unfit fails the rendering with a reason; nothing half right is ever sent. Pure. */
+/* render.h: one call as it goes out: path, headers and body of a step, filled from the message
+ * document. Whatever is missing or unfit fails the rendering with a reason; nothing half right is
+ * ever sent. Pure. */
 #ifndef WEIR_RESPONDER_RENDER_H
 #define WEIR_RESPONDER_RENDER_H
 

@@ -1,5 +1,5 @@
-/* responder.c: makes the call steps: one assignment, one HTTP request, one settle. It never retries: the limiter
- * is the only place that does. */
+/* responder.c: makes the call steps: one assignment, one HTTP request, one settle. It never
+ * retries: the limiter is the only place that does. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,16 +11,16 @@
 
 #define RESULT_BODY_MAX 8192u /* a larger answer's body is not kept in the message's results */
 #define RESULT_MAX (2 * RESULT_BODY_MAX)
-#define REASON_BODY_MAX 200u  /* of a refusal, for a person */
+#define REASON_BODY_MAX 200u /* of a refusal, for a person */
 #define HAND_MOST 4096u
 
 typedef struct responder {
     const birth_t *birth;
     peer_t limiter;
     hand_t *hand;
-    seqmap_t *calls;      /* by token: held_t that runs */
+    seqmap_t *calls; /* by token: held_t that runs */
     uint64_t last_token;
-    work_pool_t *pools;   /* one a downstream, in the configuration's order */
+    work_pool_t *pools; /* one a downstream, in the configuration's order */
     work_stop_t stop;
     call_text_t call;
 } responder_t;
@@ -63,7 +63,8 @@ static void settle(responder_t *self, held_t *held, const msg_settle_t *ended, e
     wish_send(effects, self->limiter, MESSAGE_SETTLE, &held->settle);
 }
 
-/* ---- a call begins ---------------------------------------------------------------------------------- */
+/* ---- a call begins
+ * ---------------------------------------------------------------------------------- */
 
 static bytes_t secret_of(const responder_t *self, const step_t *step)
 {
@@ -71,7 +72,8 @@ static bytes_t secret_of(const responder_t *self, const step_t *step)
     return name ? self->birth->secret(self->birth->secret_arg, name) : bytes_of(NULL, 0);
 }
 
-static void call(responder_t *self, held_t *held, const step_t *step, instant_t start_by, effects_t *effects)
+static void call(responder_t *self, held_t *held, const step_t *step, instant_t start_by,
+                 effects_t *effects)
 {
     work_pool_t *pool = &self->pools[pool_of(self, step)];
     must(pool->running < pool->connections);
@@ -92,17 +94,19 @@ static void call(responder_t *self, held_t *held, const step_t *step, instant_t 
 }
 
 /* Why nothing can be sent for this assignment; false: it can. */
-static bool is_hopeless(responder_t *self, const msg_assign_t *assign, const step_t *step, now_t now,
-                        msg_settle_t *ended)
+static bool is_hopeless(responder_t *self, const msg_assign_t *assign, const step_t *step,
+                        now_t now, msg_settle_t *ended)
 {
     if (self->stop.asked)
         *ended = work_failed(assign, OUTCOME_UNBEGUN, "the responder stops");
     else if (work_is_late(assign, now) && !BUG(LATE_CALL))
         *ended = work_failed(assign, OUTCOME_UNBEGUN, "start_by had passed");
     else if (!step)
-        *ended = work_failed(assign, OUTCOME_FAIL, "route_changed: no such call step in this configuration");
+        *ended = work_failed(assign, OUTCOME_FAIL,
+                             "route_changed: no such call step in this configuration");
     else if (step->downstream->secret && !secret_of(self, step).len)
-        *ended = work_failed(assign, OUTCOME_RETRY, "the downstream's secret was not given to this actor");
+        *ended = work_failed(assign, OUTCOME_RETRY,
+                             "the downstream's secret was not given to this actor");
     else if (call_render(&self->call, step, assign, secret_of(self, step)) < 0)
         *ended = work_failed(assign, OUTCOME_FAIL, self->call.why); /* lives until call_clear */
     else
@@ -126,7 +130,8 @@ static void on_assign(responder_t *self, const msg_assign_t *assign, now_t now, 
     call_clear(&self->call);
 }
 
-/* ---- a call ends ------------------------------------------------------------------------------------ */
+/* ---- a call ends
+ * ------------------------------------------------------------------------------------ */
 
 static bytes_t answer_header(const http_answer_t *answer, const char *name)
 {
@@ -140,10 +145,18 @@ static answer_judged_t judge(const http_answer_t *answer, wall_t wall)
 {
     answer_seen_t seen = {.wrote = answer->wrote, .status = answer->status};
     switch (answer->end) {
-    case CALL_ANSWERED: seen.end = SEEN_ANSWER; break;
-    case CALL_FAILED: seen.end = SEEN_FAILURE; break;
-    case CALL_LATE: seen.end = SEEN_LATE; break;
-    case CALL_CANCELLED: seen.end = SEEN_CANCELLED; break;
+    case CALL_ANSWERED:
+        seen.end = SEEN_ANSWER;
+        break;
+    case CALL_FAILED:
+        seen.end = SEEN_FAILURE;
+        break;
+    case CALL_LATE:
+        seen.end = SEEN_LATE;
+        break;
+    case CALL_CANCELLED:
+        seen.end = SEEN_CANCELLED;
+        break;
     }
     seen.retry_after = answer_header(answer, "retry-after");
     return answer_judge(&seen, wall);
@@ -174,9 +187,15 @@ static void say_why(const http_answer_t *answer, char *out, size_t size)
         text_printable(answer->body, body, sizeof body);
         snprintf(out, size, "HTTP %u%s%s", answer->status, *body ? ": " : "", body);
         break;
-    case CALL_FAILED: text_printable(bytes_str(answer->error), out, size); break;
-    case CALL_LATE: snprintf(out, size, "start_by had passed before the first byte"); break;
-    case CALL_CANCELLED: snprintf(out, size, "cancelled"); break;
+    case CALL_FAILED:
+        text_printable(bytes_str(answer->error), out, size);
+        break;
+    case CALL_LATE:
+        snprintf(out, size, "start_by had passed before the first byte");
+        break;
+    case CALL_CANCELLED:
+        snprintf(out, size, "cancelled");
+        break;
     }
 }
 
@@ -217,18 +236,24 @@ static void on_answer(responder_t *self, const http_answer_t *answer, now_t now,
     free(result);
 }
 
-/* ---- the step --------------------------------------------------------------------------------------- */
+/* ---- the step
+ * --------------------------------------------------------------------------------------- */
 
 static void on_message(responder_t *self, const message_t *message, now_t now, effects_t *effects)
 {
     for (size_t i = 0; i < message->count; i++)
         switch (message->head.type) {
-        case MESSAGE_ASSIGN: on_assign(self, &((const msg_assign_t *)message->items)[i], now, effects); break;
-        case MESSAGE_SETTLED: hand_settled(self->hand, &((const msg_settled_t *)message->items)[i]); break;
+        case MESSAGE_ASSIGN:
+            on_assign(self, &((const msg_assign_t *)message->items)[i], now, effects);
+            break;
+        case MESSAGE_SETTLED:
+            hand_settled(self->hand, &((const msg_settled_t *)message->items)[i]);
+            break;
         case MESSAGE_ORDER:
             work_stop_order(&self->stop, &((const msg_order_t *)message->items)[i], now, effects);
             break;
-        default: break; /* PEERS is the runtime's; others are not for us */
+        default:
+            break; /* PEERS is the runtime's; others are not for us */
         }
 }
 
@@ -256,7 +281,8 @@ static void step(void *arg, const event_t *event, now_t now, effects_t *effects)
     else if (event->kind == EVENT_PEER_BACK && of_limiter && !BUG(SETTLE_NOT_REPEATED))
         hand_repeat(self->hand, effects, self->limiter);
     if (self->limiter && !self->stop.asked)
-        work_offer(self->pools, self->birth->config->downstream_count, self->hand, effects, self->limiter);
+        work_offer(self->pools, self->birth->config->downstream_count, self->hand, effects,
+                   self->limiter);
     work_stop_when_due(&self->stop, self->hand, now, effects);
 }
 

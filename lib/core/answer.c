@@ -26,10 +26,14 @@ static answer_judged_t of_answer(const answer_seen_t *seen, wall_t now)
 answer_judged_t answer_judge(const answer_seen_t *seen, wall_t now)
 {
     switch (seen->end) {
-    case SEEN_ANSWER: return of_answer(seen, now);
-    case SEEN_FAILURE: return (answer_judged_t){.outcome = seen->wrote ? OUTCOME_UNKNOWN : OUTCOME_RETRY};
-    case SEEN_LATE: return (answer_judged_t){.outcome = OUTCOME_UNBEGUN};
-    case SEEN_CANCELLED: return (answer_judged_t){.outcome = seen->wrote ? OUTCOME_UNKNOWN : OUTCOME_UNBEGUN};
+    case SEEN_ANSWER:
+        return of_answer(seen, now);
+    case SEEN_FAILURE:
+        return (answer_judged_t){.outcome = seen->wrote ? OUTCOME_UNKNOWN : OUTCOME_RETRY};
+    case SEEN_LATE:
+        return (answer_judged_t){.outcome = OUTCOME_UNBEGUN};
+    case SEEN_CANCELLED:
+        return (answer_judged_t){.outcome = seen->wrote ? OUTCOME_UNKNOWN : OUTCOME_UNBEGUN};
     }
     must(false);
 }

@@ -4,8 +4,9 @@
 
 #include "core/document.h"
 
-/* Depth is counted by bytes alone: in valid JSON brackets stand for nesting unless inside a string, and
- * for invalid text the parser has the last word. False: deeper than the bound, *place says where. */
+/* Depth is counted by bytes alone: in valid JSON brackets stand for nesting unless inside a string,
+ * and for invalid text the parser has the last word. False: deeper than the bound, *place says
+ * where. */
 static bool depth_within(bytes_t text, size_t *place)
 {
     size_t depth = 0;

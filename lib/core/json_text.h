@@ -1,5 +1,5 @@
-/* json_text.h: JSON text from outside, read once and strictly: nesting within a bound before the parser
- * recurses, no member twice, errors with line and column. Pure. */
+/* json_text.h: JSON text from outside, read once and strictly: nesting within a bound before the
+ * parser recurses, no member twice, errors with line and column. Pure. */
 #ifndef WEIR_CORE_JSON_TEXT_H
 #define WEIR_CORE_JSON_TEXT_H
 
@@ -7,7 +7,8 @@
 
 #include "core/base.h"
 
-#define JSON_DEPTH_MAX 128u /* far under the parser's own, so that what was read here can be nested again */
+#define JSON_DEPTH_MAX                                                                             \
+    128u /* far under the parser's own, so that what was read here can be nested again */
 
 typedef struct json_text_error {
     size_t line, column; /* from 1; column in characters */

@@ -8,7 +8,7 @@ static const struct problem_row {
     unsigned status;
     const char *code, *type, *title;
 } rows[] = {
-#define PROBLEM(NAME, number, word, uri, words)                                                           \
+#define PROBLEM(NAME, number, word, uri, words)                                                    \
     [PROBLEM_##NAME] = {.status = number, .code = word, .type = uri, .title = words},
     PROBLEM_TABLE(PROBLEM)
 #undef PROBLEM
@@ -40,8 +40,8 @@ char *problem_text(const problem_t *problem)
 {
     must(problem->kind < PROBLEM_COUNT);
     const struct problem_row *row = &rows[problem->kind];
-    json_t *body = json_pack("{s:s, s:s, s:i, s:s}", "type", row->type, "title", row->title, "status",
-                             (int)row->status, "code", row->code);
+    json_t *body = json_pack("{s:s, s:s, s:i, s:s}", "type", row->type, "title", row->title,
+                             "status", (int)row->status, "code", row->code);
     must(body);
     set_text(body, "detail", problem->detail);
     set_text(body, "pointer", problem->pointer);

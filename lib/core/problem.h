@@ -1,4 +1,5 @@
-/* problem.h: bodies of every refusal over HTTP (RFC 9457, application/problem+json), from one table. Pure. */
+/* problem.h: bodies of every refusal over HTTP (RFC 9457, application/problem+json), from one
+ * table. Pure. */
 #ifndef WEIR_CORE_PROBLEM_H
 #define WEIR_CORE_PROBLEM_H
 
@@ -7,31 +8,33 @@
 #define PROBLEM_CONTENT_TYPE "application/problem+json"
 
 /* PROBLEM(NAME, status, "code", "type", "title"); code is the member that programs compare. */
-#define PROBLEM_TABLE(PROBLEM)                                                                            \
-    PROBLEM(MALFORMED, 400, "malformed", "about:blank", "The request cannot be read")                      \
-    PROBLEM(UNAUTHORIZED, 401, "unauthorized", "about:blank", "The sender is not believed")                \
-    PROBLEM(FORBIDDEN, 403, "forbidden", "about:blank", "Not from here")                                   \
-    PROBLEM(NOT_FOUND, 404, "not_found", "about:blank", "Nothing is here")                                 \
-    PROBLEM(METHOD, 405, "method_not_allowed", "about:blank", "Not with this method")                      \
-    PROBLEM(CONFLICT, 409, "conflict", "about:blank", "The same id with another body")                     \
-    PROBLEM(TOO_LARGE, 413, "too_large", "about:blank", "The message is too large")                        \
-    PROBLEM(MEDIA_TYPE, 415, "unsupported_media_type", "about:blank", "Only JSON is taken")                \
-    PROBLEM(UNPROCESSABLE, 422, "unprocessable", "about:blank", "The message lacks what its route needs")  \
-    PROBLEM(LIMITED, 429, "rate_limit_exceeded",                                                          \
-            "https://iana.org/assignments/http-problem-types#quota-exceeded", "A limit is reached")        \
-    PROBLEM(INTERNAL, 500, "internal", "about:blank", "This is a bug of Weir")                             \
-    PROBLEM(OVERLOADED, 503, "overloaded",                                                                \
-            "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity",                  \
-            "The queue is full")                                                                          \
-    PROBLEM(DRAINING, 503, "draining", "about:blank", "System draining")                                   \
-    PROBLEM(MAINTENANCE, 503, "maintenance", "about:blank", "System under maintenance")                    \
+#define PROBLEM_TABLE(PROBLEM)                                                                     \
+    PROBLEM(MALFORMED, 400, "malformed", "about:blank", "The request cannot be read")              \
+    PROBLEM(UNAUTHORIZED, 401, "unauthorized", "about:blank", "The sender is not believed")        \
+    PROBLEM(FORBIDDEN, 403, "forbidden", "about:blank", "Not from here")                           \
+    PROBLEM(NOT_FOUND, 404, "not_found", "about:blank", "Nothing is here")                         \
+    PROBLEM(METHOD, 405, "method_not_allowed", "about:blank", "Not with this method")              \
+    PROBLEM(CONFLICT, 409, "conflict", "about:blank", "The same id with another body")             \
+    PROBLEM(TOO_LARGE, 413, "too_large", "about:blank", "The message is too large")                \
+    PROBLEM(MEDIA_TYPE, 415, "unsupported_media_type", "about:blank", "Only JSON is taken")        \
+    PROBLEM(UNPROCESSABLE, 422, "unprocessable", "about:blank",                                    \
+            "The message lacks what its route needs")                                              \
+    PROBLEM(LIMITED, 429, "rate_limit_exceeded",                                                   \
+            "https://iana.org/assignments/http-problem-types#quota-exceeded",                      \
+            "A limit is reached")                                                                  \
+    PROBLEM(INTERNAL, 500, "internal", "about:blank", "This is a bug of Weir")                     \
+    PROBLEM(OVERLOADED, 503, "overloaded",                                                         \
+            "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity",          \
+            "The queue is full")                                                                   \
+    PROBLEM(DRAINING, 503, "draining", "about:blank", "System draining")                           \
+    PROBLEM(MAINTENANCE, 503, "maintenance", "about:blank", "System under maintenance")            \
     PROBLEM(UNAVAILABLE, 503, "unavailable", "about:blank", "Not possible at the moment")
 
 enum problem_kind {
 #define PROBLEM(NAME, status, code, type, title) PROBLEM_##NAME,
     PROBLEM_TABLE(PROBLEM)
 #undef PROBLEM
-    PROBLEM_COUNT
+        PROBLEM_COUNT
 };
 
 typedef struct problem {

@@ -1,9 +1,14 @@
 #include "core/retry_after.h"
 
 /* What is left of the value to read. */
-typedef struct cursor { const uint8_t *at, *end; } cursor_t;
+typedef struct cursor {
+    const uint8_t *at, *end;
+} cursor_t;
 
-typedef struct date { int64_t year; int month, day, hour, minute, second; } date_t;
+typedef struct date {
+    int64_t year;
+    int month, day, hour, minute, second;
+} date_t;
 
 static bool literal(cursor_t *c, const char *text)
 {
@@ -50,8 +55,8 @@ static bool month(cursor_t *c, int *out)
 
 static bool time_of_day(cursor_t *c, date_t *d)
 {
-    return number(c, 2, &d->hour) && literal(c, ":") && number(c, 2, &d->minute) && literal(c, ":") &&
-           number(c, 2, &d->second);
+    return number(c, 2, &d->hour) && literal(c, ":") && number(c, 2, &d->minute) &&
+           literal(c, ":") && number(c, 2, &d->second);
 }
 
 static bool four_digit_year(cursor_t *c, date_t *d)
@@ -68,9 +73,9 @@ static bool imf_fixdate(cursor_t c, date_t *d)
 {
     static const char *const days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
     int day;
-    return name_of(&c, days, 7, &day) && literal(&c, ", ") && number(&c, 2, &d->day) && literal(&c, " ") &&
-           month(&c, &d->month) && literal(&c, " ") && four_digit_year(&c, d) && literal(&c, " ") &&
-           time_of_day(&c, d) && literal(&c, " GMT") && c.at == c.end;
+    return name_of(&c, days, 7, &day) && literal(&c, ", ") && number(&c, 2, &d->day) &&
+           literal(&c, " ") && month(&c, &d->month) && literal(&c, " ") && four_digit_year(&c, d) &&
+           literal(&c, " ") && time_of_day(&c, d) && literal(&c, " GMT") && c.at == c.end;
 }
 
 /* Sunday, 06-Nov-94 08:49:37 GMT; d->year is of the century */
@@ -79,9 +84,9 @@ static bool rfc850_date(cursor_t c, date_t *d)
     static const char *const days[] = {"Monday", "Tuesday",  "Wednesday", "Thursday",
                                        "Friday", "Saturday", "Sunday"};
     int day, year;
-    if (!(name_of(&c, days, 7, &day) && literal(&c, ", ") && number(&c, 2, &d->day) && literal(&c, "-") &&
-          month(&c, &d->month) && literal(&c, "-") && number(&c, 2, &year) && literal(&c, " ") &&
-          time_of_day(&c, d) && literal(&c, " GMT") && c.at == c.end))
+    if (!(name_of(&c, days, 7, &day) && literal(&c, ", ") && number(&c, 2, &d->day) &&
+          literal(&c, "-") && month(&c, &d->month) && literal(&c, "-") && number(&c, 2, &year) &&
+          literal(&c, " ") && time_of_day(&c, d) && literal(&c, " GMT") && c.at == c.end))
         return false;
     d->year = year;
     return true;
@@ -92,12 +97,15 @@ static bool asctime_date(cursor_t c, date_t *d)
 {
     static const char *const days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
     int day;
-    return name_of(&c, days, 7, &day) && literal(&c, " ") && month(&c, &d->month) && literal(&c, " ") &&
-           (literal(&c, " ") ? number(&c, 1, &d->day) : number(&c, 2, &d->day)) && literal(&c, " ") &&
-           time_of_day(&c, d) && literal(&c, " ") && four_digit_year(&c, d) && c.at == c.end;
+    return name_of(&c, days, 7, &day) && literal(&c, " ") && month(&c, &d->month) &&
+           literal(&c, " ") &&
+           (literal(&c, " ") ? number(&c, 1, &d->day) : number(&c, 2, &d->day)) &&
+           literal(&c, " ") && time_of_day(&c, d) && literal(&c, " ") && four_digit_year(&c, d) &&
+           c.at == c.end;
 }
 
-/* Days since 1970-01-01 in the proleptic Gregorian calendar (the civil calendar's 400-year eras). */
+/* Days since 1970-01-01 in the proleptic Gregorian calendar (the civil calendar's 400-year eras).
+ */
 static int64_t days_since_1970(int64_t year, int month_number, int day)
 {
     year -= month_number <= 2;
@@ -112,17 +120,20 @@ static int64_t days_since_1970(int64_t year, int month_number, int day)
 static bool in_range(const date_t *d)
 {
     static const int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    return d->day >= 1 && d->day <= days[d->month - 1] && d->hour <= 23 && d->minute <= 59 && d->second <= 60;
+    return d->day >= 1 && d->day <= days[d->month - 1] && d->hour <= 23 && d->minute <= 59 &&
+           d->second <= 60;
 }
 
 static int64_t seconds_of(const date_t *d)
 {
-    return days_since_1970(d->year, d->month, d->day) * 86400 + d->hour * 3600 + d->minute * 60 + d->second;
+    return days_since_1970(d->year, d->month, d->day) * 86400 + d->hour * 3600 + d->minute * 60 +
+           d->second;
 }
 
 #define FIFTY_YEARS_S (50LL * 36525 * 864)
 
-/* RFC 9110: a two-digit year more than 50 years ahead is the last one with these digits that has passed. */
+/* RFC 9110: a two-digit year more than 50 years ahead is the last one with these digits that has
+ * passed. */
 static void choose_century(date_t *d, wall_t now)
 {
     int64_t seconds_now = now.us / US_PER_S;
@@ -187,7 +198,4 @@ bool retry_after_parse(bytes_t value, wall_t now, uint64_t *ms)
     return true;
 }
 
-uint64_t retry_after_seconds(uint64_t ms)
-{
-    return ms <= 1000 ? 1 : (ms + 999) / 1000;
-}
+uint64_t retry_after_seconds(uint64_t ms) { return ms <= 1000 ? 1 : (ms + 999) / 1000; }

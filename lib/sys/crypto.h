@@ -1,5 +1,6 @@
-/* crypto.h: the few primitives of OpenSSL that Weir needs: SHA-256 (FIPS 180-4), HMAC (RFC 2104) and a
- * comparison that takes as long whatever it sees. Deterministic: no clock, no chance, no state. */
+/* crypto.h: the few primitives of OpenSSL that Weir needs: SHA-256 (FIPS 180-4), HMAC (RFC 2104)
+ * and a comparison that takes as long whatever it sees. Deterministic: no clock, no chance, no
+ * state. */
 #ifndef WEIR_SYS_CRYPTO_H
 #define WEIR_SYS_CRYPTO_H
 
@@ -8,7 +9,9 @@
 #define SHA256_BYTES 32
 #define SHA256_HEX (2 * SHA256_BYTES + 1)
 
-typedef struct sha256 { uint8_t b[SHA256_BYTES]; } sha256_t;
+typedef struct sha256 {
+    uint8_t b[SHA256_BYTES];
+} sha256_t;
 
 /* Of the parts one after the other. */
 sha256_t sha256_of(const bytes_t *parts, size_t count);

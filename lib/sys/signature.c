@@ -10,7 +10,8 @@ static bool none_on_loopback(const http_request_t *request, bytes_t secret)
     return request->loopback;
 }
 
-/* X-Hub-Signature-256: sha256=<lower-case hex of HMAC-SHA256(secret, raw body)>, GitHub's webhooks. */
+/* X-Hub-Signature-256: sha256=<lower-case hex of HMAC-SHA256(secret, raw body)>, GitHub's webhooks.
+ */
 static bool github(const http_request_t *request, bytes_t secret)
 {
     static const char prefix[] = "sha256=";
