@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "store/answer.h"
+#include "store/reading.h"
 #include "store/memory_disk.h"
 #include "store/read_rule.h"
 
@@ -18,7 +18,7 @@ typedef struct memory_store {
     store_event_t events[EVENTS_MAX];     /* ring */
     size_t event_first, event_count;
     bool full, poisoned;
-    answer_t *lent;                       /* of the last STORE_READ taken */
+    reading_t *lent;                       /* of the last STORE_READ taken */
 } memory_store_t;
 
 static memory_store_t *self_of(store_t *store) { return (memory_store_t *)store; }
@@ -36,18 +36,18 @@ static void put_event(memory_store_t *self, store_event_t event)
 
 /* ---- reads ----------------------------------------------------------------------------------------- */
 
-static stored_message_t lend(answer_t *a, const disk_message_t *from, bool content)
+static stored_message_t lend(reading_t *a, const disk_message_t *from, bool content)
 {
     stored_message_t m = from->message;
-    answer_keep_envelope(a, &m.envelope);
-    answer_keep_progress(a, &m.progress);
+    reading_keep_envelope(a, &m.envelope);
+    reading_keep_progress(a, &m.progress);
     m.envelope.content = content ? blob_ref(m.envelope.content) : NULL;
     m.damaged = !from->has_envelope || !from->has_progress;
     a->result.damaged += m.damaged;
     return m;
 }
 
-static void read_one(answer_t *a, const memory_disk_t *disk, const read_request_t *r)
+static void read_one(reading_t *a, const memory_disk_t *disk, const read_request_t *r)
 {
     const disk_message_t *found = memory_disk_by_seq(disk, r->seq);
     if (r->kind == READ_BY_ID) {
@@ -73,7 +73,7 @@ static bool wanted(const read_request_t *r, const disk_message_t *m)
     return read_wants(r, &m->message.progress, m->message.envelope.route);
 }
 
-static stored_message_t lend_for(answer_t *a, const read_request_t *r, const disk_message_t *m)
+static stored_message_t lend_for(reading_t *a, const read_request_t *r, const disk_message_t *m)
 {
     stored_message_t row = lend(a, m, false);
     if (r->kind == READ_FINISHED)
@@ -81,7 +81,7 @@ static stored_message_t lend_for(answer_t *a, const read_request_t *r, const dis
     return row;
 }
 
-static void read_up(answer_t *a, const memory_disk_t *disk, const read_request_t *r, stored_message_t *rows)
+static void read_up(reading_t *a, const memory_disk_t *disk, const read_request_t *r, stored_message_t *rows)
 {
     size_t at = memory_disk_from(disk, r->from_seq), looked = 0;
     for (; at < disk->count && a->result.count < r->most && looked < READ_EXAMINED; at++, looked++)
@@ -93,7 +93,7 @@ static void read_up(answer_t *a, const memory_disk_t *disk, const read_request_t
         a->result.next = r->from_seq;
 }
 
-static void read_down(answer_t *a, const memory_disk_t *disk, const read_request_t *r, stored_message_t *rows)
+static void read_down(reading_t *a, const memory_disk_t *disk, const read_request_t *r, stored_message_t *rows)
 {
     size_t at = r->from_seq > 0 ? memory_disk_from(disk, r->from_seq) : disk->count, looked = 0;
     a->result.next = r->from_seq;
@@ -106,7 +106,7 @@ static void read_down(answer_t *a, const memory_disk_t *disk, const read_request
     a->result.last = at == 0;
 }
 
-static void read_many(answer_t *a, const memory_disk_t *disk, const read_request_t *r)
+static void read_many(reading_t *a, const memory_disk_t *disk, const read_request_t *r)
 {
     stored_message_t *rows = arena_take(&a->arena, r->most * sizeof *rows);
     a->result.messages = rows;
@@ -124,7 +124,7 @@ static size_t group_from(const memory_disk_t *disk, int64_t number)
     return at;
 }
 
-static void read_prints(answer_t *a, const memory_disk_t *disk, const read_request_t *r)
+static void read_prints(reading_t *a, const memory_disk_t *disk, const read_request_t *r)
 {
     size_t first = group_from(disk, r->from_seq), end = first, count = 0;
     while (end < disk->group_count && (end == first || count + disk->groups[end].count <= r->most))
@@ -139,10 +139,10 @@ static void read_prints(answer_t *a, const memory_disk_t *disk, const read_reque
     a->result.last = end == disk->group_count;
 }
 
-static answer_t *answer_now(const memory_store_t *self, const read_request_t *r)
+static reading_t *answer_now(const memory_store_t *self, const read_request_t *r)
 {
     const memory_disk_t *disk = self->disk;
-    answer_t *a = answer_new(r);
+    reading_t *a = reading_new(r);
     a->result.error = self->poisoned ? -EIO : 0;
     if (self->poisoned)
         return a;
@@ -187,7 +187,7 @@ static int memory_read(store_t *store, const read_request_t *request)
 static bool memory_next(store_t *store, store_event_t *out)
 {
     memory_store_t *self = self_of(store);
-    answer_destroy(&self->lent);
+    reading_destroy(&self->lent);
     if (self->event_count == 0)
         return false;
     *out = self->events[self->event_first];
@@ -196,7 +196,7 @@ static bool memory_next(store_t *store, store_event_t *out)
     if (out->kind != STORE_READ)
         return true;
     self->reads_open--;
-    self->lent = answer_of(out->read);
+    self->lent = reading_of(out->read);
     return true;
 }
 
@@ -224,10 +224,10 @@ static void memory_settings(store_t *store, void (*each)(void *, const store_set
 static void store_end(memory_store_t *self)
 {
     batch_queue_clear(&self->queue);
-    answer_destroy(&self->lent);
+    reading_destroy(&self->lent);
     for (store_event_t event; self->event_count && memory_next(&self->base, &event);)
         continue;
-    answer_destroy(&self->lent);
+    reading_destroy(&self->lent);
     free(self);
 }
 
@@ -305,7 +305,7 @@ bool memory_store_answer(store_t *store)
     memory_store_t *self = self_of(store);
     if (self->read_count == 0)
         return false;
-    answer_t *a = answer_now(self, &self->reads[self->read_first]);
+    reading_t *a = answer_now(self, &self->reads[self->read_first]);
     self->read_first = (self->read_first + 1) % READS_OPEN_MAX;
     self->read_count--;
     put_event(self, (store_event_t){.kind = STORE_READ, .read = &a->result});

@@ -8,7 +8,7 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
-#include "store/answer.h"
+#include "store/reading.h"
 #include "store/batch.h"
 #include "store/read_rule.h"
 #include "store/row.h"
@@ -59,7 +59,7 @@ typedef struct sqlite_store {
     /* under lock: */
     batch_queue_t queue;
     size_t unfinished;                    /* submitted and neither committed nor lost */
-    answer_t *reads_oldest, *reads_newest;
+    reading_t *reads_oldest, *reads_newest;
     size_t reads_open;                    /* asked and the result not yet taken */
     store_event_t events[STORE_EVENTS_MAX]; /* ring */
     size_t event_first, event_count;
@@ -72,7 +72,7 @@ typedef struct sqlite_store {
 
     /* the owner's: */
     uint64_t submitted;
-    answer_t *lent;                       /* the result that was taken last */
+    reading_t *lent;                       /* the result that was taken last */
 
     /* the writer's: */
     int64_t next_group;
@@ -127,7 +127,7 @@ void sqlite_checkpoint_rest(sqlite_store_t *self);
 void sqlite_log_grew(sqlite_store_t *self, unsigned frames);
 
 /* sqlite_scan.c */
-void sqlite_scan(sqlite_store_t *self, answer_t *a);
+void sqlite_scan(sqlite_store_t *self, reading_t *a);
 
 /* sqlite_row.c: the columns of a row into a struct; texts are lent until the next step. False: damaged. */
 bool sqlite_envelope_row(sqlite3_stmt *row, envelope_t *out, uint32_t *content_len);

@@ -5,7 +5,7 @@
 
 #include "store/sqlite_inner.h"
 
-static void note(sqlite_store_t *self, answer_t *a, enum row_table table, const envelope_t *e)
+static void note(sqlite_store_t *self, reading_t *a, enum row_table table, const envelope_t *e)
 {
     a->result.damaged++;
     sqlite_note_damage(self, (damage_note_t){.table = table, .seq = e->seq, .id = e->id});
@@ -20,23 +20,23 @@ static int step_seq(sqlite_store_t *self, enum read_statement which, int64_t seq
     return sqlite3_step(self->read[which]);
 }
 
-static int load_envelope(sqlite_store_t *self, answer_t *a, stored_message_t *m, uint32_t *content_len)
+static int load_envelope(sqlite_store_t *self, reading_t *a, stored_message_t *m, uint32_t *content_len)
 {
     int64_t seq = m->envelope.seq;
     int rc = step_seq(self, R_ENVELOPE, seq);
     if (rc == SQLITE_ROW && !sqlite_envelope_row(self->read[R_ENVELOPE], &m->envelope, content_len))
         note(self, a, ROW_ENVELOPE, &m->envelope), m->damaged = true;
-    answer_keep_envelope(a, &m->envelope);
+    reading_keep_envelope(a, &m->envelope);
     sqlite3_reset(self->read[R_ENVELOPE]);
     return rc;
 }
 
-static int load_progress(sqlite_store_t *self, answer_t *a, stored_message_t *m)
+static int load_progress(sqlite_store_t *self, reading_t *a, stored_message_t *m)
 {
     int rc = step_seq(self, R_PROGRESS, m->envelope.seq);
     if (rc == SQLITE_ROW && !sqlite_progress_row(self->read[R_PROGRESS], &m->progress))
         note(self, a, ROW_PROGRESS, &m->envelope), m->damaged = true;
-    answer_keep_progress(a, &m->progress);
+    reading_keep_progress(a, &m->progress);
     sqlite3_reset(self->read[R_PROGRESS]);
     return rc;
 }
@@ -52,7 +52,7 @@ static bool content_row(sqlite3_stmt *row, stored_message_t *m, uint32_t content
 }
 
 /* A live message's content must be there; a finished one's may have been dropped. */
-static int load_content(sqlite_store_t *self, answer_t *a, stored_message_t *m, uint32_t content_len)
+static int load_content(sqlite_store_t *self, reading_t *a, stored_message_t *m, uint32_t content_len)
 {
     int rc = step_seq(self, R_CONTENT, m->envelope.seq);
     bool whole = rc == SQLITE_ROW ? content_row(self->read[R_CONTENT], m, content_len)
@@ -65,7 +65,7 @@ static int load_content(sqlite_store_t *self, answer_t *a, stored_message_t *m, 
 
 static bool is_damage(int rc) { return (rc & 0xff) == SQLITE_CORRUPT; }
 
-static int load_message(sqlite_store_t *self, answer_t *a, stored_message_t *m, bool want_content)
+static int load_message(sqlite_store_t *self, reading_t *a, stored_message_t *m, bool want_content)
 {
     uint32_t content_len = 0;
     int envelope = load_envelope(self, a, m, &content_len);
@@ -95,7 +95,7 @@ static int find_seq(sqlite_store_t *self, const msgid_t *id, int64_t *seq)
     return rc == SQLITE_ROW ? 0 : rc == SQLITE_DONE ? -ENOENT : sqlite_errno(rc, self->reader);
 }
 
-static void read_one(sqlite_store_t *self, answer_t *a)
+static void read_one(sqlite_store_t *self, reading_t *a)
 {
     read_result_t *result = &a->result;
     const read_request_t *r = &result->request;
@@ -117,7 +117,7 @@ static void read_one(sqlite_store_t *self, answer_t *a)
 
 /* ---- prints ---------------------------------------------------------------------------------------- */
 
-static void put_prints(answer_t *a, bytes_t entries)
+static void put_prints(reading_t *a, bytes_t entries)
 {
     size_t count = entries.len / PRINT_BYTES;
     stored_print_t *prints = (stored_print_t *)(uintptr_t)a->result.prints;
@@ -133,7 +133,7 @@ static void put_prints(answer_t *a, bytes_t entries)
 }
 
 /* False: this group does not fit any more. */
-static bool take_prints(sqlite_store_t *self, answer_t *a, sqlite3_stmt *row, bool first)
+static bool take_prints(sqlite_store_t *self, reading_t *a, sqlite3_stmt *row, bool first)
 {
     int64_t group = sqlite3_column_int64(row, 0), newest = sqlite3_column_int64(row, 1);
     bytes_t entries = sqlite_column(row, 2);
@@ -148,7 +148,7 @@ static bool take_prints(sqlite_store_t *self, answer_t *a, sqlite3_stmt *row, bo
     return true;
 }
 
-static void read_prints(sqlite_store_t *self, answer_t *a)
+static void read_prints(sqlite_store_t *self, reading_t *a)
 {
     sqlite3_stmt *row = self->read[R_PRINTS];
     int rc;
@@ -172,7 +172,7 @@ static void read_prints(sqlite_store_t *self, answer_t *a)
 
 /* ---- the thread ------------------------------------------------------------------------------------ */
 
-static void read_space(sqlite_store_t *self, answer_t *a)
+static void read_space(sqlite_store_t *self, reading_t *a)
 {
     char log[STORE_PATH_MAX + 32];
     struct stat st;
@@ -183,7 +183,7 @@ static void read_space(sqlite_store_t *self, answer_t *a)
     a->result.last = true;
 }
 
-static void answer_read(sqlite_store_t *self, answer_t *a)
+static void answer_read(sqlite_store_t *self, reading_t *a)
 {
     int rc = sqlite_run(self->read[R_BEGIN]);
     if (rc != SQLITE_OK) {
@@ -204,11 +204,11 @@ static void answer_read(sqlite_store_t *self, answer_t *a)
 }
 
 /* Under the lock. NULL: it is over. */
-static answer_t *take_read(sqlite_store_t *self)
+static reading_t *take_read(sqlite_store_t *self)
 {
     while (!self->reads_oldest && !self->closing)
         pthread_cond_wait(&self->to_read, &self->lock);
-    answer_t *a = self->closing ? NULL : self->reads_oldest;
+    reading_t *a = self->closing ? NULL : self->reads_oldest;
     if (a)
         self->reads_oldest = a->next;
     if (!self->reads_oldest)
@@ -220,7 +220,7 @@ void *sqlite_read_main(void *arg)
 {
     sqlite_store_t *self = arg;
     pthread_mutex_lock(&self->lock);
-    for (answer_t *a; (a = take_read(self));) {
+    for (reading_t *a; (a = take_read(self));) {
         bool poisoned = self->poisoned;
         pthread_mutex_unlock(&self->lock);
         if (poisoned)

@@ -16,7 +16,7 @@ typedef struct cursor {
 
 typedef struct scan {
     sqlite_store_t *self;
-    answer_t *a;
+    reading_t *a;
     cursor_t envelope, progress;
     bool with_envelope;
     int error;
@@ -62,7 +62,7 @@ static int step_over(cursor_t *c)
     return seek(c, ahead(c, bad, far));
 }
 
-static int cursor_land(cursor_t *c, int rc, answer_t *a)
+static int cursor_land(cursor_t *c, int rc, reading_t *a)
 {
     if (is_damage(rc)) {
         a->result.damaged++;
@@ -77,9 +77,9 @@ static int cursor_land(cursor_t *c, int rc, answer_t *a)
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : sqlite_errno(rc, c->self->reader);
 }
 
-static int cursor_next(cursor_t *c, answer_t *a) { return cursor_land(c, sqlite3_step(c->rows), a); }
+static int cursor_next(cursor_t *c, reading_t *a) { return cursor_land(c, sqlite3_step(c->rows), a); }
 
-static int cursor_open(cursor_t *c, int64_t from, answer_t *a)
+static int cursor_open(cursor_t *c, int64_t from, reading_t *a)
 {
     c->wish = from;
     return cursor_land(c, seek(c, from), a);
@@ -162,8 +162,8 @@ static void walk(scan_t *s, stored_message_t *rows)
         int64_t seq = row_at(s);
         stored_message_t *row = &rows[result->count];
         if (fill_row(s, seq, row)) {
-            answer_keep_envelope(s->a, &row->envelope);
-            answer_keep_progress(s->a, &row->progress);
+            reading_keep_envelope(s->a, &row->envelope);
+            reading_keep_progress(s->a, &row->progress);
             result->count++;
         }
         result->next = s->progress.down ? seq : seq + 1;
@@ -173,7 +173,7 @@ static void walk(scan_t *s, stored_message_t *rows)
     result->error = s->error;
 }
 
-void sqlite_scan(sqlite_store_t *self, answer_t *a)
+void sqlite_scan(sqlite_store_t *self, reading_t *a)
 {
     read_result_t *result = &a->result;
     const read_request_t *r = &result->request;

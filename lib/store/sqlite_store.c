@@ -79,11 +79,11 @@ static bool take_event(sqlite_store_t *self, store_event_t *out)
 static bool sqlite_next(store_t *store, store_event_t *out)
 {
     sqlite_store_t *self = self_of(store);
-    answer_destroy(&self->lent);
+    reading_destroy(&self->lent);
     if (!take_event(self, out))
         return false;
     if (out->kind == STORE_READ)
-        self->lent = answer_of(out->read);
+        self->lent = reading_of(out->read);
     return true;
 }
 
@@ -108,7 +108,7 @@ static int sqlite_read(store_t *store, const read_request_t *request)
 {
     sqlite_store_t *self = self_of(store);
     must(request_is_sane(request));
-    answer_t *answer = answer_new(request);
+    reading_t *answer = reading_new(request);
     pthread_mutex_lock(&self->lock);
     bool room = self->reads_open < READS_OPEN_MAX;
     if (room) {
@@ -122,7 +122,7 @@ static int sqlite_read(store_t *store, const read_request_t *request)
     }
     pthread_mutex_unlock(&self->lock);
     if (!room)
-        answer_destroy(&answer);
+        reading_destroy(&answer);
     return room ? 0 : -EAGAIN;
 }
 
@@ -188,11 +188,11 @@ static void connections_close(sqlite_store_t *self)
 static void memory_free(sqlite_store_t *self)
 {
     batch_queue_clear(&self->queue);
-    for (answer_t *a; (a = self->reads_oldest);) {
+    for (reading_t *a; (a = self->reads_oldest);) {
         self->reads_oldest = a->next;
-        answer_destroy(&a);
+        reading_destroy(&a);
     }
-    answer_destroy(&self->lent);
+    reading_destroy(&self->lent);
     for (size_t i = 0; i < self->setting_count; i++) {
         free(self->settings[i].name);
         free(self->settings[i].value);
@@ -239,8 +239,8 @@ static void sqlite_close(store_t **store)
     for (size_t i = 0; i < self->thread_count; i++)
         pthread_join(self->threads[i], NULL);
     for (store_event_t event; take_event(self, &event);) {
-        answer_t *answer = event.kind == STORE_READ ? answer_of(event.read) : NULL;
-        answer_destroy(&answer);
+        reading_t *answer = event.kind == STORE_READ ? reading_of(event.read) : NULL;
+        reading_destroy(&answer);
     }
     say_clean(self);
     sqlite_store_free(self);
