@@ -74,7 +74,7 @@ static bool args_are_right(const ctl_verb_t *verb, json_t *args, char *why, size
 /* Exactly one of these says what to redrive: nothing is redriven by leaving something out. */
 static bool redrive_is_meant(const ctl_verb_t *verb, json_t *args, char *why, size_t size)
 {
-    if (ctl_verb_id(verb) != CTL_VERB_DEAD_REDRIVE)
+    if (verb->id != CTL_VERB_DEAD_REDRIVE)
         return true;
     int said = !!json_object_get(args, "id") + !!json_object_get(args, "route") +
                json_is_true(json_object_get(args, "all"));

@@ -15,21 +15,6 @@ enum ctl_answerer { CTL_SELF, CTL_LIMITER, CTL_DRAINER };
 enum ctl_kind { CTL_MESSAGE, CTL_NAME, CTL_TEXT, CTL_NUMBER, CTL_FLAG };
 enum ctl_need { CTL_PLACE, CTL_PLACE_OPTIONAL, CTL_OPTION };
 
-typedef struct ctl_arg {
-    const char *name; /* NULL: no more */
-    enum ctl_kind kind;
-    enum ctl_need need;
-    const char *meaning;
-} ctl_arg_t;
-typedef struct ctl_verb {
-    const char *name;
-    enum ctl_permission permission;
-    enum ctl_answerer answerer;
-    bool changes;
-    const char *meaning, *example;
-    ctl_arg_t args[CTL_ARGS_MAX + 1];
-} ctl_verb_t;
-
 enum ctl_verb_id {
 #define VERB(ID, name, permission, answerer, effect, meaning, example) CTL_VERB_##ID,
 #define ARG(ID, name, kind, need, meaning)
@@ -41,11 +26,27 @@ enum ctl_verb_id {
     CTL_VERB_COUNT
 };
 
+typedef struct ctl_arg {
+    const char *name; /* NULL: no more */
+    enum ctl_kind kind;
+    enum ctl_need need;
+    const char *meaning;
+} ctl_arg_t;
+typedef struct ctl_verb {
+    enum ctl_verb_id id;
+    const char *name;
+    enum ctl_permission permission;
+    enum ctl_answerer answerer;
+    bool changes;
+    const char *meaning, *example;
+    ctl_arg_t args[CTL_ARGS_MAX + 1];
+} ctl_verb_t;
+
 #define CTL_LOOKS false
 #define CTL_CHANGES true
 static const ctl_verb_t ctl_verbs[CTL_VERB_COUNT] = {
 #define VERB(ID, name, permission, answerer, effect, meaning, example) \
-    {name, CTL_##permission, CTL_##answerer, CTL_##effect, meaning, example, {
+    {CTL_VERB_##ID, name, CTL_##permission, CTL_##answerer, CTL_##effect, meaning, example, {
 #define ARG(ID, name, kind, need, meaning) {#name, CTL_##kind, CTL_##need, meaning},
 #define END(ID) {NULL}}},
 #include "supervisor/ctl_verbs.def"
@@ -61,6 +62,5 @@ static inline const ctl_verb_t *ctl_verb_find(const char *name)
             return &ctl_verbs[i];
     return NULL;
 }
-static inline enum ctl_verb_id ctl_verb_id(const ctl_verb_t *v) { return (enum ctl_verb_id)(v - ctl_verbs); }
 
 #endif

@@ -226,7 +226,7 @@ static void journal(const ctl_asked_t *asked)
 void verbs_request(void *arg, const ctl_asked_t *asked)
 {
     supervisor_t *s = arg;
-    enum ctl_verb_id verb = ctl_verb_id(asked->request->verb);
+    enum ctl_verb_id verb = asked->request->verb->id;
     json_t *answer = NULL;
     if (asked->request->verb->changes)
         journal(asked);
