@@ -21,8 +21,7 @@ static void destroy(void **self)
     *self = NULL;
 }
 
-/* ---- modes
- * ------------------------------------------------------------------------------------------ */
+/* ---- modes */
 
 void drainer_wish_mode(drainer_t *self, work_mode_t mode, bytes_t who, bytes_t why,
                        effects_t *effects)
@@ -64,8 +63,7 @@ static void on_mode(drainer_t *self, const msg_mode_t *mode, effects_t *effects)
     drainer_answer_askers(self, effects);
 }
 
-/* ---- the drain for a stop
- * ---------------------------------------------------------------------------- */
+/* ---- the drain for a stop */
 
 static void say_drained(drainer_t *self, effects_t *effects)
 {
@@ -128,8 +126,7 @@ static void on_pressure(drainer_t *self, const msg_pressure_t *pressure, effects
         say_drained(self, effects);
 }
 
-/* ---- retention
- * -------------------------------------------------------------------------------------- */
+/* ---- retention */
 
 /* A slice that came back full leaves at least so much fewer: then the next one does not wait. */
 static bool slice_was_full(const drainer_t *self)
@@ -170,8 +167,7 @@ static void purge_sooner(drainer_t *self, now_t now)
         self->purge.due = instant_min(self->purge.due, instant_after_us(now.at, PURGE_AGAIN_US));
 }
 
-/* ---- the step
- * --------------------------------------------------------------------------------------- */
+/* ---- the step */
 
 static void redrive(drainer_t *self, now_t now, effects_t *effects)
 {

@@ -49,8 +49,7 @@ static bool text_arg(const question_t *q, const char *name, size_t most, bytes_t
     return true;
 }
 
-/* ---- modes
- * ------------------------------------------------------------------------------------------ */
+/* ---- modes */
 
 static json_t *mode_now(const drainer_t *self)
 {
@@ -129,8 +128,7 @@ static void ask_mode(const question_t *q)
 static void ask_drain(const question_t *q) { change_mode(q, MODE_DRAINING); }
 static void ask_undrain(const question_t *q) { change_mode(q, MODE_NORMAL); }
 
-/* ---- redrives
- * --------------------------------------------------------------------------------------- */
+/* ---- redrives */
 
 static json_t *redrive_now(const redrive_t *job)
 {
@@ -199,8 +197,7 @@ static void ask_redrive(const question_t *q)
 
 static void ask_redrive_status(const question_t *q) { say(q, 200, redrive_now(&q->self->redrive)); }
 
-/* ---- the table
- * -------------------------------------------------------------------------------------- */
+/* ---- the table */
 
 static const struct verb {
     const char *name;

@@ -19,8 +19,7 @@ static bool refuse(refusal_t *why, enum problem_kind kind, const char *pointer, 
     return false;
 }
 
-/* ---- before parsing
- * --------------------------------------------------------------------------------- */
+/* ---- before parsing */
 
 static bool ends_with(bytes_t text, const char *end)
 {
@@ -71,8 +70,7 @@ static bool envelope_is_fit(const route_t *route, const http_request_t *request,
     return true;
 }
 
-/* ---- the document
- * ----------------------------------------------------------------------------------- */
+/* ---- the document */
 
 /* Credentials never get into a document: a template could send them on. */
 static bool is_secret(bytes_t name)
@@ -127,8 +125,7 @@ static bool wants_headers(const route_t *route)
     return wants;
 }
 
-/* ---- values
- * ----------------------------------------------------------------------------------------- */
+/* ---- values */
 
 /* The text of a scalar, at most `size` bytes, not terminated. -1: no scalar (or null); -2: too
  * long. */
@@ -264,8 +261,7 @@ static bool take_all(const route_t *route, const http_request_t *request, json_t
     return good;
 }
 
-/* ---- the whole
- * -------------------------------------------------------------------------------------- */
+/* ---- the whole */
 
 static bool is_lower_hex(bytes_t text, size_t from, size_t length)
 {

@@ -7,8 +7,7 @@
 #define EXPOSITION_HEAD                                                                            \
     (64u << 10) /* HELP and TYPE of every family, and the labels that are added */
 
-/* ---- is it ready?
- * ---------------------------------------------------------------------------------------- */
+/* ---- is it ready? */
 
 /* Credit of 0 for a moment is load; for longer it is a queue that takes nothing. */
 static bool is_dry(const scene_t *s)
@@ -66,8 +65,7 @@ void health_ready(const scene_t *s, const http_request_t *request)
                    json_pack("{s:b, s:o}", "ready", ready, "reasons", why));
 }
 
-/* ---- health+json
- * ------------------------------------------------------------------------------------------ */
+/* ---- health+json */
 
 static json_t *check(const char *status, json_int_t value, const char *unit)
 {
@@ -112,9 +110,7 @@ void health_report(const scene_t *s, const http_request_t *request)
     reply_and_free(s, request, fails ? 503 : 200, "application/health+json", body);
 }
 
-/* ---- metrics
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- metrics */
 
 static stats_text_t *stats_of(ingress_t *self, uint8_t actor, uint16_t instance)
 {

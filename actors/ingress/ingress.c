@@ -34,8 +34,7 @@ static void destroy(void **self)
     *self = NULL;
 }
 
-/* ---- the limiter's link
- * ------------------------------------------------------------------------------------ */
+/* ---- the limiter's link */
 
 /* A new link: credit begins again, and what has no verdict is said again as soon as there is some.
  * The mode is told after it, where it is not normal. */
@@ -89,8 +88,7 @@ static void on_mode(const scene_t *s, const msg_mode_t *mode)
     s->self->mode.by_store = bytes_is(mode->who, "store");
 }
 
-/* ---- an orderly stop
- * ----------------------------------------------------------------------------------------- */
+/* ---- an orderly stop */
 
 /* Verdicts on their way get a moment to come; everything else is answered at once. */
 static void on_order(const scene_t *s, const msg_order_t *order)
@@ -117,9 +115,7 @@ static void stop_when_due(const scene_t *s)
         wish_stop(s->effects, 0, "the supervisor said stop");
 }
 
-/* ---- the step
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- the step */
 
 static void on_item(const scene_t *s, const message_t *message, size_t i)
 {

@@ -98,8 +98,7 @@ typedef struct scene {
     effects_t *effects;
 } scene_t;
 
-/* ---- submit.c: submissions from request to verdict
- * ------------------------------------------------------ */
+/* ---- submit.c: submissions from request to verdict */
 
 bool limiter_is_usable(const ingress_t *self);
 void submit_request(const scene_t *s, const http_request_t *request, const route_t *route,
@@ -113,13 +112,11 @@ bool submit_answer_all(
     const scene_t *s); /* what is left, because the process ends; false: not all yet */
 void submit_destroy(ingress_t *self);
 
-/* ---- request.c: routing
- * ----------------------------------------------------------------------------------- */
+/* ---- request.c: routing */
 
 void request_arrived(const scene_t *s, const http_request_t *request);
 
-/* ---- question.c: GET /v1/messages/{id}
- * --------------------------------------------------------------------- */
+/* ---- question.c: GET /v1/messages/{id} */
 
 void question_ask(const scene_t *s, const http_request_t *request, bytes_t id);
 void question_answered(const scene_t *s, const msg_answer_t *answer);
@@ -127,8 +124,7 @@ void question_link_began(const scene_t *s);
 instant_t question_look_at_times(const scene_t *s);
 void question_answer_all(const scene_t *s);
 
-/* ---- health.c: probes and metrics
- * -------------------------------------------------------------------------- */
+/* ---- health.c: probes and metrics */
 
 void health_live(const scene_t *s, const http_request_t *request);
 void health_ready(const scene_t *s, const http_request_t *request);
@@ -137,8 +133,7 @@ void health_metrics(const scene_t *s, const http_request_t *request);
 void health_stats(const scene_t *s, const msg_stats_t *stats);
 void health_destroy(ingress_t *self);
 
-/* ---- reply.c: answers
- * ---------------------------------------------------------------------------------------- */
+/* ---- reply.c: answers */
 
 typedef struct reply_extra {
     uint64_t retry_after_ms; /* said when the status is 429 or 503 */

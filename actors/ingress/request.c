@@ -3,8 +3,7 @@
 #include "actors/ingress/ingress.h"
 #include "sys/signature.h"
 
-/* ---- submissions
- * ---------------------------------------------------------------------------------------- */
+/* ---- submissions */
 
 static bytes_t secret_named(const ingress_t *self, const char *name)
 {
@@ -79,8 +78,7 @@ static void submit_by_name(const scene_t *s, const http_request_t *request)
         refuse_sender(s, request);
 }
 
-/* ---- questions
- * ------------------------------------------------------------------------------------------- */
+/* ---- questions */
 
 static void ask(const scene_t *s, const http_request_t *request, bytes_t id)
 {
@@ -95,8 +93,7 @@ static void ask(const scene_t *s, const http_request_t *request, bytes_t id)
                       "only from this host, because the configuration has no http.api_token");
 }
 
-/* ---- routing
- * --------------------------------------------------------------------------------------------- */
+/* ---- routing */
 
 #define MESSAGES "/v1/messages"
 

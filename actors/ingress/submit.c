@@ -10,8 +10,7 @@
 #include "core/msgid.h"
 #include "sys/crypto.h"
 
-/* ---- the table
- * ------------------------------------------------------------------------------------------- */
+/* ---- the table */
 
 /* The last bytes of an id are chance. */
 static submission_t **place_of(ingress_t *self, const msgid_t *id)
@@ -59,8 +58,7 @@ void submit_destroy(ingress_t *self)
             forget(self, first(lists[i]));
 }
 
-/* ---- a request becomes a submission
- * ---------------------------------------------------------------------- */
+/* ---- a request becomes a submission */
 
 /* Chance for ids: SHA-256 of this life's key and a counter, so that no two lives draw the same. */
 static msgid_t mint(ingress_t *self, wall_t wall)
@@ -146,8 +144,7 @@ static bool has_room(const scene_t *s)
     return false;
 }
 
-/* ---- on its way
- * -------------------------------------------------------------------------------------------- */
+/* ---- on its way */
 
 bool limiter_is_usable(const ingress_t *self) { return self->is_up && !self->is_silent; }
 
@@ -193,9 +190,7 @@ void submit_link_began(const scene_t *s)
     }
 }
 
-/* ---- verdicts
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- verdicts */
 
 static void reply_accepted(const scene_t *s, const submission_t *submission)
 {
@@ -261,9 +256,7 @@ void submit_verdict(const scene_t *s, const msg_verdict_t *verdict)
     forget(s->self, submission);
 }
 
-/* ---- time
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- time */
 
 static instant_t patience_of(const ingress_t *self, const submission_t *submission)
 {
@@ -333,9 +326,7 @@ instant_t submit_look_at_times(const scene_t *s)
     return instant_min(due, look_at_verdicts(s, &s->self->sent, true));
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- the end */
 
 void submit_stop(const scene_t *s)
 {

@@ -63,8 +63,7 @@ static void settle(responder_t *self, held_t *held, const msg_settle_t *ended, e
     wish_send(effects, self->limiter, MESSAGE_SETTLE, &held->settle);
 }
 
-/* ---- a call begins
- * ---------------------------------------------------------------------------------- */
+/* ---- a call begins */
 
 static bytes_t secret_of(const responder_t *self, const step_t *step)
 {
@@ -130,8 +129,7 @@ static void on_assign(responder_t *self, const msg_assign_t *assign, now_t now, 
     call_clear(&self->call);
 }
 
-/* ---- a call ends
- * ------------------------------------------------------------------------------------ */
+/* ---- a call ends */
 
 static bytes_t answer_header(const http_answer_t *answer, const char *name)
 {
@@ -236,8 +234,7 @@ static void on_answer(responder_t *self, const http_answer_t *answer, now_t now,
     free(result);
 }
 
-/* ---- the step
- * --------------------------------------------------------------------------------------- */
+/* ---- the step */
 
 static void on_message(responder_t *self, const message_t *message, now_t now, effects_t *effects)
 {
