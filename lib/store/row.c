@@ -1,7 +1,6 @@
 #include "store/row.h"
 
 #include <endian.h>
-#define XXH_STATIC_LINKING_ONLY /* the state on the stack */
 #include <xxhash.h>
 
 #define NUMBERS_MAX 16u
@@ -10,13 +9,15 @@
 
 static uint64_t sum_in_parts(const void *head, size_t head_bytes, const bytes_t *texts, size_t count)
 {
-    XXH3_state_t state;
-    XXH3_64bits_reset(&state);
-    XXH3_64bits_update(&state, head, head_bytes);
+    XXH3_state_t *state = XXH3_createState();
+    must(state && XXH3_64bits_reset(state) == XXH_OK);
+    XXH3_64bits_update(state, head, head_bytes);
     for (size_t i = 0; i < count; i++)
         if (texts[i].len)
-            XXH3_64bits_update(&state, texts[i].data, texts[i].len);
-    return XXH3_64bits_digest(&state);
+            XXH3_64bits_update(state, texts[i].data, texts[i].len);
+    uint64_t sum = XXH3_64bits_digest(state);
+    XXH3_freeState(state);
+    return sum;
 }
 
 static uint64_t sum_of_pieces(const void *head, size_t head_bytes, const bytes_t *texts, size_t count,

@@ -1,0 +1,261 @@
+/* Flipped bits and cut files: whatever happens to the database file, what the store gives out as whole is exactly
+ * what was put in, and what is not given out is reported. */
+#include "store_rig.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define MESSAGES 120
+#define FLIPS 300
+
+typedef struct image { uint8_t *data; size_t size; } image_t;
+
+static void path_of(const rig_t *rig, char out[128]) { snprintf(out, 128, "%s/weir.db", rig->directory); }
+
+static image_t image_read(const rig_t *rig)
+{
+    char path[128];
+    struct stat st;
+    path_of(rig, path);
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0 && fstat(fd, &st) == 0);
+    image_t image = {malloc((size_t)st.st_size), (size_t)st.st_size};
+    assert_int_equal(read(fd, image.data, image.size), (ssize_t)image.size);
+    close(fd);
+    return image;
+}
+
+/* The file as it would be found: log and index of the log are gone, they were empty. */
+static void image_write(const rig_t *rig, const uint8_t *data, size_t size)
+{
+    char path[128], beside[160];
+    path_of(rig, path);
+    int fd = open(path, O_WRONLY | O_TRUNC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, data, size), (ssize_t)size);
+    close(fd);
+    snprintf(beside, sizeof beside, "%s-wal", path);
+    unlink(beside);
+    snprintf(beside, sizeof beside, "%s-shm", path);
+    unlink(beside);
+}
+
+static const char *body_of(int64_t seq)
+{
+    static char body[600];
+    memset(body, 'a' + (int)(seq % 26), sizeof body);
+    snprintf(body, sizeof body, "{}body of %lld ", (long long)seq);
+    body[strlen(body)] = ' ';
+    body[sizeof body - 1] = 0;
+    return body;
+}
+
+static void fill(rig_t *rig)
+{
+    for (int64_t first = 1; first <= MESSAGES; first += 20) {
+        store_batch_t *batch = store_batch_new();
+        for (int64_t seq = first; seq < first + 20; seq++) {
+            change_t enqueue = enqueue_of(seq, "r", body_of(seq)), progress = progress_of(seq, STATE_QUEUED);
+            store_batch_add(batch, &enqueue);
+            store_batch_add(batch, &progress);
+        }
+        store_batch_tally(batch, &(tally_t){.next_seq = first + 20, .first_live = 1, .live = (uint64_t)first + 19});
+        commit(rig, batch);
+    }
+}
+
+static bool try_open(rig_t *rig, char why[256])
+{
+    sqlite_store_options_t options = {.directory = rig->directory, .reserve_bytes = 4096, .wal_bytes_max = 4 << 20};
+    why[0] = 0;
+    return sqlite_store_open(&options, &rig->store, &rig->opened, why, 256) == 0;
+}
+
+/* ---- what came out ---------------------------------------------------------------------------------- */
+
+typedef struct seen {
+    bool whole[MESSAGES + 1], reported[MESSAGES + 1], printed[MESSAGES + 1];
+    size_t damaged, wrong;
+    int error;
+} seen_t;
+
+static bool is_true_message(const stored_message_t *m)
+{
+    int64_t seq = m->envelope.seq;
+    change_t e = enqueue_of(seq, "r", NULL), p = progress_of(seq, STATE_QUEUED);
+    return msgid_equal(&m->envelope.id, &e.envelope.id) && m->envelope.accepted.us == e.envelope.accepted.us
+           && bytes_equal(m->envelope.key, e.envelope.key) && bytes_is(m->envelope.route, "r")
+           && m->envelope.body_hash == e.envelope.body_hash && m->envelope.print.b[0] == e.envelope.print.b[0]
+           && m->progress.state == STATE_QUEUED && bytes_equal(m->progress.results, p.progress.results)
+           && m->progress.fence == p.progress.fence && m->progress.attempt == p.progress.attempt;
+}
+
+static void see_message(seen_t *seen, const stored_message_t *m)
+{
+    int64_t seq = m->envelope.seq;
+    bool known = seq >= 1 && seq <= MESSAGES;
+    if (m->damaged && known)
+        seen->reported[seq] = true;
+    if (m->damaged)
+        return;
+    if (!known || seen->whole[seq] || !is_true_message(m))
+        seen->wrong++;
+    else
+        seen->whole[seq] = true;
+}
+
+static void see_live(rig_t *rig, seen_t *seen)
+{
+    read_request_t request = {.kind = READ_LIVE, .most = 50};
+    for (int slices = 0; slices < 100; slices++) {
+        const read_result_t *r = ask(rig, request);
+        seen->damaged += r->damaged;
+        seen->error = r->error ? r->error : seen->error;
+        for (size_t i = 0; i < r->count; i++)
+            see_message(seen, &r->messages[i]);
+        request.from_seq = r->next;
+        if (r->last || r->error)
+            return;
+    }
+    fail_msg("reading never ends");
+}
+
+static void see_contents(rig_t *rig, seen_t *seen)
+{
+    for (int64_t seq = 1; seq <= MESSAGES; seq++) {
+        const read_result_t *r = ask(rig, (read_request_t){.kind = READ_CONTENT, .seq = seq});
+        bool whole = r->error == 0 && r->count == 1 && !r->messages[0].damaged;
+        if (whole && !bytes_is(blob_bytes(r->messages[0].envelope.content), body_of(seq)))
+            seen->wrong++;
+        if (!whole)
+            seen->reported[seq] = true;
+    }
+}
+
+static void see_prints(rig_t *rig, seen_t *seen)
+{
+    read_request_t request = {.kind = READ_PRINTS, .most = 4096};
+    size_t damaged = 0, count = 0;
+    for (bool last = false; !last;) {
+        const read_result_t *r = ask(rig, request);
+        damaged += r->damaged;
+        for (size_t i = 0; i < r->count; i++, count++)
+            if (r->prints[i].seq < 1 || r->prints[i].seq > MESSAGES || r->prints[i].accepted.us != 1000 + r->prints[i].seq)
+                seen->wrong++;
+        request.from_seq = r->next;
+        last = r->last || r->error;
+    }
+    if (count < MESSAGES && !damaged)
+        seen->wrong++;
+    seen->damaged += damaged;
+}
+
+/* True: nothing was given out wrongly and nothing is missing in silence. */
+static bool judge(const seen_t *seen)
+{
+    size_t missing = 0;
+    for (int64_t seq = 1; seq <= MESSAGES; seq++)
+        missing += !seen->whole[seq] && !seen->reported[seq];
+    return seen->wrong == 0 && (missing == 0 || seen->damaged > 0 || seen->error);
+}
+
+static bool look(rig_t *rig, size_t *whole)
+{
+    seen_t seen = {0};
+    see_live(rig, &seen);
+    see_contents(rig, &seen);
+    see_prints(rig, &seen);
+    for (int64_t seq = 1; seq <= MESSAGES; seq++)
+        *whole += seen.whole[seq];
+    return judge(&seen);
+}
+
+/* ---- stories --------------------------------------------------------------------------------------- */
+
+static void a_flipped_bit_is_never_believed_and_never_hides(void **state)
+{
+    rig_t *rig = *state;
+    char why[256];
+    size_t refused = 0, whole = 0, opened = 0, flips = FLIPS;
+    fill(rig);
+    store_close(&rig->store);
+    image_t image = image_read(rig);
+    const char *more = getenv("WEIR_DAMAGE_FLIPS");
+    flips = more ? strtoul(more, NULL, 10) : flips;
+    for (size_t i = 0; i < flips; i++) {
+        size_t at = (i * 7919 + i) * image.size / (flips * 7919 + 1) % image.size;
+        image.data[at] ^= (uint8_t)(1u << i % 8);
+        image_write(rig, image.data, image.size);
+        if (!try_open(rig, why)) {
+            refused++;
+            assert_true(why[0]);
+        } else {
+            opened++;
+            if (!look(rig, &whole))
+                fail_msg("bit %zu of byte %zu: something wrong was given out, or missing in silence", i % 8, at);
+            store_close(&rig->store);
+        }
+        image.data[at] ^= (uint8_t)(1u << i % 8);
+    }
+    print_message("%zu flips: %zu refused at opening, else %.1f of %d messages whole\n", flips, refused,
+                  (double)whole / (double)opened, MESSAGES);
+    assert_true(refused * 20 < flips);                       /* only the first page and the schema refuse */
+    assert_true(whole > opened * (MESSAGES - 4));             /* what is lost is what was hit */
+    free(image.data);
+    rig->store = NULL;
+}
+
+static void a_cut_file_is_noticed(void **state)
+{
+    rig_t *rig = *state;
+    char why[256];
+    size_t whole = 0;
+    fill(rig);
+    store_close(&rig->store);
+    image_t image = image_read(rig);
+    for (size_t size = 0; size < image.size; size += image.size / 37) {
+        image_write(rig, image.data, size);
+        if (size == 0)
+            continue; /* an empty file is a new store: nothing tells them apart */
+        if (!try_open(rig, why)) {
+            assert_true(why[0]);
+            continue;
+        }
+        assert_true(look(rig, &whole));
+        store_close(&rig->store);
+    }
+    free(image.data);
+    rig->store = NULL;
+}
+
+static void damage_stays_with_its_message(void **state)
+{
+    rig_t *rig = *state;
+    char why[256];
+    fill(rig);
+    store_close(&rig->store);
+    image_t image = image_read(rig);
+    uint8_t *body = memmem(image.data, image.size, "body of 57 ", 11);
+    assert_non_null(body);
+    body[3] ^= 1;
+    image_write(rig, image.data, image.size);
+    assert_true(try_open(rig, why));
+    for (int64_t seq = 50; seq < 60; seq++) {
+        const read_result_t *r = ask(rig, (read_request_t){.kind = READ_CONTENT, .seq = seq});
+        assert_int_equal(r->error, seq == 57 ? -EBADMSG : 0);
+        assert_int_equal(r->messages[0].damaged, seq == 57);
+        assert_int_equal(r->damaged, seq == 57);
+        assert_true(msgid_equal(&r->messages[0].envelope.id, &(msgid_t){{1, 2, 3, 0, 0, 0, 0, 0, (uint8_t)seq}}));
+    }
+    free(image.data);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_flipped_bit_is_never_believed_and_never_hides, with_sqlite, rig_end),
+        cmocka_unit_test_setup_teardown(a_cut_file_is_noticed, with_sqlite, rig_end),
+        cmocka_unit_test_setup_teardown(damage_stays_with_its_message, with_sqlite, rig_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
