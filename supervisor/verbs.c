@@ -118,26 +118,13 @@ static void answer_without(supervisor_t *s, pending_t *p, unsigned status, const
     ctl_server_answer(s->ctl, token, answer);
 }
 
-/* undrain is a mode to the drainer; the mode needs a reason for the journal also when the person gave none. */
-static const char *query_verb(enum ctl_verb_id verb, json_t *args)
-{
-    if (verb != CTL_VERB_UNDRAIN)
-        return ctl_verbs[verb].name;
-    must(json_object_set_new(args, "mode", json_string(mode_name(MODE_NORMAL))) == 0);
-    return ctl_verbs[CTL_VERB_MODE].name;
-}
-
 static bool send_query(supervisor_t *s, const outside_t *to, const ctl_asked_t *asked, enum ctl_verb_id verb)
 {
     char who[64];
-    json_t *args = json_copy(asked->request->args);
-    must(args);
-    const char *name = query_verb(verb, args);
-    char *text = json_dumps(args, JSON_COMPACT);
-    json_decref(args);
+    char *text = json_dumps(asked->request->args, JSON_COMPACT);
     must(text);
     snprintf(who, sizeof who, "uid %u pid %d", (unsigned)asked->uid, (int)asked->pid);
-    msg_query_t query = {.number = asked->token, .verb = bytes_str(name), .args = bytes_str(text),
+    msg_query_t query = {.number = asked->token, .verb = bytes_str(ctl_verbs[verb].name), .args = bytes_str(text),
                          .who = bytes_str(who)};
     bool sent = to->child->state == CHILD_READY && peers_send(s, to, MESSAGE_QUERY, &query);
     free(text);

@@ -1,0 +1,19 @@
+/* show.h: answers of Weir for people. Absent parts are shown as "-". */
+#ifndef WEIRCTL_SHOW_H
+#define WEIRCTL_SHOW_H
+
+#include <jansson.h>
+
+#include "table.h"
+
+const char *text_at(const json_t *object, const char *name);  /* "-" when absent or empty */
+int64_t number_at(const json_t *object, const char *name);    /* 0 when absent */
+
+void show_status(const json_t *answer);
+void show_actors(const json_t *actors);
+void show_limits(const json_t *limits);
+void show_messages(const json_t *messages, bool dead);
+void show_message(const json_t *message);
+void show_why(const json_t *message);
+
+#endif

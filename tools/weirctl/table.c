@@ -1,0 +1,118 @@
+#include "table.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/utf8.h"
+
+typedef char cell_t[TABLE_CELL_BYTES];
+
+struct table {
+    size_t columns, count, room;
+    cell_t *cells; /* row by row, the titles first */
+};
+
+static void add(table_t *t, const char *text)
+{
+    if (t->count == t->room) {
+        t->room = t->room ? t->room * 2 : 64;
+        t->cells = realloc(t->cells, t->room * sizeof *t->cells);
+        must(t->cells);
+    }
+    char *cell = t->cells[t->count++];
+    size_t len = strlen(text), kept = utf8_prefix(bytes_str(text), TABLE_CELL_BYTES - 4);
+    memcpy(cell, text, kept);
+    strcpy(cell + kept, kept < len ? "..." : "");
+    for (char *c = cell; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+}
+
+table_t *table_new(const char *titles)
+{
+    table_t *t = calloc(1, sizeof *t);
+    must(t);
+    char title[64];
+    while (*titles) {
+        size_t len = strcspn(titles, "|");
+        must(len < sizeof title && t->columns < TABLE_COLUMNS_MAX);
+        memcpy(title, titles, len);
+        title[len] = '\0';
+        t->columns++;
+        add(t, title);
+        titles += len + (titles[len] == '|');
+    }
+    return t;
+}
+
+void table_cell(table_t *t, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    add(t, text);
+}
+
+/* Characters, not bytes. */
+static size_t width_of(const char *text)
+{
+    size_t n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
+static void print_row(const table_t *t, size_t row, const size_t *widths)
+{
+    bool bold = row == 0 && isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+    fputs(bold ? "\033[1m" : "", stdout);
+    for (size_t c = 0; c < t->columns; c++) {
+        const char *text = t->cells[row * t->columns + c];
+        bool last = c + 1 == t->columns;
+        printf("%s%*s", text, last ? 0 : (int)(widths[c] - width_of(text) + 2), "");
+    }
+    puts(bold ? "\033[0m" : "");
+}
+
+void table_print(table_t **table)
+{
+    table_t *t = *table;
+    *table = NULL;
+    must(t->count % t->columns == 0);
+    size_t widths[TABLE_COLUMNS_MAX] = {0};
+    for (size_t i = 0; i < t->count; i++) {
+        size_t width = width_of(t->cells[i]);
+        widths[i % t->columns] = width > widths[i % t->columns] ? width : widths[i % t->columns];
+    }
+    for (size_t row = 0; row < t->count / t->columns; row++)
+        print_row(t, row, widths);
+    free(t->cells);
+    free(t);
+}
+
+const char *table_age(int64_t ms, char out[32])
+{
+    static const struct { int64_t ms; const char *unit; } units[] = {
+        {86400000, "days"}, {3600000, "h"}, {60000, "min"}, {1000, "s"}, {1, "ms"}};
+    for (size_t i = 0; i < COUNT_OF(units); i++)
+        if (ms >= units[i].ms * (i == 0 ? 2 : 1) || units[i].ms == 1) {
+            snprintf(out, 32, "%lld %s", (long long)(ms / units[i].ms), units[i].unit);
+            break;
+        }
+    return out;
+}
+
+const char *table_size(int64_t bytes, char out[32])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double value = (double)bytes;
+    size_t u = 0;
+    for (; value >= 1024 && u + 1 < COUNT_OF(units); u++)
+        value /= 1024;
+    snprintf(out, 32, u == 0 ? "%.0f %s" : "%.1f %s", value, units[u]);
+    return out;
+}
