@@ -224,9 +224,34 @@ static node_t *take_document(reading_t *r, yaml_parser_t *parser)
     return taken;
 }
 
+#define BRACKETS_OPEN_MAX 256
+#define ANCHORS_MAX 1024
+
+/* libyaml's time grows with the square of open brackets and of anchors: 200,000 brackets took it minutes. Both
+ * are counted first, without regard for quotes, as no sane text comes near. NULL: fits. */
+static const char *too_much(bytes_t text)
+{
+    size_t open = 0, anchors = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        open += c == '[' || c == '{';
+        open -= open && (c == ']' || c == '}');
+        anchors += c == '&';
+        if (open > BRACKETS_OPEN_MAX || anchors > ANCHORS_MAX)
+            return open > BRACKETS_OPEN_MAX ? "nested too deeply: too many open brackets"
+                                            : "too many anchors (&)";
+    }
+    return NULL;
+}
+
 static node_t *parse(config_tree_t *tree, bytes_t text, const char *name)
 {
     reading_t r = {.tree = tree, .file = config_tree_text(tree, name, strlen(name))};
+    const char *refused = too_much(text);
+    if (refused) {
+        config_complain(tree, new_node(tree, r.file, (yaml_mark_t){0}), "%s", refused);
+        return NULL;
+    }
     yaml_parser_t parser;
     must(yaml_parser_initialize(&parser));
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
