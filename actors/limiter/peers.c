@@ -5,12 +5,14 @@
 
 #include <stdlib.h>
 
+/* Generations ascend with the births: one that is younger than ours may be missing in a list that was written
+ * before it, and whatever happens to it will be told after that list. */
 bool generation_is_dead(const limiter_t *l, uint64_t generation)
 {
     for (size_t n = 0; n < l->alive_count; n++)
         if (l->alive[n] == generation)
             return false;
-    return l->alive_known;
+    return l->alive_known && generation < l->birth->generation;
 }
 
 static void alive_add(limiter_t *l, uint64_t generation)
