@@ -18,7 +18,7 @@ while IFS= read -r ticket; do
     answer=$(curl -sS -m 10 -H 'Content-Type: application/json' -d "$ticket" "$weir/tickets")
     jq -c -n --argjson t "$ticket" --argjson a "$answer" '{ticket: $t.id, subject: $t.subject, answer: $a}' >>"$answers"
 done <"$tickets"
-jq -r '"sent      \(.ticket)  \(.answer.verdict // .answer.title)  \(.answer.id)  \(.subject)"' "$answers"
+jq -r '"sent      \(.ticket)  \(.answer.status // .answer.title)  \(.answer.id)  \(.subject)"' "$answers"
 say ""
 
 seen=0
@@ -56,8 +56,8 @@ say ""
 summary=$(curl -sS -m 5 "$helpdesk/_summary")
 jq -c -n --slurpfile a "$answers" --argjson s "$summary" --argjson done "$(count done)" --argjson dead "$(count dead)" \
     --argjson began "$began" --argjson ended "$(date +%s.%N)" '
-  {accepted: [$a[] | select(.answer.verdict == "accepted")] | length,
-   duplicates: [$a[] | select(.answer.verdict == "duplicate")] | length,
+  {accepted: [$a[] | select(.answer.status == "accepted")] | length,
+   duplicates: [$a[] | select(.answer.status == "duplicate")] | length,
    done: $done, dead: $dead, unknown: $s.repeated,
    calls: $s.requests, effects: $s.effects, seconds: (($ended - $began) * 100 | round / 100)}'
 [ "$(count done)" = $(($(wc -l <<<"$ids") - 1)) ] && [ "$(count dead)" = 1 ]

@@ -228,7 +228,7 @@ static struct question *question_open(limiter_t *l, size_t *place)
 
 static void ask_store(limiter_t *l, const struct question *q, read_request_t *r)
 {
-    size_t place;
+    size_t place = 0;
     struct question *open = question_open(l, &place);
     r->token = READ_TOKEN(READ_FOR_QUERY, place);
     if (!open || !read_ask(l, r)) {
