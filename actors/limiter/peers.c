@@ -5,14 +5,12 @@
 
 #include <stdlib.h>
 
-/* Generations ascend with the births: one that is younger than ours may be missing in a list that was written
- * before it, and whatever happens to it will be told after that list. */
 bool generation_is_dead(const limiter_t *l, uint64_t generation)
 {
     for (size_t n = 0; n < l->alive_count; n++)
         if (l->alive[n] == generation)
             return false;
-    return l->alive_known && generation < l->birth->generation;
+    return l->alive_known;
 }
 
 static void alive_add(limiter_t *l, uint64_t generation)
@@ -280,9 +278,14 @@ void welcome_waiting(limiter_t *l)
 static void all_told(limiter_t *l)
 {
     l->alive_known = true;
-    for (size_t n = 0; n < l->holder_count; n++)
-        if (generation_is_dead(l, l->holders[n]->generation))
-            holder_died(l, l->holders[n]->generation, false);
+    for (size_t n = 0; n < l->holder_count; n++) {
+        const holder_t *h = l->holders[n];
+        /* Generations ascend with the births. One that is younger than ours and says HELLO may be missing in a
+         * list that was written before it: whatever happens to it is told after that list. */
+        bool is_younger = h->heard && h->generation > l->birth->generation;
+        if (generation_is_dead(l, h->generation) && !is_younger)
+            holder_died(l, h->generation, false);
+    }
 }
 
 void peers_told(limiter_t *l, const msg_peers_t *peers, size_t count)
