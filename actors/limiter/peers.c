@@ -282,7 +282,7 @@ static void all_told(limiter_t *l)
         const holder_t *h = l->holders[n];
         /* Generations ascend with the births. One that is younger than ours and says HELLO may be missing in a
          * list that was written before it: whatever happens to it is told after that list. */
-        bool is_younger = h->heard && h->generation > l->birth->generation;
+        bool is_younger = (h->heard || h->peer != PEER_NOBODY) && h->generation > l->birth->generation;
         if (generation_is_dead(l, h->generation) && !is_younger)
             holder_died(l, h->generation, false);
     }
