@@ -46,6 +46,7 @@ static int apply_group(sqlite_store_t *self, const group_t *group)
 static int transaction(sqlite_store_t *self, const group_t *group)
 {
     CRASH_POINT("store.before_begin");
+    self->next_group = atomic_load(&self->group_end); /* an earlier try may have counted on */
     int rc = sqlite_run(self->write[W_BEGIN]);
     if (rc != SQLITE_OK)
         return rc;
@@ -165,6 +166,7 @@ static void tell_committed(sqlite_store_t *self, group_t *group, uint32_t commit
         if (b->has_tally)
             atomic_store(&self->next_seq, b->tally.next_seq);
     }
+    atomic_store(&self->group_end, self->next_group);
     self->unfinished -= count;
     pthread_mutex_unlock(&self->lock);
     if (newest)

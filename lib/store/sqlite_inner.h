@@ -75,7 +75,8 @@ typedef struct sqlite_store {
     reading_t *lent;                       /* the result that was taken last */
 
     /* the writer's: */
-    int64_t next_group;
+    int64_t next_group;                   /* of the transaction that is open */
+    tally_t tally;                        /* the newest written */
     bool full, reserve_kept;
     char trouble[256];                    /* text of the poison, written once */
     uint8_t *entries;                     /* a group of prints being packed */
@@ -84,6 +85,7 @@ typedef struct sqlite_store {
     atomic_uint wal_frames;               /* in the log now */
     atomic_uint wal_copied;               /* of these, already in the database */
     _Atomic int64_t next_seq;             /* of the newest tally */
+    _Atomic int64_t group_end;            /* every group below it is on disk */
 } sqlite_store_t;
 
 /* sqlite_store.c */
@@ -101,6 +103,8 @@ int sqlite_errno(int code, sqlite3 *db); /* negative errno for SQLite's code */
 /* sqlite_schema.c */
 typedef struct migration { int from; const char *sql; } migration_t;
 int sqlite_create_schema(sqlite3 *db);
+/* SQLITE_OK: the tables are as this schema says, letter by letter; SQLITE_CORRUPT: they are not. */
+int sqlite_compare_schema(sqlite3 *db);
 /* One step at a time, each in a transaction of its own, until `to`. SQLite's code; SQLITE_SCHEMA: no way there. */
 int sqlite_migrate(sqlite3 *db, const migration_t *steps, size_t count, int from, int to);
 extern const migration_t sqlite_migrations[];
@@ -113,7 +117,6 @@ extern const char *const sqlite_write_sql[W_COUNT], *const sqlite_read_sql[R_COU
 
 /* sqlite_write.c: one batch inside an open transaction. SQLite's code. */
 int sqlite_apply(sqlite_store_t *self, const store_batch_t *batch);
-int sqlite_put_tally(sqlite_store_t *self, const tally_t *tally);
 int sqlite_write_note(sqlite_store_t *self, const damage_note_t *note);
 int sqlite_run(sqlite3_stmt *statement); /* steps once and resets; SQLITE_OK when it ended well */
 void sqlite_bind_bytes(sqlite3_stmt *statement, int at, bytes_t text);

@@ -20,6 +20,7 @@ typedef struct opening {
     const sqlite_store_options_t *options;
     sqlite_store_t *self;
     store_opened_t found;
+    bool fresh;      /* its tables were made just now */
     char *why;
     size_t why_size;
 } opening_t;
@@ -171,7 +172,12 @@ static int schema_now(opening_t *o)
     if (rc == SQLITE_SCHEMA)
         return refuse(o, -EPROTO, "%s has schema %d; no way leads from it to %d", o->self->file, version,
                       STORE_SCHEMA);
-    return rc == SQLITE_OK ? 0 : refuse_sqlite(o, rc, db, "migrate");
+    if (rc != SQLITE_OK)
+        return refuse_sqlite(o, rc, db, "migrate");
+    rc = sqlite_compare_schema(db);
+    if (rc == SQLITE_CORRUPT)
+        return refuse(o, -EBADMSG, "the tables of %s are not as they were made; restore a backup", o->self->file);
+    return rc == SQLITE_OK ? 0 : refuse_sqlite(o, rc, db, "read the schema");
 }
 
 static int schema_check(opening_t *o)
@@ -183,6 +189,7 @@ static int schema_check(opening_t *o)
         return refuse_sqlite(o, rc, db, "read the schema");
     if (tables)
         return schema_now(o);
+    o->fresh = true;
     CRASH_POINT("store.before_schema");
     rc = sqlite_create_schema(db);
     return rc == SQLITE_OK ? 0 : refuse_sqlite(o, rc, db, "create the tables");
@@ -233,8 +240,8 @@ static int find_epoch(opening_t *o)
         int found = sqlite_get_meta(db, row, text, sizeof text);
         uint64_t said = found == 1 ? strtoull(text, NULL, 10) : 0;
         epoch = said > epoch ? said : epoch;
-        whole += found >= 0;
-        o->found.damaged += found == -EBADMSG;
+        whole += found == 1;
+        o->found.damaged += found != 1;
     }
     o->found.epoch = epoch + 1;
     return whole ? 0 : refuse(o, -EBADMSG, "both copies of the epoch are damaged; restore a backup");
@@ -256,9 +263,9 @@ static int find_last_life(opening_t *o)
     char said[64], now[40];
     boot_id(now);
     int boot = sqlite_get_meta(o->self->writer, META_BOOT, said, sizeof said);
-    o->found.new_boot = boot != 0 && (boot != 1 || strcmp(said, now) != 0);
+    o->found.new_boot = !o->fresh && (boot != 1 || strcmp(said, now) != 0);
     int clean = sqlite_get_meta(o->self->writer, META_CLEAN, said, sizeof said);
-    o->found.recovered = clean != 0 && (clean != 1 || strcmp(said, "1") != 0);
+    o->found.recovered = !o->fresh && (clean != 1 || strcmp(said, "1") != 0);
     o->found.damaged += (boot == -EBADMSG) + (clean == -EBADMSG);
     return 0;
 }
@@ -288,20 +295,31 @@ static int count_again(opening_t *o)
     return rc == SQLITE_OK ? 0 : refuse_sqlite(o, rc, db, "count the messages");
 }
 
+static int last_group(opening_t *o, int64_t *end)
+{
+    int rc;
+    *end = number_of(o->self->writer, "SELECT max(grp) FROM prints", &rc) + 1;
+    return rc == SQLITE_OK ? 0 : refuse_sqlite(o, rc, o->self->writer, "read the dedup prints");
+}
+
 static int find_tally(opening_t *o)
 {
-    char text[160];
-    tally_t *t = &o->found.tally;
-    long long next = 1, first = 1;
+    char text[192];
+    long long next = 1, first = 1, said = 1;
     unsigned long long live = 0, bytes = 0, done = 0, dead = 0;
+    int64_t end;
     int found = sqlite_get_meta(o->self->writer, META_TALLY, text, sizeof text);
-    if (found < 0)
-        return count_again(o);
-    if (found == 1 && sscanf(text, "%lld %lld %llu %llu %llu %llu", &next, &first, &live, &bytes, &done, &dead) != 6)
-        return count_again(o);
-    *t = (tally_t){.next_seq = next, .first_live = first, .live = live, .live_bytes = bytes, .done = done,
-                   .dead = dead};
-    return 0;
+    int rc = last_group(o, &end);
+    if (found == 1)
+        found = sscanf(text, "%lld %lld %llu %llu %llu %llu %lld", &next, &first, &live, &bytes, &done,
+                       &dead, &said) == 7 ? 1 : -EBADMSG;
+    o->found.tally = (tally_t){.next_seq = next, .first_live = first, .live = live, .live_bytes = bytes,
+                               .done = done, .dead = dead};
+    if (rc == 0 && found != 1)
+        rc = count_again(o);
+    o->self->tally = o->found.tally;
+    atomic_store(&o->self->group_end, said > end ? said : end);
+    return rc;
 }
 
 static int find_settings(opening_t *o)
@@ -321,13 +339,6 @@ static int find_settings(opening_t *o)
     if ((rc & 0xff) == SQLITE_CORRUPT)
         o->found.damaged++;
     return rc == SQLITE_DONE || (rc & 0xff) == SQLITE_CORRUPT ? 0 : refuse_sqlite(o, rc, db, "read the settings");
-}
-
-static int find_groups(opening_t *o)
-{
-    int rc;
-    o->self->next_group = number_of(o->self->writer, "SELECT max(grp) FROM prints", &rc) + 1;
-    return rc == SQLITE_OK ? 0 : refuse_sqlite(o, rc, o->self->writer, "read the dedup prints");
 }
 
 /* ---- a new life ------------------------------------------------------------------------------------ */
@@ -418,7 +429,7 @@ int sqlite_store_open(const sqlite_store_options_t *options, store_t **out, stor
     o.self = self_new(options);
     static int (*const steps[])(opening_t *) = {
         enter, make_durable, schema_check, find_epoch, find_partition, find_last_life, quick_check, find_tally,
-        find_settings, find_groups, raise_epoch, prepare, take_reserve};
+        find_settings, raise_epoch, prepare, take_reserve};
     int rc = o.self->wake_fd < 0 ? refuse(&o, -errno, "eventfd: %s", strerror(errno)) : 0;
     for (size_t i = 0; i < COUNT_OF(steps) && rc == 0; i++)
         rc = steps[i](&o);

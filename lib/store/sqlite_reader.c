@@ -132,6 +132,13 @@ static void put_prints(reading_t *a, bytes_t entries)
         prints[a->result.count++] = print_unpack(entries.data + i * PRINT_BYTES);
 }
 
+/* Groups are numbered without gaps, and go from the oldest on: one that is missing between two was lost. */
+static void miss_groups(sqlite_store_t *self, reading_t *a, int64_t from, int64_t to)
+{
+    if (from < to)
+        note(self, a, ROW_PRINTS, &(envelope_t){.seq = from});
+}
+
 /* False: this group does not fit any more. */
 static bool take_prints(sqlite_store_t *self, reading_t *a, sqlite3_stmt *row, bool first)
 {
@@ -140,6 +147,8 @@ static bool take_prints(sqlite_store_t *self, reading_t *a, sqlite3_stmt *row, b
     bool whole = prints_sum(group, newest, entries) == (uint64_t)sqlite3_column_int64(row, 3);
     if (whole && !first && a->result.count + entries.len / PRINT_BYTES > a->result.request.most)
         return false;
+    if (a->result.next > 0)
+        miss_groups(self, a, a->result.next, group);
     if (whole)
         put_prints(a, entries);
     else
@@ -153,6 +162,7 @@ static void read_prints(sqlite_store_t *self, reading_t *a)
     sqlite3_stmt *row = self->read[R_PRINTS];
     int rc;
     bool fits = true, first = true;
+    int64_t end = atomic_load(&self->group_end); /* what the snapshot has for certain */
     a->result.next = a->result.request.from_seq;
     sqlite3_bind_int64(row, 1, a->result.request.from_seq);
     while (fits && (rc = sqlite3_step(row)) == SQLITE_ROW) {
@@ -161,6 +171,8 @@ static void read_prints(sqlite_store_t *self, reading_t *a)
     }
     sqlite3_reset(row);
     a->result.last = fits && rc == SQLITE_DONE;
+    if (a->result.last && a->result.next)
+        miss_groups(self, a, a->result.next, end);
     if (!fits || rc == SQLITE_DONE)
         return;
     a->result.error = sqlite_errno(rc, self->reader);

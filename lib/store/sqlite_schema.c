@@ -113,8 +113,17 @@ int sqlite_get_meta(sqlite3 *db, enum meta_row row, char *value, size_t size)
     return found;
 }
 
+/* What a store says about itself before its first life: from then on a missing row is damage. */
+static int put_first_rows(sqlite3 *db)
+{
+    int rc = sqlite_put_meta(db, META_EPOCH, "0");
+    if (rc == SQLITE_OK)
+        rc = sqlite_put_meta(db, META_EPOCH_COPY, "0");
+    return rc == SQLITE_OK ? sqlite_put_meta(db, META_TALLY, "1 1 0 0 0 0 1") : rc;
+}
+
 /* Runs inside one transaction, or leaves everything as it was. */
-static int in_transaction(sqlite3 *db, const char *sql, int version)
+static int in_transaction(sqlite3 *db, const char *sql, int version, int (*more)(sqlite3 *))
 {
     char number[16];
     snprintf(number, sizeof number, "%d", version);
@@ -123,6 +132,8 @@ static int in_transaction(sqlite3 *db, const char *sql, int version)
         rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite_put_meta(db, META_SCHEMA, number);
+    if (rc == SQLITE_OK && more)
+        rc = more(db);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
     if (rc != SQLITE_OK && !sqlite3_get_autocommit(db))
@@ -130,7 +141,44 @@ static int in_transaction(sqlite3 *db, const char *sql, int version)
     return rc;
 }
 
-int sqlite_create_schema(sqlite3 *db) { return in_transaction(db, schema_sql, STORE_SCHEMA); }
+int sqlite_create_schema(sqlite3 *db) { return in_transaction(db, schema_sql, STORE_SCHEMA, put_first_rows); }
+
+static int same_rows(sqlite3_stmt *mine, sqlite3_stmt *theirs)
+{
+    for (;;) {
+        int a = sqlite3_step(mine), b = sqlite3_step(theirs);
+        if (b != SQLITE_ROW && b != SQLITE_DONE)
+            return b;
+        if (a != b)
+            return SQLITE_CORRUPT;
+        if (a == SQLITE_DONE)
+            return SQLITE_OK;
+        for (int i = 0; i < sqlite3_column_count(mine); i++)
+            if (!bytes_equal(sqlite_column(mine, i), sqlite_column(theirs, i)))
+                return SQLITE_CORRUPT;
+    }
+}
+
+/* A flipped bit in a table's definition would make every row mean something else. */
+int sqlite_compare_schema(sqlite3 *db)
+{
+    static const char tables[] = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name";
+    sqlite3 *model = NULL;
+    sqlite3_stmt *mine = NULL, *theirs = NULL;
+    int rc = sqlite3_open(":memory:", &model);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(model, schema_sql, NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(model, tables, -1, &mine, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(db, tables, -1, &theirs, NULL);
+    if (rc == SQLITE_OK)
+        rc = same_rows(mine, theirs);
+    sqlite3_finalize(mine);
+    sqlite3_finalize(theirs);
+    sqlite3_close(model);
+    return rc;
+}
 
 /* Schema 1 is the first that was released: nothing to bring forward yet. */
 const migration_t sqlite_migrations[] = {{.from = -1}};
@@ -150,7 +198,7 @@ int sqlite_migrate(sqlite3 *db, const migration_t *steps, size_t count, int from
         const migration_t *step = step_from(steps, count, version);
         if (!step)
             return SQLITE_SCHEMA;
-        int rc = in_transaction(db, step->sql, version + 1);
+        int rc = in_transaction(db, step->sql, version + 1, NULL);
         if (rc != SQLITE_OK)
             return rc;
     }

@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "core/crash.h"
 #include "store/sqlite_inner.h"
 
 static sqlite_store_t *self_of(store_t *store) { return (sqlite_store_t *)store; }
@@ -22,6 +23,10 @@ static void wake_owner(sqlite_store_t *self)
 void sqlite_put_event(sqlite_store_t *self, store_event_t event)
 {
     pthread_mutex_lock(&self->lock);
+    if (self->poisoned && event.kind == STORE_COMMITTED) { /* another thread's sync failed meanwhile */
+        pthread_mutex_unlock(&self->lock);
+        return;
+    }
     size_t newest = (self->event_first + self->event_count + STORE_EVENTS_MAX - 1) % STORE_EVENTS_MAX;
     store_event_t *last = self->event_count ? &self->events[newest] : NULL;
     if (last && last->kind == STORE_COMMITTED && event.kind == STORE_COMMITTED) {
@@ -222,6 +227,7 @@ static void say_clean(sqlite_store_t *self)
     int in_log, copied;
     if (self->poisoned || self->queue.count)
         return;
+    CRASH_POINT("store.before_close");
     if (sqlite_put_meta(self->writer, META_CLEAN, "1") == SQLITE_OK)
         sqlite3_wal_checkpoint_v2(self->writer, "main", SQLITE_CHECKPOINT_TRUNCATE, &in_log, &copied);
 }

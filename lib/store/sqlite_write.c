@@ -146,14 +146,16 @@ static int put_prints(sqlite_store_t *self, const store_batch_t *batch)
     return sqlite_run(put);
 }
 
-int sqlite_put_tally(sqlite_store_t *self, const tally_t *tally)
+/* Always with the end of the groups: so a lost group is missed. */
+static int put_tally(sqlite_store_t *self)
 {
-    char text[160];
+    char text[192];
     uint8_t number = META_TALLY;
-    snprintf(text, sizeof text, "%lld %lld %llu %llu %llu %llu", (long long)tally->next_seq,
+    const tally_t *tally = &self->tally;
+    snprintf(text, sizeof text, "%lld %lld %llu %llu %llu %llu %lld", (long long)tally->next_seq,
              (long long)tally->first_live, (unsigned long long)tally->live,
              (unsigned long long)tally->live_bytes, (unsigned long long)tally->done,
-             (unsigned long long)tally->dead);
+             (unsigned long long)tally->dead, (long long)self->next_group);
     sqlite3_stmt *put = self->write[W_META];
     sqlite3_bind_int(put, 1, META_TALLY);
     sqlite_bind_bytes(put, 2, bytes_str(text));
@@ -177,7 +179,7 @@ int sqlite_apply(sqlite_store_t *self, const store_batch_t *batch)
         rc = apply_change(self, &batch->changes[i]);
     if (rc == SQLITE_OK && batch->enqueues)
         rc = put_prints(self, batch);
-    if (rc == SQLITE_OK && batch->has_tally)
-        rc = sqlite_put_tally(self, &batch->tally);
-    return rc;
+    if (batch->has_tally)
+        self->tally = batch->tally;
+    return rc == SQLITE_OK && (batch->has_tally || batch->enqueues) ? put_tally(self) : rc;
 }
