@@ -1,0 +1,188 @@
+/* watch.c: the invariants that are seen elsewhere than on the wire: at the senders, at the downstreams, on the
+ * disk, in the limiter's own check, and when everything has come to rest. */
+#include "actors/ingress/ingress.h"
+#include "actors/limiter/limiter.h"
+#include "core/msgid.h"
+#include "store/memory_disk.h"
+#include "tests/sim/sim.h"
+
+#define WAITING_MOST 20000u /* wishes that wait for the disk */
+#define FRAMES_MOST 4000u
+
+/* ---- while it runs */
+
+static void check_limiter(node_t *n)
+{
+    const void *self = carrier_self(n->carrier);
+    const char *broken = limiter_live(self) < 64 || sim.steps % 8 == 0 ? limiter_check(self) : NULL;
+    if (broken)
+        violation("invariant 7: the limiter's own check: %s", broken);
+    if (limiter_repairs(self) > 0)
+        violation("invariant 7: the sweep had to repair a wake-up");
+    if (limiter_live(self) > sim.config->queue.messages_max)
+        violation("invariant 6: %zu messages in a queue of %llu", limiter_live(self),
+                  (unsigned long long)sim.config->queue.messages_max);
+}
+
+void check_after_step(node_t *n)
+{
+    if (n->kind == ACTOR_LIMITER)
+        check_limiter(n);
+    if (carrier_waiting(n->carrier) > WAITING_MOST || sim.frames_on_way > FRAMES_MOST)
+        violation("invariant 6: %zu wishes wait, %zu frames are on their way", carrier_waiting(n->carrier),
+                  sim.frames_on_way);
+}
+
+void check_call(const call_t *call)
+{
+    op_t *op = &sim.ops[call->op];
+    if (sim.now.at.us > call->told_start_by)
+        violation("invariant 5: operation %u: sent after its start_by", op->number);
+    if (op->seq == 0)
+        op->seq = call->seq;
+    if (op->seq != call->seq)
+        violation("invariant 2: operation %u became two messages", op->number);
+    const route_t *route = &sim.config->routes[op->route];
+    int64_t *reached = &sim.key_reached[op->route][op->key];
+    if (route->key && route->parallel == 1 && call->seq < *reached)
+        violation("invariant 2: operation %u: a message of its key accepted later came first", op->number);
+    *reached = call->seq > *reached ? call->seq : *reached;
+}
+
+static bool id_in(const http_reply_t *reply, msgid_t *id)
+{
+    static const char mark[] = "{\"id\":\"";
+    if (reply->body.len < sizeof mark + MSGID_TEXT || memcmp(reply->body.data, mark, sizeof mark - 1) != 0)
+        return false;
+    return msgid_parse(bytes_of(reply->body.data + sizeof mark - 1, MSGID_TEXT - 1), id) == 0;
+}
+
+void check_reply(node_t *n, op_t *op, const http_reply_t *reply)
+{
+    msgid_t id;
+    (void)n;
+    if (reply->status >= 300)
+        return;
+    if (!id_in(reply, &id))
+        violation("operation %u was accepted without an id", op->number);
+    if (!memory_disk_find(sim.disk, &id))
+        violation("invariant 1: operation %u was answered %u and is not on disk", op->number, reply->status);
+    if (op->has_id && !msgid_equal(&op->id, &id))
+        violation("invariant 2: operation %u was accepted as two messages", op->number);
+    op->id = id;
+    op->has_id = true;
+}
+
+/* The sender may have gone; whoever takes a request answers it all the same, unless it dies or freezes. */
+void check_overdue(const sim_event_t *event)
+{
+    const op_t *op = &sim.ops[event->op];
+    const node_t *n = &sim.nodes[op->waiting_at];
+    if (op->waiting && op->attempts == event->attempt && n->alive && !n->frozen
+        && sim.now.at.us - n->since > 11 * US_PER_S)
+        violation("invariant 8: operation %u was never answered", op->number);
+}
+
+/* ---- a second after a confirmed death */
+
+static void is_held_by(void *arg, const stored_message_t *m)
+{
+    const uint64_t *generation = arg;
+    if (m->progress.state == STATE_ASSIGNED && m->progress.holder_generation == *generation)
+        violation("invariant 4: message %lld is still assigned to a dead actor", (long long)m->progress.seq);
+}
+
+void check_bereft(const sim_event_t *event)
+{
+    const node_t *limiter = node_limiter();
+    bool was_well = limiter->alive && !limiter->frozen && limiter->ready && !sim.disk_full && !sim.disk_slow
+        && sim.now.at.us - limiter->since >= US_PER_S && sim.now.at.us - sim.limiter_well_since >= US_PER_S;
+    uint64_t generation = event->number;
+    if (was_well)
+        memory_disk_each(sim.disk, is_held_by, &generation);
+    else
+        sim_push((sim_event_t){.at = after(US_PER_S), .kind = SIM_BEREFT, .number = generation});
+}
+
+/* ---- at rest */
+
+static void check_finished(void *arg, const stored_message_t *m)
+{
+    (void)arg;
+    char id[MSGID_TEXT];
+    msgid_text(&m->envelope.id, id);
+    if (m->progress.state != STATE_DONE && m->progress.state != STATE_DEAD)
+        violation("invariant 7: message %lld (%s) stays %s for ever", (long long)m->progress.seq, id,
+                  state_name(m->progress.state));
+    if (m->progress.state == STATE_DEAD && m->progress.reason.len == 0)
+        violation("message %lld is dead without a reason", (long long)m->progress.seq);
+}
+
+static bool begins(bytes_t text, const char *with)
+{
+    return text.len >= strlen(with) && memcmp(text.data, with, strlen(with)) == 0;
+}
+
+static void check_dead(const op_t *op, const stored_message_t *m)
+{
+    const step_t *step = route_step(&sim.config->routes[op->route], m->progress.step);
+    if (begins(m->progress.reason, "unknown"))
+        return;
+    if (!step)
+        violation("operation %u died without a step", op->number);
+    size_t place = (size_t)(step - sim.config->routes[op->route].steps);
+    if (op->failures[place] < step->attempts)
+        violation("operation %u was given up after %u failures, %u were allowed: %.*s", op->number,
+                  op->failures[place], step->attempts, (int)m->progress.reason.len,
+                  (const char *)m->progress.reason.data);
+}
+
+static void check_done(const op_t *op)
+{
+    const route_t *route = &sim.config->routes[op->route];
+    for (size_t i = 0; i < route->step_count; i++) {
+        const step_t *step = &route->steps[i];
+        bool skipped = step->when.count > 0 && op->kind % 2 == 0;
+        if (step->kind == STEP_CALL && !skipped && op->effects[i] == 0)
+            violation("invariant 2: operation %u is done and its step %s never happened", op->number, step->name);
+        if (step->kind == STEP_CALL && skipped && op->effects[i] > 0)
+            violation("operation %u: the step %s happened though its condition does not hold", op->number,
+                      step->name);
+    }
+}
+
+static void check_op(const op_t *op)
+{
+    if (op->accepted && op->twin != op->number && sim.ops[op->twin].accepted)
+        violation("one sender's id was accepted with two bodies: operations %u and %u", op->number, op->twin);
+    if (!op->accepted)
+        return;
+    const stored_message_t *m = memory_disk_find(sim.disk, &op->id);
+    if (!m)
+        violation("invariant 2: operation %u was accepted and is lost", op->number);
+    if (m->progress.state == STATE_DEAD)
+        check_dead(op, m);
+    else
+        check_done(op);
+}
+
+static void check_ingress(const node_t *n)
+{
+    const ingress_t *in = carrier_self(n->carrier);
+    if (in->waiting.count + in->again.count + in->sent.count > 0)
+        violation("invariant 7: %s/%u has a submission that nobody will answer", actor_name(n->kind),
+                  n->instance);
+}
+
+void check_end(void)
+{
+    memory_disk_each(sim.disk, check_finished, NULL);
+    for (size_t i = 0; i < sim.op_count; i++)
+        check_op(&sim.ops[i]);
+    for (size_t i = 1; i < sim.node_count; i++)
+        if (sim.nodes[i].kind == ACTOR_INGRESS)
+            check_ingress(&sim.nodes[i]);
+    if (sim.assigned_count > 0)
+        violation("invariant 4: message %llu is in hand and nothing is left to do",
+                  (unsigned long long)sim.assigned[0].seq);
+}
