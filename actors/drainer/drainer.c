@@ -152,11 +152,10 @@ static void purge(drainer_t *self, now_t now, effects_t *effects)
         .prints_before_us = (uint64_t)kept_since(now.wall, self->config->store.keep_prints_s),
         .most = PURGE_ROWS,
     };
-    bool full = slice_was_full(self);
     self->purge.asked = true;
     self->purge.done = self->pressure.done;
     self->purge.dead = self->pressure.dead;
-    self->purge.due = instant_after_us(now.at, full ? PURGE_AGAIN_US : PURGE_EVERY_US);
+    self->purge.due = instant_after_us(now.at, PURGE_EVERY_US);
     wish_send(effects, self->limiter, MESSAGE_PURGE, &slice);
 }
 

@@ -1,0 +1,397 @@
+/* The drainer, driven step by step: modes, drains, redrives, retention. */
+#include "tests/unit/steps.h"
+
+#include "actors/drainer/redrive.h"
+
+static const char config[] = "store: {keep_done_s: 100, keep_dead_s: 200, keep_prints_s: 300}\n"
+                             "sources: {desk: {auth: none-on-loopback}}\n"
+                             "downstreams: {d: {url: \"http://127.0.0.1:1\"}}\n"
+                             "routes:\n"
+                             "  tickets:\n"
+                             "    path: /tickets\n"
+                             "    source: desk\n"
+                             "    steps: [{name: a, call: {downstream: d, path: /x}}]\n";
+
+static int begin(void **state)
+{
+    steps_t *s = calloc(1, sizeof *s);
+    steps_begin(s, &drainer_spec, config);
+    steps_plain(s, EVENT_START);
+    *state = s;
+    return 0;
+}
+
+static int end(void **state)
+{
+    steps_end(*state);
+    free(*state);
+    return 0;
+}
+
+static void mode(steps_t *s, work_mode_t is, unsigned stopping)
+{
+    steps_message(
+        s, ACTOR_LIMITER, MESSAGE_MODE,
+        &(msg_mode_t){
+            .mode = is, .who = bytes_str("op"), .why = bytes_str("reason"), .stopping = stopping});
+}
+
+static void pressure(steps_t *s, uint64_t assigned, uint64_t dead, uint64_t done)
+{
+    steps_message(s, ACTOR_LIMITER, MESSAGE_PRESSURE,
+                  &(msg_pressure_t){
+                      .queued = assigned + 3, .assigned = assigned, .dead = dead, .done = done});
+}
+
+static steps_t *up(void **state)
+{
+    steps_t *s = *state;
+    steps_limiter(s, EVENT_PEER_UP);
+    mode(s, MODE_NORMAL, 0);
+    steps_forget(s);
+    return s;
+}
+
+static const msg_answer_t *ask(steps_t *s, uint64_t number, const char *verb, const char *args)
+{
+    steps_message(s, ACTOR_SUPERVISOR, MESSAGE_QUERY,
+                  &(msg_query_t){.number = number,
+                                 .verb = bytes_str(verb),
+                                 .args = bytes_str(args),
+                                 .who = bytes_str("uid 0")});
+    const msg_answer_t *a;
+    for (size_t i = 0; (a = steps_sent(s, MESSAGE_ANSWER, i)) != NULL; i++)
+        if (a->number == number)
+            return a;
+    return NULL;
+}
+
+static void assert_answer(const msg_answer_t *a, unsigned status, const char *part)
+{
+    char body[512] = "(no answer)";
+    if (a)
+        snprintf(body, sizeof body, "%.*s", (int)a->body.len, (const char *)a->body.data);
+    if (!a || a->status != status)
+        fail_msg("%u was expected, not %u: %s", status, a ? (unsigned)a->status : 0, body);
+    assert_contains(body, part);
+}
+
+/* ---- modes */
+
+static void a_mode_is_told_to_the_limiter_and_answered_when_it_is_in_force(void **state)
+{
+    steps_t *s = up(state);
+    assert_null(ask(s, 1, "mode", "{\"mode\":\"maintenance\",\"why\":\"upgrade\"}"));
+    const msg_mode_t *m = steps_sent(s, MESSAGE_MODE, 0);
+    assert_int_equal(m->mode, MODE_MAINTENANCE);
+    assert_true(bytes_is(m->who, "uid 0"));
+    assert_true(bytes_is(m->why, "upgrade"));
+    assert_int_equal(m->lasting, 1);
+    assert_int_equal(m->stopping, 0);
+    mode(s, MODE_NORMAL, 0); /* an old word */
+    assert_null(steps_sent(s, MESSAGE_ANSWER, 0));
+    mode(s, MODE_MAINTENANCE, 0);
+    assert_answer(steps_sent(s, MESSAGE_ANSWER, 0), 200, "\"mode\":\"maintenance\"");
+}
+
+static void drain_and_undrain_are_modes(void **state)
+{
+    steps_t *s = up(state);
+    ask(s, 1, "drain", "{}");
+    assert_int_equal(((const msg_mode_t *)steps_sent(s, MESSAGE_MODE, 0))->mode, MODE_DRAINING);
+    ask(s, 2, "undrain", "");
+    assert_int_equal(((const msg_mode_t *)steps_sent(s, MESSAGE_MODE, 1))->mode, MODE_NORMAL);
+}
+
+static void the_mode_can_be_asked_for(void **state)
+{
+    steps_t *s = *state;
+    assert_answer(ask(s, 1, "mode", "{}"), 503, "not said its mode");
+    up(state);
+    pressure(s, 2, 0, 0);
+    const msg_answer_t *a = ask(s, 2, "mode", "{}");
+    assert_answer(a, 200, "\"mode\":\"normal\"");
+    assert_answer(a, 200, "\"assigned\":2");
+    assert_answer(a, 200, "\"why\":\"reason\"");
+}
+
+static void a_mode_that_is_not_confirmed_is_answered_in_time(void **state)
+{
+    steps_t *s = up(state);
+    ask(s, 1, "drain", "{}");
+    steps_pass(s, 3 * US_PER_S);
+    assert_answer(steps_sent(s, MESSAGE_ANSWER, 0), 503, "did not confirm");
+    steps_forget(s);
+    mode(s, MODE_DRAINING, 0);
+    assert_null(steps_sent(s, MESSAGE_ANSWER, 0));
+}
+
+static void bad_questions_change_nothing(void **state)
+{
+    static const struct {
+        const char *verb, *args;
+        unsigned status;
+        const char *part;
+    } rows[] = {
+        {"mode", "{\"mode\":\"sleepy\"}", 400, "no such mode"},
+        {"mode", "{\"mode\":7}", 400, "no such mode"},
+        {"drain", "{\"why\":7}", 400, "why"},
+        {"drain", "[]", 400, "no JSON object"},
+        {"drain", "{", 400, "no JSON object"},
+        {"fly", "{}", 404, "no such verb"},
+        {"dead.redrive", "{}", 400, "which dead letters"},
+        {"dead.redrive", "{\"all\":true,\"route\":\"tickets\"}", 400, "which dead letters"},
+        {"dead.redrive", "{\"id\":\"x\"}", 400, "no message id"},
+        {"dead.redrive", "{\"route\":\"gone\"}", 404, "no such route"},
+        {"dead.redrive", "{\"all\":true,\"rate\":0}", 400, "rate"},
+        {"dead.redrive", "{\"all\":true,\"rate\":5001}", 400, "rate"},
+        {"dead.redrive", "{\"all\":true,\"rate\":\"5\"}", 400, "rate"},
+    };
+    steps_t *s = up(state);
+    pressure(s, 0, 5, 0);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        steps_forget(s);
+        assert_answer(ask(s, i + 1, rows[i].verb, rows[i].args), rows[i].status, rows[i].part);
+        assert_null(steps_sent(s, MESSAGE_MODE, 0));
+        assert_null(steps_sent(s, MESSAGE_REDRIVE, 0));
+    }
+}
+
+static void without_a_limiter_nothing_can_be_changed(void **state)
+{
+    steps_t *s = *state;
+    assert_answer(ask(s, 1, "drain", "{}"), 503, "away");
+    up(state);
+    steps_limiter(s, EVENT_PEER_SILENT);
+    assert_answer(ask(s, 2, "drain", "{}"), 503, "away");
+    steps_limiter(s, EVENT_PEER_BACK);
+    assert_null(ask(s, 3, "drain", "{}"));
+}
+
+/* ---- the drain for a stop */
+
+static void a_stop_is_drained_until_nothing_is_in_hand(void **state)
+{
+    steps_t *s = up(state);
+    pressure(s, 0, 0, 0);
+    steps_order(s, 2, 10000);
+    const msg_mode_t *m = steps_sent(s, MESSAGE_MODE, 0);
+    assert_int_equal(m->mode, MODE_DRAINING);
+    assert_int_equal(m->stopping, 1);
+    assert_int_equal(m->lasting, 0);
+    pressure(s, 0, 0, 0); /* older than the mode: more may have been assigned since */
+    assert_null(steps_sent(s, MESSAGE_DRAINED, 0));
+    mode(s, MODE_DRAINING, 1);
+    pressure(s, 2, 0, 0);
+    assert_null(steps_sent(s, MESSAGE_DRAINED, 0));
+    pressure(s, 0, 0, 0);
+    assert_int_equal(((const msg_drained_t *)steps_sent(s, MESSAGE_DRAINED, 0))->left, 3);
+    pressure(s, 0, 0, 0);
+    assert_int_equal(steps_sent_count(s, MESSAGE_DRAINED), 1); /* said once */
+    assert_answer(ask(s, 1, "undrain", "{}"), 409, "stopping");
+}
+
+static void a_drain_ends_at_its_deadline(void **state)
+{
+    steps_t *s = up(state);
+    steps_order(s, 2, 1000);
+    mode(s, MODE_DRAINING, 1);
+    pressure(s, 5, 0, 0);
+    steps_pass(s, 900 * US_PER_MS);
+    assert_null(steps_sent(s, MESSAGE_DRAINED, 0));
+    steps_pass(s, 100 * US_PER_MS);
+    assert_int_equal(((const msg_drained_t *)steps_sent(s, MESSAGE_DRAINED, 0))->left, 8);
+}
+
+static void a_new_limiter_is_told_of_the_drain_again(void **state)
+{
+    steps_t *s = up(state);
+    steps_order(s, 2, 10000);
+    mode(s, MODE_DRAINING, 1);
+    steps_forget(s);
+    steps_limiter(s, EVENT_PEER_UP);
+    assert_int_equal(((const msg_mode_t *)steps_sent(s, MESSAGE_MODE, 0))->stopping, 1);
+    pressure(s, 0, 0, 0);
+    assert_null(steps_sent(s, MESSAGE_DRAINED, 0));
+}
+
+static void a_stop_that_is_called_off_gives_the_old_mode_back(void **state)
+{
+    steps_t *s = up(state);
+    mode(s, MODE_DEGRADED, 0);
+    steps_order(s, 2, 10000);
+    mode(s, MODE_DRAINING, 1);
+    steps_forget(s);
+    steps_order(s, 3, 0);
+    const msg_mode_t *m = steps_sent(s, MESSAGE_MODE, 0);
+    assert_int_equal(m->mode, MODE_DEGRADED);
+    assert_int_equal(m->stopping, 0);
+    assert_null(ask(s, 1, "drain", "{}")); /* modes can be changed again */
+}
+
+static void it_stops_when_told(void **state)
+{
+    steps_t *s = up(state);
+    steps_order(s, 1, 1000);
+    assert_non_null(steps_find(s, ENTRY_STOP, 0));
+    assert_null(steps_sent(s, MESSAGE_MODE, 0)); /* the last mode stays */
+}
+
+/* ---- redrives */
+
+static uint64_t asked_for(const steps_t *s)
+{
+    uint64_t most = 0;
+    const msg_redrive_t *r;
+    for (size_t i = 0; (r = steps_sent(s, MESSAGE_REDRIVE, i)) != NULL; i++)
+        most += r->most;
+    return most;
+}
+
+static void dead_letters_are_redriven_at_the_rate_asked_for(void **state)
+{
+    steps_t *s = up(state);
+    pressure(s, 0, 100, 0);
+    steps_forget(s);
+    assert_answer(ask(s, 1, "dead.redrive", "{\"route\":\"tickets\",\"rate\":20}"), 200,
+                  "\"begun\":100");
+    const msg_redrive_t *r = steps_sent(s, MESSAGE_REDRIVE, 0);
+    assert_true(bytes_is(r->route, "tickets"));
+    assert_true(bytes_is(r->who, "uid 0"));
+    for (int i = 0; i < 30; i++) {
+        steps_pass(s, 100 * US_PER_MS);
+        pressure(s, 0, (uint64_t)(100 - 2 * i), 0);
+    }
+    assert_in_range(asked_for(s), 55, 65); /* 3 s of 20 a second */
+    assert_answer(ask(s, 2, "dead.redrive", "{\"all\":true}"), 409, "running");
+    assert_answer(ask(s, 3, "redrive.status", "{}"), 200, "\"active\":true");
+}
+
+static void a_redrive_asks_for_no_more_than_were_dead_when_it_began(void **state)
+{
+    steps_t *s = up(state);
+    pressure(s, 0, 7, 0);
+    steps_forget(s);
+    ask(s, 1, "dead.redrive", "{\"all\":true,\"rate\":5000}");
+    uint64_t dead = 100;
+    for (int i = 0; i < 20; i++) {
+        steps_pass(s, 100 * US_PER_MS);
+        pressure(s, 0, --dead, 0); /* others died meanwhile */
+    }
+    assert_int_equal(asked_for(s), 7);
+    assert_answer(ask(s, 2, "redrive.status", "{}"), 200, "\"active\":false");
+}
+
+static void a_redrive_that_finds_nothing_more_ends(void **state)
+{
+    steps_t *s = up(state);
+    pressure(s, 0, 1000, 0);
+    ask(s, 1, "dead.redrive", "{\"route\":\"tickets\",\"rate\":1}");
+    for (int i = 0; i < 4; i++)
+        pressure(s, 0, 1000, 0);
+    assert_answer(ask(s, 2, "redrive.status", "{}"), 200, "\"active\":false");
+}
+
+static void one_dead_letter_is_redriven_at_once(void **state)
+{
+    steps_t *s = up(state);
+    pressure(s, 0, 3, 0);
+    assert_answer(ask(s, 1, "dead.redrive", "{\"id\":\"01HF7YAT00041061050R3GG28A\"}"), 200,
+                  "\"begun\":1");
+    const msg_redrive_t *r = steps_sent(s, MESSAGE_REDRIVE, 0);
+    assert_int_equal(r->most, 1);
+    assert_false(msgid_is_zero(&r->id));
+}
+
+static void without_dead_letters_a_redrive_is_over_at_once(void **state)
+{
+    steps_t *s = up(state);
+    pressure(s, 0, 0, 0);
+    steps_forget(s);
+    assert_answer(ask(s, 1, "dead.redrive", "{\"all\":true}"), 200, "\"begun\":0");
+    assert_null(steps_sent(s, MESSAGE_REDRIVE, 0));
+}
+
+static void the_pace_of_a_redrive_needs_no_round_numbers(void **state)
+{
+    (void)state;
+    redrive_t job;
+    now_t now = {{0}, {0}};
+    redrive_begin(&job, bytes_str("r"), bytes_str("w"), 7, 1000, now);
+    uint64_t all = 0;
+    for (int i = 0; i < 100; i++, now.at.us += 100 * US_PER_MS)
+        all += redrive_slice(&job, now);
+    assert_in_range(all, 69, 71); /* 10 s of 7 a second */
+    now.at.us += 3600 * US_PER_S; /* a long sleep is no licence to flood */
+    assert_true(redrive_slice(&job, now) <= BATCH_ITEMS_MAX);
+}
+
+/* ---- retention */
+
+static void what_is_past_retention_is_purged_every_few_seconds(void **state)
+{
+    steps_t *s = up(state);
+    steps_pass(s, 4900 * US_PER_MS);
+    assert_null(steps_sent(s, MESSAGE_PURGE, 0));
+    steps_pass(s, 100 * US_PER_MS);
+    const msg_purge_t *p = steps_sent(s, MESSAGE_PURGE, 0);
+    assert_non_null(p);
+    assert_int_equal(p->done_before_us, s->now.wall.us - 100 * US_PER_S);
+    assert_int_equal(p->dead_before_us, s->now.wall.us - 200 * US_PER_S);
+    assert_int_equal(p->prints_before_us, s->now.wall.us - 300 * US_PER_S);
+    assert_in_range(p->most, 1, 65536);
+    steps_pass(s, 5 * US_PER_S);
+    assert_int_equal(steps_sent_count(s, MESSAGE_PURGE), 2);
+}
+
+static void full_slices_follow_each_other_sooner(void **state)
+{
+    steps_t *s = up(state);
+    pressure(s, 0, 0, 50000);
+    steps_pass(s, 5 * US_PER_S);
+    assert_int_equal(steps_sent_count(s, MESSAGE_PURGE), 1);
+    pressure(s, 0, 0, 48000);
+    steps_pass(s, 500 * US_PER_MS);
+    assert_int_equal(steps_sent_count(s, MESSAGE_PURGE), 2);
+    pressure(s, 0, 0, 47990); /* nearly nothing was left to go */
+    steps_pass(s, 500 * US_PER_MS);
+    assert_int_equal(steps_sent_count(s, MESSAGE_PURGE), 2);
+}
+
+static void nothing_is_purged_while_the_limiter_is_away(void **state)
+{
+    steps_t *s = up(state);
+    steps_limiter(s, EVENT_PEER_SILENT);
+    steps_pass(s, 60 * US_PER_S);
+    assert_null(steps_sent(s, MESSAGE_PURGE, 0));
+    steps_limiter(s, EVENT_PEER_BACK);
+    assert_int_equal(steps_sent_count(s, MESSAGE_PURGE), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+        T(a_mode_is_told_to_the_limiter_and_answered_when_it_is_in_force),
+        T(drain_and_undrain_are_modes),
+        T(the_mode_can_be_asked_for),
+        T(a_mode_that_is_not_confirmed_is_answered_in_time),
+        T(bad_questions_change_nothing),
+        T(without_a_limiter_nothing_can_be_changed),
+        T(a_stop_is_drained_until_nothing_is_in_hand),
+        T(a_drain_ends_at_its_deadline),
+        T(a_new_limiter_is_told_of_the_drain_again),
+        T(a_stop_that_is_called_off_gives_the_old_mode_back),
+        T(it_stops_when_told),
+        T(dead_letters_are_redriven_at_the_rate_asked_for),
+        T(a_redrive_asks_for_no_more_than_were_dead_when_it_began),
+        T(a_redrive_that_finds_nothing_more_ends),
+        T(one_dead_letter_is_redriven_at_once),
+        T(without_dead_letters_a_redrive_is_over_at_once),
+        T(the_pace_of_a_redrive_needs_no_round_numbers),
+        T(what_is_past_retention_is_purged_every_few_seconds),
+        T(full_slices_follow_each_other_sooner),
+        T(nothing_is_purged_while_the_limiter_is_away),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
