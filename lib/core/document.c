@@ -4,8 +4,8 @@
 
 struct document {
     document_parts_t parts;
-    json_t *fields;             /* parsed when first asked for */
-    json_t *roots[ROOT_COUNT];  /* owned; parsed when first asked for */
+    json_t *fields;            /* parsed when first asked for */
+    json_t *roots[ROOT_COUNT]; /* owned; parsed when first asked for */
     bool fields_tried, tried[ROOT_COUNT];
 };
 
@@ -49,7 +49,8 @@ document_root_t document_root_of(bytes_t pointer, bytes_t *rest)
 
 static json_t *parsed(bytes_t text)
 {
-    return text.len ? json_loadb((const char *)text.data, text.len, DOCUMENT_JSON_FLAGS, NULL) : NULL;
+    return text.len ? json_loadb((const char *)text.data, text.len, DOCUMENT_JSON_FLAGS, NULL)
+                    : NULL;
 }
 
 static json_t *text_value(bytes_t text)
@@ -60,16 +61,26 @@ static json_t *text_value(bytes_t text)
 static json_t *build_root(const document_parts_t *parts, document_root_t root)
 {
     switch (root) {
-    case ROOT_MESSAGE: return parts->message ? json_incref(parts->message) : parsed(parts->body);
-    case ROOT_HEADERS: return json_incref(parts->headers);
-    case ROOT_RESULTS: return parsed(parts->results);
-    case ROOT_LABELS: return parsed(parts->labels);
-    case ROOT_ID: return text_value(parts->id);
-    case ROOT_KEY: return text_value(parts->key);
-    case ROOT_ROUTE: return text_value(parts->route);
-    case ROOT_SOURCE: return text_value(parts->source);
-    case ROOT_ATTEMPT: return parts->attempt ? json_integer(parts->attempt) : NULL;
-    case ROOT_NONE: break;
+    case ROOT_MESSAGE:
+        return parts->message ? json_incref(parts->message) : parsed(parts->body);
+    case ROOT_HEADERS:
+        return json_incref(parts->headers);
+    case ROOT_RESULTS:
+        return parsed(parts->results);
+    case ROOT_LABELS:
+        return parsed(parts->labels);
+    case ROOT_ID:
+        return text_value(parts->id);
+    case ROOT_KEY:
+        return text_value(parts->key);
+    case ROOT_ROUTE:
+        return text_value(parts->route);
+    case ROOT_SOURCE:
+        return text_value(parts->source);
+    case ROOT_ATTEMPT:
+        return parts->attempt ? json_integer(parts->attempt) : NULL;
+    case ROOT_NONE:
+        break;
     }
     return NULL;
 }
@@ -83,8 +94,8 @@ static json_t *root_value(document_t *document, document_root_t root)
     return document->roots[root];
 }
 
-/* A pointer that the ingress looked up is in fields, as null when it was absent: then the body has nothing
- * to add. NULL: not looked up. */
+/* A pointer that the ingress looked up is in fields, as null when it was absent: then the body has
+ * nothing to add. NULL: not looked up. */
 static json_t *extracted(document_t *document, bytes_t pointer)
 {
     if (!document->fields_tried) {
@@ -114,7 +125,8 @@ json_t *document_extract(document_t *document, const char *const *pointers, size
     must(fields);
     for (size_t i = 0; i < count; i++) {
         json_t *value = document_get(document, bytes_str(pointers[i]));
-        must(json_object_set_new(fields, pointers[i], value ? json_incref(value) : json_null()) == 0);
+        must(json_object_set_new(fields, pointers[i], value ? json_incref(value) : json_null()) ==
+             0);
     }
     return fields;
 }

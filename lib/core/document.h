@@ -1,8 +1,8 @@
 /* document.h: the message document, the root of every pointer in the configuration:
  *   {"message": <parsed body>, "headers": {...}, "results": {step: result}, "labels": {...},
  *    "id", "key", "route", "source", "attempt"}
- * It is never built as a whole: a pointer is looked up in what the ingress extracted (`fields`), and only if
- * it is not there is the body parsed. JSON null and absent are the same here. Pure. */
+ * It is never built as a whole: a pointer is looked up in what the ingress extracted (`fields`),
+ * and only if it is not there is the body parsed. JSON null and absent are the same here. Pure. */
 #ifndef WEIR_CORE_DOCUMENT_H
 #define WEIR_CORE_DOCUMENT_H
 
@@ -24,15 +24,26 @@ typedef struct document document_t;
 document_t *document_new(const document_parts_t *parts);
 void document_destroy(document_t **document);
 
-/* The value at `pointer`, borrowed until the document ends; NULL when absent, null, or not readable. */
+/* The value at `pointer`, borrowed until the document ends; NULL when absent, null, or not
+ * readable. */
 json_t *document_get(document_t *document, bytes_t pointer);
 /* {pointer: value or null} of these pointers: what the ingress sends as `fields`. The caller's. */
 json_t *document_extract(document_t *document, const char *const *pointers, size_t count);
 
-/* What a pointer is rooted in, for the checks of the configuration; rest: what follows the root's name. */
+/* What a pointer is rooted in, for the checks of the configuration; rest: what follows the root's
+ * name. */
 typedef enum document_root {
-    ROOT_MESSAGE, ROOT_HEADERS, ROOT_RESULTS, ROOT_LABELS, ROOT_ID, ROOT_KEY, ROOT_ROUTE, ROOT_SOURCE,
-    ROOT_ATTEMPT, ROOT_COUNT, ROOT_NONE = ROOT_COUNT
+    ROOT_MESSAGE,
+    ROOT_HEADERS,
+    ROOT_RESULTS,
+    ROOT_LABELS,
+    ROOT_ID,
+    ROOT_KEY,
+    ROOT_ROUTE,
+    ROOT_SOURCE,
+    ROOT_ATTEMPT,
+    ROOT_COUNT,
+    ROOT_NONE = ROOT_COUNT
 } document_root_t;
 document_root_t document_root_of(bytes_t pointer, bytes_t *rest);
 

@@ -11,8 +11,8 @@ bool pointer_is_valid(bytes_t pointer)
             return false;
         if (c == '/' && ++tokens > POINTER_TOKENS_MAX)
             return false;
-        if (c == '~' && (i + 1 == pointer.len ||
-                         (pointer.data[i + 1] != '0' && pointer.data[i + 1] != '1')))
+        if (c == '~' &&
+            (i + 1 == pointer.len || (pointer.data[i + 1] != '0' && pointer.data[i + 1] != '1')))
             return false;
     }
     return true;
@@ -35,7 +35,8 @@ bool pointer_token(bytes_t *pointer, char *out, size_t *length)
     return true;
 }
 
-/* Section 4: "0", or digits without a leading zero. Nine digits are more than an array ever has here. */
+/* Section 4: "0", or digits without a leading zero. Nine digits are more than an array ever has
+ * here. */
 static json_t *element(json_t *array, const char *token, size_t length)
 {
     size_t index = 0;

@@ -88,8 +88,7 @@ void template_json_each(const json_t *json, void (*each)(void *arg, bytes_t poin
         template_json_each(json_array_get(json, i), each, arg);
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)json, name, value)
-        template_json_each(value, each, arg);
+    json_object_foreach((json_t *)json, name, value) template_json_each(value, each, arg);
 }
 
 /* ---- text ---- */
@@ -166,7 +165,8 @@ static int put_scalar(render_t *r, const template_part_t *part, const json_t *va
 static int put_part(render_t *r, const template_part_t *part)
 {
     if (!part->is_place) {
-        r->in_query = r->in_query || (part->text.len && memchr(part->text.data, '?', part->text.len));
+        r->in_query =
+            r->in_query || (part->text.len && memchr(part->text.data, '?', part->text.len));
         return put(r, part->text);
     }
     const json_t *value = document_get(r->document, part->text);
@@ -177,8 +177,8 @@ static int put_part(render_t *r, const template_part_t *part)
     return fail(r, -ENOENT, part->text, "is absent and the template has no fallback for it");
 }
 
-/* "." and ".." segments are resolved by clients and servers (RFC 3986 5.2.4); templates have none of
- * their own (the configuration is checked), so one here came from a value. */
+/* "." and ".." segments are resolved by clients and servers (RFC 3986 5.2.4); templates have none
+ * of their own (the configuration is checked), so one here came from a value. */
 static bool has_dot_segment(const char *path)
 {
     for (const char *at = path; *at && *at != '?';) {
@@ -207,11 +207,15 @@ static int check_rendered(render_t *r)
     return 0;
 }
 
-long template_text(bytes_t text, document_t *document, enum template_escape escape, char *out, size_t size,
-                   char *why, size_t why_size)
+long template_text(bytes_t text, document_t *document, enum template_escape escape, char *out,
+                   size_t size, char *why, size_t why_size)
 {
     must(size > 0 && why_size > 0);
-    render_t r = {.document = document, .escape = escape, .out = out, .size = size, .why = why,
+    render_t r = {.document = document,
+                  .escape = escape,
+                  .out = out,
+                  .size = size,
+                  .why = why,
                   .why_size = why_size};
     template_part_t part;
     const char *wrong = "";
@@ -236,7 +240,8 @@ static bool is_one_place(bytes_t text, template_part_t *part)
     return starts(text, "${") && template_next(&text, part, &error) > 0 && text.len == 0;
 }
 
-static json_t *render_typed(const template_part_t *part, document_t *document, char *why, size_t why_size)
+static json_t *render_typed(const template_part_t *part, document_t *document, char *why,
+                            size_t why_size)
 {
     json_t *value = document_get(document, part->text);
     if (value)
@@ -286,7 +291,8 @@ static json_t *render_object(const json_t *json, document_t *document, char *why
 {
     json_t *made = json_object(), *value;
     const char *name;
-    json_object_foreach((json_t *)json, name, value) {
+    json_object_foreach((json_t *)json, name, value)
+    {
         if (json_object_set_new(made, name, template_json(value, document, why, why_size))) {
             json_decref(made);
             return NULL;

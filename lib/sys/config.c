@@ -5,7 +5,10 @@
 
 #include "sys/config_load.h"
 
-struct held { struct held *next; max_align_t data[]; };
+struct held {
+    struct held *next;
+    max_align_t data[];
+};
 
 void *config_hold(loading_t *l, size_t count, size_t size)
 {
@@ -43,7 +46,6 @@ const char *leaf_word(json_t *json, const char *leaf)
     must(text);
     return text;
 }
-
 
 /* ---- sections ---- */
 
@@ -117,8 +119,7 @@ const header_t *load_headers(loading_t *l, json_t *json, size_t *count)
     header_t *headers = config_hold(l, *count, sizeof *headers), *at = headers;
     const char *name;
     json_t *value;
-    json_object_foreach(json, name, value)
-        *at++ = (header_t){name, json_string_value(value)};
+    json_object_foreach(json, name, value) *at++ = (header_t){name, json_string_value(value)};
     return headers;
 }
 
@@ -128,7 +129,8 @@ static void load_sources(loading_t *l, json_t *json)
     json_t *source;
     l->config->source_count = json_object_size(json);
     source_t *at = l->config->sources = config_hold(l, json_object_size(json), sizeof *at);
-    json_object_foreach(json, name, source) {
+    json_object_foreach(json, name, source)
+    {
         auth = leaf_word(source, "auth");
         at->name = name;
         at->auth = *auth == 'g' ? AUTH_GITHUB : *auth == 'b' ? AUTH_BEARER : AUTH_NONE_ON_LOOPBACK;
@@ -148,7 +150,8 @@ static void load_downstreams(loading_t *l, json_t *json)
     c->pools = config_hold(l, c->pool_count, sizeof *c->pools);
     c->pools[0] = "rules";
     downstream_t *at = c->downstreams = config_hold(l, c->downstream_count, sizeof *at);
-    json_object_foreach(json, name, downstream) {
+    json_object_foreach(json, name, downstream)
+    {
         c->pools[1 + (at - c->downstreams)] = at->name = name;
         at->url = leaf_word(downstream, "url");
         NUMBER(at, downstream, connections);
@@ -169,7 +172,8 @@ static void load_limits(loading_t *l, json_t *json)
     json_t *limit;
     l->config->limit_count = json_object_size(json);
     limit_t *at = l->config->limits = config_hold(l, json_object_size(json), sizeof *at);
-    json_object_foreach(json, name, limit) {
+    json_object_foreach(json, name, limit)
+    {
         at->name = name;
         NUMBER(at, limit, slots);
         at++;

@@ -1,6 +1,7 @@
-/* config.h: the checked configuration. The supervisor reads YAML (config_read), checks it against the table
- * config_keys.def and hands the checked form (JSON text) to the actors, who load it with config_load.
- * Everything in config_t is owned by it, never changes, and has its default filled in. */
+/* config.h: the checked configuration. The supervisor reads YAML (config_read), checks it against
+ * the table config_keys.def and hands the checked form (JSON text) to the actors, who load it with
+ * config_load. Everything in config_t is owned by it, never changes, and has its default filled in.
+ */
 #ifndef WEIR_SYS_CONFIG_H
 #define WEIR_SYS_CONFIG_H
 
@@ -14,7 +15,7 @@ typedef struct source {
     const char *name;
     enum { AUTH_NONE_ON_LOOPBACK, AUTH_GITHUB, AUTH_BEARER } auth;
     const char *secret;       /* name of the secret; NULL for none */
-    bool sender_retries;      /* false: a drain or overload holds rather than refuses (when it can) */
+    bool sender_retries; /* false: a drain or overload holds rather than refuses (when it can) */
     bool conflict_is_duplicate; /* same id, other body: duplicate instead of 409 */
 } source_t;
 
@@ -25,7 +26,7 @@ typedef struct downstream {
     const char *url;          /* scheme://host[:port], no path */
     unsigned connections;     /* most at once */
     unsigned connect_ms, total_ms;
-    bool idempotent;          /* repeating a call is harmless (or the Idempotency-Key makes it so) */
+    bool idempotent; /* repeating a call is harmless (or the Idempotency-Key makes it so) */
     bool allow_private;       /* private, loopback and link-local addresses are allowed */
     const char *secret;       /* bearer token's name; NULL: none */
     const header_t *headers; size_t header_count;
@@ -77,7 +78,7 @@ typedef struct route {
     uint64_t max_age_ms;      /* older than this it is dead, reason "expired"; 0: never */
     enum on_failure on_failure;
     step_t *steps; size_t step_count;
-    const char **pointers; size_t pointer_count; /* every pointer into /message or /headers used by its steps */
+    const char **pointers; size_t pointer_count; /* into /message or /headers, of its steps */
 } route_t;
 
 typedef struct config {
@@ -90,7 +91,7 @@ typedef struct config {
         unsigned header_ms, body_ms, idle_ms;     /* deadlines of our own */
         unsigned body_rate_min;                   /* bytes a second, 0: none */
         size_t header_bytes_max;
-        const char *api_token;                    /* secret that GET /v1/messages needs from elsewhere than loopback; NULL: loopback only */
+        const char *api_token; /* secret that GET /v1/messages needs; NULL: loopback only */
     } http;
     struct {
         uint64_t messages_max, bytes_max;         /* of messages not finished */
@@ -98,7 +99,7 @@ typedef struct config {
         uint64_t cache_bytes;                     /* bodies kept at hand */
     } queue;
     struct {
-        uint64_t reserve_mb, low_mb;              /* reserve kept aside; below low_mb free, refuse new work */
+        uint64_t reserve_mb, low_mb; /* reserve kept aside; below low_mb free, refuse new work */
         unsigned commit_pause_us, wal_mb;
         uint64_t keep_done_s, keep_dead_s, keep_prints_s;
     } store;
@@ -108,21 +109,23 @@ typedef struct config {
         unsigned hang_ms;                         /* no beat for so long: killed; 0: never */
         unsigned stop_ms;                         /* orderly stop takes at most this */
         unsigned drain_ms;                        /* of that, for finishing what is in hand */
-        const char *user;                         /* to run actors as when started as root; "": as we are */
-        const char *viewer_group, *operator_group, *admin_group; /* ctl permissions; "": root and own uid only */
+        const char *user; /* to run actors as when started as root; "": as we are */
+        /* ctl permissions; "": root and own uid only */
+        const char *viewer_group, *operator_group, *admin_group;
     } supervisor;
     struct { unsigned ingress, classifier, responder; } actors; /* how many of each */
-    struct { const char *level; bool journal; } log;            /* error, warning, notice, info, debug */
+    struct { const char *level; bool journal; } log; /* error, warning, notice, info, debug */
     source_t *sources; size_t source_count;
     downstream_t *downstreams; size_t downstream_count;
     limit_t *limits; size_t limit_count;
-    const char **pools; size_t pool_count;        /* 0 is "rules" (the classifier's); then the downstreams */
+    const char **pools; size_t pool_count; /* 0 is "rules" (the classifier's); then downstreams */
     route_t *routes; size_t route_count;
 } config_t;
 
-/* Reads the file and its conf.d drop-ins, checks everything. 0 and *json (checked form, owned by the caller);
- * else -EINVAL and errors as lines "file:line:column: what is wrong; hint" through `report`, up to 20. */
-int config_read(const char *path, json_t **json, void (*report)(void *, const char *line), void *arg);
+/* Reads the file and its conf.d drop-ins, checks everything. 0 and *json (checked form, owned by
+ * the caller); else -EINVAL and up to 20 lines "file:line:column: what; hint" through `report`. */
+int config_read(const char *path, json_t **json, void (*report)(void *, const char *line),
+                void *arg);
 /* The same from memory, without drop-ins; `name` stands for the file in errors. */
 int config_read_text(bytes_t text, const char *name, json_t **json,
                      void (*report)(void *, const char *line), void *arg);

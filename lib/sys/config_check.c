@@ -11,7 +11,8 @@ static json_t *check_section(config_tree_t *tree, const node_t *node, const char
 
 #define WORD_MAX 48
 
-/* Levenshtein's distance, for short words; SIZE_MAX when one is too long to be a slip of the other. */
+/* Levenshtein's distance, for short words; SIZE_MAX when one is too long to be a slip of the other.
+ */
 static size_t distance(const char *a, const char *b)
 {
     size_t la = strlen(a), lb = strlen(b), row[WORD_MAX + 1];
@@ -41,7 +42,8 @@ static const config_key_t *nearest(const char *name, const char *prefix)
     size_t least = strlen(name) / 3 + 2;
     for (size_t i = 0; i < config_key_count(); i++) {
         const config_key_t *key = config_key_at(i);
-        size_t d = config_key_is_below(key, prefix) ? distance(name, config_key_leaf(key)) : SIZE_MAX;
+        size_t d =
+            config_key_is_below(key, prefix) ? distance(name, config_key_leaf(key)) : SIZE_MAX;
         if (d < least) {
             least = d;
             best = key;
@@ -68,7 +70,8 @@ static void complain_unknown(config_tree_t *tree, const node_t *name, const char
         config_complain(tree, name, "no key is called %.64s here; it belongs to %s", name->text,
                         same->path);
     else
-        config_complain(tree, name, "no key is called %.64s here; see CONFIGURATION.md for those there are",
+        config_complain(tree, name,
+                        "no key is called %.64s here; see CONFIGURATION.md for those there are",
                         name->text);
 }
 
@@ -90,8 +93,9 @@ static bool count_fits(config_tree_t *tree, const config_key_t *key, const node_
 {
     bool fits = node->count >= key->min && node->count <= key->max;
     if (!fits)
-        config_complain(tree, node, "%s has %zu entries; it may have %llu to %llu", config_key_leaf(key),
-                        node->count, (unsigned long long)key->min, (unsigned long long)key->max);
+        config_complain(tree, node, "%s has %zu entries; it may have %llu to %llu",
+                        config_key_leaf(key), node->count, (unsigned long long)key->min,
+                        (unsigned long long)key->max);
     return fits;
 }
 
@@ -105,8 +109,10 @@ static json_t *check_named(config_tree_t *tree, const config_key_t *key, const n
     for (size_t i = 0; i < node->count; i++) {
         const char *name = node->names[i]->text;
         if (!config_is_name(name)) {
-            config_complain(tree, node->names[i], "%.64s cannot be a name; use up to 64 letters, digits, "
-                            "- and _, starting with a letter or digit", name);
+            config_complain(tree, node->names[i],
+                            "%.64s cannot be a name; use up to 64 letters, digits, "
+                            "- and _, starting with a letter or digit",
+                            name);
             continue;
         }
         json_object_set_new(made, name, check_section(tree, node->items[i], prefix));
@@ -137,7 +143,8 @@ static bool shape_fits(config_tree_t *tree, const config_key_t *key, const node_
 
 static json_t *preset_value(config_tree_t *tree, const config_key_t *key)
 {
-    node_t node = {.kind = NODE_SCALAR, .plain = true, .file = "default", .text = (char *)key->preset};
+    node_t node = {
+        .kind = NODE_SCALAR, .plain = true, .file = "default", .text = (char *)key->preset};
     return config_value(tree, key, &node);
 }
 

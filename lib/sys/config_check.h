@@ -1,12 +1,14 @@
 /* config_check.h: the stages of config_read after the files are a tree: every key against the table
- * (config_check.c, config_values.c), then what must fit together (config_cross.c, config_routes.c). */
+ * (config_check.c, config_values.c), then what must fit together (config_cross.c, config_routes.c).
+ */
 #ifndef WEIR_SYS_CONFIG_CHECK_H
 #define WEIR_SYS_CONFIG_CHECK_H
 
 #include "sys/config_table.h"
 #include "sys/config_tree.h"
 
-/* The checked form of the whole tree, defaults filled in; what is wrong was reported and is left out. */
+/* The checked form of the whole tree, defaults filled in; what is wrong was reported and is left
+ * out. */
 json_t *config_check_keys(config_tree_t *tree);
 /* The value of one key that is not a section; NULL: reported. A node of file NULL is a default. */
 json_t *config_value(config_tree_t *tree, const config_key_t *key, const node_t *node);

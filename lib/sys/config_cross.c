@@ -8,7 +8,11 @@ static json_int_t number(json_t *json, const char *section, const char *leaf)
     return json_integer_value(json_object_get(json_object_get(json, section), leaf));
 }
 
-typedef struct order { const char *section, *less, *more; bool equal_fits; uint64_t times; } order_t;
+typedef struct order {
+    const char *section, *less, *more;
+    bool equal_fits;
+    uint64_t times;
+} order_t;
 static const order_t orders[] = {
     {"http", "reserved_connections", "connections", false, 1},
     {"supervisor", "restart_min_ms", "restart_max_ms", true, 1},
@@ -20,11 +24,13 @@ static void check_orders(config_tree_t *tree, json_t *json)
 {
     for (size_t i = 0; i < COUNT_OF(orders); i++) {
         const order_t *o = &orders[i];
-        json_int_t less = number(json, o->section, o->less), more = number(json, o->section, o->more);
+        json_int_t less = number(json, o->section, o->less),
+                   more = number(json, o->section, o->more);
         if (less > more || (less == more && !o->equal_fits))
             config_complain(tree, node_at(tree, "%s/%s", o->section, o->less),
-                            "%s.%s (%lld) must be %s %s.%s (%lld)", o->section, o->less, (long long)less,
-                            o->equal_fits ? "at most" : "less than", o->section, o->more, (long long)more);
+                            "%s.%s (%lld) must be %s %s.%s (%lld)", o->section, o->less,
+                            (long long)less, o->equal_fits ? "at most" : "less than", o->section,
+                            o->more, (long long)more);
     }
 }
 
@@ -33,8 +39,8 @@ static void check_directories(config_tree_t *tree, json_t *json)
     static const char *const leaves[] = {"state_dir", "run_dir"};
     for (size_t i = 0; i < COUNT_OF(leaves); i++)
         if (*json_string_value(json_object_get(json, leaves[i])) != '/')
-            config_complain(tree, node_at(tree, "%s", leaves[i]), "%s must be absolute: start it with /",
-                            leaves[i]);
+            config_complain(tree, node_at(tree, "%s", leaves[i]),
+                            "%s must be absolute: start it with /", leaves[i]);
 }
 
 /* Whether all listeners are on this host's loopback. */
@@ -46,7 +52,8 @@ static bool check_listeners(config_tree_t *tree, json_t *json)
         const char *text = json_string_value(json_array_get(list, i));
         const node_t *at = node_at(tree, "http/listen/%zu", i);
         if (!config_is_listener(text, &loopback))
-            config_complain(tree, at, "%s is not an address and port, such as 127.0.0.1:8080 or [::1]:8080",
+            config_complain(tree, at,
+                            "%s is not an address and port, such as 127.0.0.1:8080 or [::1]:8080",
                             text);
         for (size_t k = 0; k < i; k++)
             if (strcmp(text, json_string_value(json_array_get(list, k))) == 0)
@@ -60,21 +67,26 @@ static void check_sources(config_tree_t *tree, json_t *json, bool only_loopback)
 {
     const char *name;
     json_t *source;
-    json_object_foreach(json_object_get(json, "sources"), name, source) {
+    json_object_foreach(json_object_get(json, "sources"), name, source)
+    {
         const char *auth = json_string_value(json_object_get(source, "auth"));
         bool none = strcmp(auth, "none-on-loopback") == 0;
         bool secret = json_object_get(source, "secret") != NULL;
         if (none && !only_loopback)
-            config_complain(tree, node_at(tree, "sources/%s/auth", name),
-                            "none-on-loopback needs every address of http.listen on loopback; use bearer or "
-                            "github, or listen on 127.0.0.1");
+            config_complain(
+                tree, node_at(tree, "sources/%s/auth", name),
+                "none-on-loopback needs every address of http.listen on loopback; use bearer or "
+                "github, or listen on 127.0.0.1");
         if (none && secret)
-            config_complain(tree, node_at(tree, "sources/%s/secret", name),
-                            "a secret with auth none-on-loopback is never used; leave it out or use bearer");
+            config_complain(
+                tree, node_at(tree, "sources/%s/secret", name),
+                "a secret with auth none-on-loopback is never used; leave it out or use bearer");
         if (!none && !secret)
-            config_complain(tree, node_at(tree, "sources/%s/auth", name),
-                            "auth %s needs a secret: add  secret: NAME  of a file in the credentials "
-                            "directory", auth);
+            config_complain(
+                tree, node_at(tree, "sources/%s/auth", name),
+                "auth %s needs a secret: add  secret: NAME  of a file in the credentials "
+                "directory",
+                auth);
     }
 }
 
@@ -82,7 +94,8 @@ static void check_downstreams(config_tree_t *tree, json_t *json)
 {
     const char *name, *header;
     json_t *downstream, *value;
-    json_object_foreach(json_object_get(json, "downstreams"), name, downstream) {
+    json_object_foreach(json_object_get(json, "downstreams"), name, downstream)
+    {
         if (strcmp(name, "rules") == 0)
             config_complain(tree, node_at(tree, "downstreams/rules"),
                             "rules is the name of the built-in rules; choose another");
@@ -90,10 +103,11 @@ static void check_downstreams(config_tree_t *tree, json_t *json)
             json_integer_value(json_object_get(downstream, "total_ms")))
             config_complain(tree, node_at(tree, "downstreams/%s/connect_ms", name),
                             "connect_ms must be at most total_ms");
-        json_object_foreach(json_object_get(downstream, "headers"), header, value)
-            if (strstr(json_string_value(value), "${"))
-                config_complain(tree, node_at(tree, "downstreams/%s/headers/%s", name, header),
-                                "a downstream's headers are fixed; put places ${...} into the steps' headers");
+        json_object_foreach(json_object_get(downstream, "headers"), header,
+                            value) if (strstr(json_string_value(value), "${"))
+            config_complain(
+                tree, node_at(tree, "downstreams/%s/headers/%s", name, header),
+                "a downstream's headers are fixed; put places ${...} into the steps' headers");
     }
 }
 

@@ -2,26 +2,31 @@
 
 /* ---- docs/CONFIGURATION.md ---- */
 
+/* clang-format off */
 static const char intro[] =
     "# Configuration\n"
     "\n"
-    "<!-- written from lib/sys/config_keys.def; a test fails when it is stale: WEIR_UPDATE=1 test_config -->\n"
+    "<!-- written from lib/sys/config_keys.def; a test fails when it is stale:\n"
+    "     WEIR_UPDATE=1 test_config -->\n"
     "\n"
-    "Weir reads one YAML file, `/etc/weir/weir.yaml` unless told otherwise, and then every `*.yaml` of the\n"
-    "directory `conf.d` beside it, in the order of their names: tables merge, everything else replaces.\n"
-    "`weirctl check FILE` says what is wrong, each with file, line, column and what to do. A key that is not\n"
-    "listed here is refused, as is a key given twice.\n"
+    "Weir reads one YAML file, `/etc/weir/weir.yaml` unless told otherwise, and then every\n"
+    "`*.yaml` of the directory `conf.d` beside it, in the order of their names: tables\n"
+    "merge, everything else replaces. `weirctl check FILE` says what is wrong, each with\n"
+    "file, line, column and what to do. A key that is not listed here is refused, as is a\n"
+    "key given twice.\n"
     "\n"
-    "- `${NAME}` and `${NAME:-default}` in a value are filled in from the environment. `$${` stands for `${`.\n"
+    "- `${NAME}` and `${NAME:-default}` in a value are filled in from the environment.\n"
+    "  `$${` stands for `${`.\n"
     "- Numbers of bytes may end in `KiB`, `MiB` or `GiB`.\n"
     "- Names are up to 64 letters, digits, `-` and `_`.\n"
-    "- Secrets are only named here. Their values are files of that name in `$CREDENTIALS_DIRECTORY` (systemd)\n"
-    "  or in `credentials` beside the configuration file; a file that everybody may read is refused.\n"
+    "- Secrets are only named here. Their values are files of that name in\n"
+    "  `$CREDENTIALS_DIRECTORY` (systemd) or in `credentials` beside the configuration\n"
+    "  file; a file that everybody may read is refused.\n"
     "\n"
     "## The message document\n"
     "\n"
-    "Keys, ids, labels, conditions and templates point into one document per message, by JSON pointer\n"
-    "(RFC 6901):\n"
+    "Keys, ids, labels, conditions and templates point into one document per message, by\n"
+    "JSON pointer (RFC 6901):\n"
     "\n"
     "| pointer | what is there |\n"
     "|---|---|\n"
@@ -32,30 +37,35 @@ static const char intro[] =
     "| `/labels/<name>` | a label of the route |\n"
     "| `/id`, `/key`, `/route`, `/source`, `/attempt` | of the message itself |\n"
     "\n"
-    "A **template** is text, or JSON with text in it, with places `${/pointer}` or `${/pointer:-fallback}`. A\n"
-    "place alone in a JSON string becomes the value with its type; inside text it becomes text. When a value is\n"
-    "absent and there is no fallback, the step fails for good rather than send something wrong. In a path\n"
-    "values are percent-encoded, and cannot be empty, `.` or `..`. A template never chooses the host.\n"
+    "A **template** is text, or JSON with text in it, with places `${/pointer}` or\n"
+    "`${/pointer:-fallback}`. A place alone in a JSON string becomes the value with its\n"
+    "type; inside text it becomes text. When a value is absent and there is no fallback,\n"
+    "the step fails for good rather than send something wrong. In a path values are\n"
+    "percent-encoded, and cannot be empty, `.` or `..`. A template never chooses the host.\n"
     "\n"
-    "A **condition** is a pointer with a pattern or a list of patterns, of which one must match: strings may\n"
-    "hold `*` for any text, other scalars compare exactly, `null` matches what is absent. When the message has\n"
-    "a list there, one of its elements must match.\n"
+    "A **condition** is a pointer with a pattern or a list of patterns, of which one must\n"
+    "match: strings may hold `*` for any text, other scalars compare exactly, `null`\n"
+    "matches what is absent. When the message has a list there, one of its elements must\n"
+    "match.\n"
     "\n"
     "## Keys\n"
     "\n"
     "`*` is a name of your choice, `[]` an item of a list.\n";
+/* clang-format on */
 
 static void write_range(FILE *to, const config_key_t *key)
 {
     if (key->kind == KIND_UNSIGNED)
         fprintf(to, "%llu to %llu", (unsigned long long)key->min, (unsigned long long)key->max);
     else if (key->kind == KIND_TEXT || key->kind == KIND_PATH_TEMPLATE)
-        fprintf(to, "%llu to %llu bytes", (unsigned long long)key->min, (unsigned long long)key->max);
+        fprintf(to, "%llu to %llu bytes", (unsigned long long)key->min,
+                (unsigned long long)key->max);
     else if (key->kind != KIND_CHOICE && key->kind != KIND_SECTION && key->max &&
              (key->kind == KIND_NAMED || key->kind == KIND_ITEMS || key->kind == KIND_TEXTS ||
-              key->kind == KIND_NAMES || key->kind == KIND_HEADERS || key->kind == KIND_CONDITIONS ||
-              key->kind == KIND_POINTERS))
-        fprintf(to, "%llu to %llu of them", (unsigned long long)key->min, (unsigned long long)key->max);
+              key->kind == KIND_NAMES || key->kind == KIND_HEADERS ||
+              key->kind == KIND_CONDITIONS || key->kind == KIND_POINTERS))
+        fprintf(to, "%llu to %llu of them", (unsigned long long)key->min,
+                (unsigned long long)key->max);
 }
 
 static void write_words(FILE *to, const char *words, const char *separator)
@@ -95,7 +105,8 @@ static bool begins_section(const config_key_t *key)
 
 void config_write_reference(FILE *to)
 {
-    static const char head[] = "\n| key | kind | range | default | meaning |\n|---|---|---|---|---|\n";
+    static const char head[] =
+        "\n| key | kind | range | default | meaning |\n|---|---|---|---|---|\n";
     fputs(intro, to);
     fputs(head, to);
     for (size_t i = 0; i < config_key_count(); i++) {
@@ -117,23 +128,37 @@ static size_t depth_of(const char *path)
     return depth;
 }
 
-/* What stands in the sample for a key without a default: commented out, so it only has to be readable. */
+/* What stands in the sample for a key without a default: commented out, so it only has to be
+ * readable. */
 static const char *example_of(const config_key_t *key)
 {
     switch (key->kind) {
-    case KIND_SECRET: return "NAME";
-    case KIND_CHOICE: return key->unit;
-    case KIND_NAME: return "NAME";
-    case KIND_NAMES: return "[NAME]";
-    case KIND_POINTER: return "/message/id";
-    case KIND_POINTERS: return "{NAME: /message/id}";
-    case KIND_PATH: return "/tickets";
-    case KIND_PATH_TEMPLATE: return "/v1/tickets/${/message/id}";
-    case KIND_JSON: return "{id: \"${/message/id}\"}";
-    case KIND_HEADERS: return "{X-Name: text}";
-    case KIND_CONDITIONS: return "{/message/type: [a, \"b*\"]}";
-    case KIND_URL: return "https://api.example.com";
-    default: return "1";
+    case KIND_SECRET:
+        return "NAME";
+    case KIND_CHOICE:
+        return key->unit;
+    case KIND_NAME:
+        return "NAME";
+    case KIND_NAMES:
+        return "[NAME]";
+    case KIND_POINTER:
+        return "/message/id";
+    case KIND_POINTERS:
+        return "{NAME: /message/id}";
+    case KIND_PATH:
+        return "/tickets";
+    case KIND_PATH_TEMPLATE:
+        return "/v1/tickets/${/message/id}";
+    case KIND_JSON:
+        return "{id: \"${/message/id}\"}";
+    case KIND_HEADERS:
+        return "{X-Name: text}";
+    case KIND_CONDITIONS:
+        return "{/message/type: [a, \"b*\"]}";
+    case KIND_URL:
+        return "https://api.example.com";
+    default:
+        return "1";
     }
 }
 
@@ -152,7 +177,8 @@ static bool has_keys(const config_key_t *key)
     return key->kind == KIND_SECTION || key->kind == KIND_NAMED || key->kind == KIND_ITEMS;
 }
 
-/* Where a line of the sample begins: "#" for what hangs on a name of the operator's choice, then the indent. */
+/* Where a line of the sample begins: "#" for what hangs on a name of the operator's choice, then
+ * the indent. */
 static void write_indent(FILE *to, const config_key_t *key)
 {
     fprintf(to, "%s%*s", strchr(key->path, '*') ? "#" : "", (int)(2 * depth_of(key->path)), "");
@@ -164,8 +190,8 @@ static void compose_comment(const config_key_t *key, char *out, size_t size)
     must(to);
     fputs(key->meaning, to);
     if (key->kind == KIND_UNSIGNED)
-        fprintf(to, " (%llu to %llu%s%s)", (unsigned long long)key->min, (unsigned long long)key->max,
-                *key->unit ? " " : "", key->unit);
+        fprintf(to, " (%llu to %llu%s%s)", (unsigned long long)key->min,
+                (unsigned long long)key->max, *key->unit ? " " : "", key->unit);
     if (key->kind == KIND_CHOICE) {
         fputs(" (", to);
         write_words(to, key->unit, ", ");
@@ -208,8 +234,11 @@ static void write_opening(FILE *to, const config_key_t *key, const config_key_t 
 
 void config_write_sample(FILE *to)
 {
-    fputs("# Every key of Weir's configuration with its default. Commented keys have no default, or stand for\n"
-          "# names of your choice. Written from lib/sys/config_keys.def; docs/CONFIGURATION.md says more.\n", to);
+    fputs("# Every key of Weir's configuration with its default. Commented keys have no default, "
+          "or stand for\n"
+          "# names of your choice. Written from lib/sys/config_keys.def; docs/CONFIGURATION.md "
+          "says more.\n",
+          to);
     for (size_t i = 0; i < config_key_count(); i++) {
         const config_key_t *key = config_key_at(i);
         bool named = strchr(key->path, '*') != NULL;

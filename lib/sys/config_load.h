@@ -14,7 +14,8 @@ typedef struct loading {
     config_t *config;
 } loading_t;
 
-void *config_hold(loading_t *l, size_t count, size_t size); /* zeroed, lives as long as the config_t */
+void *config_hold(loading_t *l, size_t count,
+                  size_t size); /* zeroed, lives as long as the config_t */
 const header_t *load_headers(loading_t *l, json_t *json, size_t *count);
 void load_routes(loading_t *l, json_t *json);
 

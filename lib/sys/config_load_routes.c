@@ -3,7 +3,6 @@
 #include "core/template.h"
 #include "sys/config_load.h"
 
-
 /* ---- the pointers of a route's steps, which the ingress takes out of the message ---- */
 
 typedef struct gathering {
@@ -58,8 +57,7 @@ static match_t load_match(loading_t *l, json_t *json)
     condition_t *at = match.conditions = config_hold(l, match.count, sizeof *at);
     const char *pointer;
     json_t *patterns;
-    json_object_foreach(json, pointer, patterns)
-        *at++ = (condition_t){pointer, patterns};
+    json_object_foreach(json, pointer, patterns) *at++ = (condition_t){pointer, patterns};
     return match;
 }
 
@@ -152,13 +150,14 @@ static void load_route_keys(loading_t *l, route_t *route, json_t *json)
     route->key = leaf_text(json, "key");
     route->id = leaf_text(json, "id");
     route->labels = load_headers(l, json_object_get(json, "labels"), &route->label_count);
-    route->class = (uint8_t)class;
+    route->class = (uint8_t) class;
     NUMBER(route, json, parallel);
     route->accepted_status = (unsigned)strtoul(leaf_word(json, "accepted_status"), NULL, 10);
     NUMBER(route, json, body_bytes_max);
     NUMBER(route, json, max_age_ms);
-    route->on_failure = *failure == 'b' ? ON_FAILURE_BLOCK : *failure == 's' ? ON_FAILURE_SKIP
-                                                                           : ON_FAILURE_DEAD;
+    route->on_failure = *failure == 'b'   ? ON_FAILURE_BLOCK
+                        : *failure == 's' ? ON_FAILURE_SKIP
+                                          : ON_FAILURE_DEAD;
 }
 
 static void load_route(loading_t *l, route_t *route, const char *name, json_t *json)
@@ -182,6 +181,5 @@ void load_routes(loading_t *l, json_t *json)
     json_t *route;
     l->config->route_count = json_object_size(json);
     route_t *at = l->config->routes = config_hold(l, l->config->route_count, sizeof *at);
-    json_object_foreach(json, name, route)
-        load_route(l, at++, name, route);
+    json_object_foreach(json, name, route) load_route(l, at++, name, route);
 }

@@ -10,7 +10,8 @@ static void fill_dependent(json_t *json)
 {
     const char *name;
     json_t *route, *downstreams = json_object_get(json, "downstreams");
-    json_object_foreach(json_object_get(json, "routes"), name, route) {
+    json_object_foreach(json_object_get(json, "routes"), name, route)
+    {
         json_t *steps = json_object_get(route, "steps");
         for (size_t i = 0; i < json_array_size(steps); i++) {
             json_t *step = json_array_get(steps, i), *call = json_object_get(step, "call");
@@ -46,7 +47,8 @@ static int finish(config_tree_t *tree, json_t **json)
     return 0;
 }
 
-int config_read(const char *path, json_t **json, void (*report)(void *, const char *line), void *arg)
+int config_read(const char *path, json_t **json, void (*report)(void *, const char *line),
+                void *arg)
 {
     config_tree_t tree = {.report = report, .arg = arg};
     config_tree_read(&tree, path);

@@ -9,16 +9,18 @@
 
 /* An ASSIGN carries body, fields, results, labels and key in one frame, with names and overhead. */
 #define FRAME_MARGIN 8192u
-_Static_assert(BODY_BYTES_MAX + FIELDS_BYTES_MAX + RESULTS_BYTES_MAX + LABELS_BYTES_MAX + KEY_BYTES_MAX +
-                       FRAME_MARGIN <= FRAME_BYTES_MAX, "the largest body fits a frame");
+_Static_assert(BODY_BYTES_MAX + FIELDS_BYTES_MAX + RESULTS_BYTES_MAX + LABELS_BYTES_MAX +
+                       KEY_BYTES_MAX + FRAME_MARGIN <=
+                   FRAME_BYTES_MAX,
+               "the largest body fits a frame");
 
 typedef struct walk {
     config_tree_t *tree;
     json_t *json, *route, *step;
-    const char *name;     /* of the route */
-    size_t index;         /* of the step */
-    char place[160];      /* below the step, for the error: "call/path" */
-    size_t pointers;      /* of the route, so far */
+    const char *name; /* of the route */
+    size_t index;     /* of the step */
+    char place[160];  /* below the step, for the error: "call/path" */
+    size_t pointers;  /* of the route, so far */
 } walk_t;
 
 static const char *text_of(json_t *object, const char *leaf)
@@ -54,8 +56,10 @@ static void check_result(walk_t *w, const node_t *at, bytes_t pointer, bytes_t r
     }
     size_t index = earlier_step(w, bytes_of(token, length));
     if (index == SIZE_MAX) {
-        config_complain(w->tree, at, "%.*s: no earlier step is called %.64s; results come only from steps "
-                        "before this one", (int)pointer.len, (const char *)pointer.data, token);
+        config_complain(w->tree, at,
+                        "%.*s: no earlier step is called %.64s; results come only from steps "
+                        "before this one",
+                        (int)pointer.len, (const char *)pointer.data, token);
         return;
     }
     bool classify = json_object_get(json_array_get(steps, index), "classify") != NULL;
@@ -73,8 +77,8 @@ static void check_header_pointer(walk_t *w, const node_t *at, bytes_t pointer, b
     char token[POINTER_BYTES_MAX + 1];
     size_t length;
     if (!pointer_token(&rest, token, &length) || rest.len > 0) {
-        config_complain(w->tree, at, "%.*s: name one header: /headers/x-github-event", (int)pointer.len,
-                        (const char *)pointer.data);
+        config_complain(w->tree, at, "%.*s: name one header: /headers/x-github-event",
+                        (int)pointer.len, (const char *)pointer.data);
         return;
     }
     for (char *c = token; *c; c++)
@@ -100,9 +104,10 @@ static void check_pointer(walk_t *w, const node_t *at, bytes_t pointer)
     bytes_t rest = {0};
     document_root_t root = document_root_of(pointer, &rest);
     if (root == ROOT_NONE)
-        config_complain(w->tree, at, "%.*s: a pointer starts with /message, /headers, /results, /labels, "
-                        "/id, /key, /route, /source or /attempt", (int)pointer.len,
-                        (const char *)pointer.data);
+        config_complain(w->tree, at,
+                        "%.*s: a pointer starts with /message, /headers, /results, /labels, "
+                        "/id, /key, /route, /source or /attempt",
+                        (int)pointer.len, (const char *)pointer.data);
     else if (root == ROOT_RESULTS)
         check_result(w, at, pointer, rest);
     else if (root == ROOT_HEADERS)
@@ -139,7 +144,8 @@ static void check_intake_pointer(walk_t *w, const char *leaf, const char *pointe
     document_root_t root = pointer ? document_root_of(bytes_str(pointer), &rest) : ROOT_MESSAGE;
     const node_t *at = node_at(w->tree, "routes/%s/%s", w->name, leaf);
     if (root != ROOT_MESSAGE && root != ROOT_HEADERS)
-        config_complain(w->tree, at, "%s: when a message comes in there are only /message and /headers",
+        config_complain(w->tree, at,
+                        "%s: when a message comes in there are only /message and /headers",
                         pointer);
     else if (pointer && root == ROOT_HEADERS)
         check_header_pointer(w, at, bytes_str(pointer), rest);
@@ -154,18 +160,22 @@ static bool exists(walk_t *w, const char *section, const char *name)
 
 static void check_call(walk_t *w, json_t *call)
 {
-    const char *downstream = text_of(call, "downstream"), *method = text_of(call, "method"), *header;
+    const char *downstream = text_of(call, "downstream"), *method = text_of(call, "method"),
+               *header;
     json_t *value;
     if (!exists(w, "downstreams", downstream))
         config_complain(w->tree, step_node(w, "call/downstream"),
                         "no downstream is called %s; add it to downstreams", downstream);
-    if (json_object_get(call, "body") && (strcmp(method, "GET") == 0 || strcmp(method, "DELETE") == 0))
-        config_complain(w->tree, step_node(w, "call/body"), "a %s has no body; leave it out", method);
+    if (json_object_get(call, "body") &&
+        (strcmp(method, "GET") == 0 || strcmp(method, "DELETE") == 0))
+        config_complain(w->tree, step_node(w, "call/body"), "a %s has no body; leave it out",
+                        method);
     snprintf(w->place, sizeof w->place, "call/path");
     template_each(bytes_str(text_of(call, "path")), each_place, w);
     snprintf(w->place, sizeof w->place, "call/body");
     template_json_each(json_object_get(call, "body"), each_place, w);
-    json_object_foreach(json_object_get(call, "headers"), header, value) {
+    json_object_foreach(json_object_get(call, "headers"), header, value)
+    {
         snprintf(w->place, sizeof w->place, "call/headers/%s", header);
         template_each(bytes_str(json_string_value(value)), each_place, w);
     }
@@ -189,7 +199,8 @@ static void check_step_limits(walk_t *w)
         char place[32];
         snprintf(place, sizeof place, "limits/%zu", i);
         if (!exists(w, "limits", name))
-            config_complain(w->tree, step_node(w, place), "no limit is called %s; add it to limits", name);
+            config_complain(w->tree, step_node(w, place), "no limit is called %s; add it to limits",
+                            name);
         for (size_t k = 0; k < i; k++)
             if (strcmp(name, json_string_value(json_array_get(limits, k))) == 0)
                 config_complain(w->tree, step_node(w, place), "%s is listed twice", name);
@@ -199,7 +210,8 @@ static void check_step_limits(walk_t *w)
 static void check_step(walk_t *w)
 {
     const char *name = text_of(w->step, "name");
-    json_t *classify = json_object_get(w->step, "classify"), *call = json_object_get(w->step, "call");
+    json_t *classify = json_object_get(w->step, "classify"),
+           *call = json_object_get(w->step, "call");
     if (earlier_step(w, bytes_str(name)) != SIZE_MAX)
         config_complain(w->tree, step_node(w, "name"), "a step before it is called %s too", name);
     if (!classify == !call)
@@ -230,7 +242,8 @@ static void check_path(walk_t *w)
         if (strncmp(path, own[i], len) == 0 && (path[len] == '/' || !path[len]))
             config_complain(w->tree, at, "%s belongs to Weir itself; choose another path", own[i]);
     }
-    json_object_foreach(json_object_get(w->json, "routes"), other, route) {
+    json_object_foreach(json_object_get(w->json, "routes"), other, route)
+    {
         if (strcmp(other, w->name) == 0)
             return; /* only those before: each pair is told once */
         if (strcmp(path, text_of(route, "path")) == 0)
@@ -255,7 +268,8 @@ static void check_route(walk_t *w)
                         "body_bytes_max must be at most queue.bytes_max");
     check_intake_pointer(w, "key", text_of(w->route, "key"));
     check_intake_pointer(w, "id", text_of(w->route, "id"));
-    json_object_foreach(json_object_get(w->route, "labels"), label, pointer) {
+    json_object_foreach(json_object_get(w->route, "labels"), label, pointer)
+    {
         char leaf[80];
         snprintf(leaf, sizeof leaf, "labels/%s", label);
         check_intake_pointer(w, leaf, json_string_value(pointer));
@@ -270,7 +284,8 @@ void config_check_routes(config_tree_t *tree, json_t *json)
 {
     const char *name;
     json_t *route;
-    json_object_foreach(json_object_get(json, "routes"), name, route) {
+    json_object_foreach(json_object_get(json, "routes"), name, route)
+    {
         walk_t w = {.tree = tree, .json = json, .route = route, .name = name};
         check_route(&w);
     }

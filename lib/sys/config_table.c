@@ -4,14 +4,15 @@
 #define REQUIRED NULL, true
 #define RELOAD true
 #define RESTART false
-/* NONE and REQUIRED stand for two members, a text default for one: the second layer lets them unfold. */
+/* NONE and REQUIRED stand for two members, a text default for one: the second layer lets them
+ * unfold. */
 #define PRESET_OF(preset, required, ...) preset
 #define REQUIRED_OF(preset, required, ...) required
 #define FIRST(...) PRESET_OF(__VA_ARGS__, false, false)
 #define SECOND(...) REQUIRED_OF(__VA_ARGS__, false, false)
 
 static const config_key_t keys[] = {
-#define KEY(path, kind, preset, min, max, unit, reload, meaning)                                          \
+#define KEY(path, kind, preset, min, max, unit, reload, meaning)                                   \
     {path, KIND_##kind, FIRST(preset), SECOND(preset), min, max, unit, reload, meaning},
 #include "sys/config_keys.def"
 #undef KEY

@@ -7,18 +7,35 @@
 #include "core/base.h"
 
 enum config_kind {
-    KIND_SECTION, KIND_NAMED, KIND_ITEMS, KIND_BOOL, KIND_UNSIGNED, KIND_TEXT, KIND_NAME, KIND_SECRET,
-    KIND_CHOICE, KIND_TEXTS, KIND_NAMES, KIND_POINTER, KIND_POINTERS, KIND_PATH, KIND_PATH_TEMPLATE,
-    KIND_JSON, KIND_HEADERS, KIND_CONDITIONS, KIND_URL, KIND_COUNT
+    KIND_SECTION,
+    KIND_NAMED,
+    KIND_ITEMS,
+    KIND_BOOL,
+    KIND_UNSIGNED,
+    KIND_TEXT,
+    KIND_NAME,
+    KIND_SECRET,
+    KIND_CHOICE,
+    KIND_TEXTS,
+    KIND_NAMES,
+    KIND_POINTER,
+    KIND_POINTERS,
+    KIND_PATH,
+    KIND_PATH_TEMPLATE,
+    KIND_JSON,
+    KIND_HEADERS,
+    KIND_CONDITIONS,
+    KIND_URL,
+    KIND_COUNT
 };
 
 typedef struct config_key {
     const char *path;
     enum config_kind kind;
-    const char *preset;       /* the default as it would be written; NULL: none */
+    const char *preset; /* the default as it would be written; NULL: none */
     bool required;
     uint64_t min, max;
-    const char *unit;         /* of a number; the words of a choice */
+    const char *unit; /* of a number; the words of a choice */
     bool reloadable;
     const char *meaning;
 } config_key_t;
@@ -27,8 +44,8 @@ size_t config_key_count(void);
 const config_key_t *config_key_at(size_t index);
 /* The part after the last '.': "total_ms". */
 const char *config_key_leaf(const config_key_t *key);
-/* Whether key is directly below the section `prefix` ("" is the top, "routes.*" and "routes.*.steps[]" are
- * what stands inside a NAMED and an ITEMS). */
+/* Whether key is directly below the section `prefix` ("" is the top, "routes.*" and
+ * "routes.*.steps[]" are what stands inside a NAMED and an ITEMS). */
 bool config_key_is_below(const config_key_t *key, const char *prefix);
 const char *config_kind_text(enum config_kind kind); /* for a person: "a whole number" */
 

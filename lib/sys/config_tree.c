@@ -8,7 +8,10 @@
 
 #include "sys/config_yaml.h"
 
-struct owned { struct owned *next; max_align_t data[]; };
+struct owned {
+    struct owned *next;
+    max_align_t data[];
+};
 
 void *config_tree_own(config_tree_t *tree, size_t size)
 {
@@ -75,8 +78,9 @@ node_t *node_find(const node_t *map, const char *name)
 
 bool node_is_null(const node_t *node)
 {
-    return !node || (node->kind == NODE_SCALAR && node->plain &&
-                     (!*node->text || strcmp(node->text, "~") == 0 || strcmp(node->text, "null") == 0));
+    return !node ||
+           (node->kind == NODE_SCALAR && node->plain &&
+            (!*node->text || strcmp(node->text, "~") == 0 || strcmp(node->text, "null") == 0));
 }
 
 const node_t *node_at(const config_tree_t *tree, const char *format, ...)
@@ -145,7 +149,8 @@ static json_t *scalar_json(const node_t *node)
             return json_integer(number);
     }
     if (node->plain && looks_real(text)) {
-        json_t *real = json_real(strtod(text, NULL)); /* NULL when not finite: then it stays a text */
+        json_t *real =
+            json_real(strtod(text, NULL)); /* NULL when not finite: then it stays a text */
         if (real)
             return real;
     }

@@ -1,5 +1,6 @@
-/* config_tree.h: configuration files as one tree in which every value knows where it stands. Files are read,
- * environment places ${NAME:-default} filled in, and drop-ins merged; what the keys mean is not known here. */
+/* config_tree.h: configuration files as one tree in which every value knows where it stands. Files
+ * are read, environment places ${NAME:-default} filled in, and drop-ins merged; what the keys mean
+ * is not known here. */
 #ifndef WEIR_SYS_CONFIG_TREE_H
 #define WEIR_SYS_CONFIG_TREE_H
 
@@ -16,18 +17,18 @@
 enum node_kind { NODE_SCALAR, NODE_MAP, NODE_LIST };
 typedef struct node {
     enum node_kind kind;
-    bool plain;               /* scalar without quotes: may be a number, a boolean or null */
+    bool plain; /* scalar without quotes: may be a number, a boolean or null */
     const char *file;
     unsigned line, column;
-    char *text;               /* scalar; NUL-terminated, without NUL inside */
-    struct node **items;      /* values of a map, items of a list */
-    struct node **names;      /* of a map: scalars */
+    char *text;          /* scalar; NUL-terminated, without NUL inside */
+    struct node **items; /* values of a map, items of a list */
+    struct node **names; /* of a map: scalars */
     size_t count;
 } node_t;
 
 /* Owns every node and text; gathers the errors. */
 typedef struct config_tree {
-    node_t *root;             /* NULL: nothing could be read */
+    node_t *root; /* NULL: nothing could be read */
     struct owned *owned;
     size_t node_count;
     unsigned errors;
@@ -35,7 +36,8 @@ typedef struct config_tree {
     void *arg;
 } config_tree_t;
 
-/* Reads path and path's conf.d (all *.yaml of it, in lexical order). Errors are reported and counted. */
+/* Reads path and path's conf.d (all *.yaml of it, in lexical order). Errors are reported and
+ * counted. */
 void config_tree_read(config_tree_t *tree, const char *path);
 /* The same from memory, one file, no drop-ins. `name` is used in errors. */
 void config_tree_parse(config_tree_t *tree, bytes_t text, const char *name);
@@ -50,8 +52,8 @@ bool node_is_null(const node_t *node);                  /* NULL, "~", "null" or 
 /* The nearest node on the way to "routes/tickets/steps/2/call" that is written in a file. */
 const node_t *node_at(const config_tree_t *tree, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* As JSON, by the core schema of YAML 1.2: plain scalars are numbers, booleans or null where they look so.
- * The caller's. */
+/* As JSON, by the core schema of YAML 1.2: plain scalars are numbers, booleans or null where they
+ * look so. The caller's. */
 json_t *node_json(const node_t *node);
 
 #endif

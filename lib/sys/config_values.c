@@ -68,8 +68,8 @@ static json_t *unsigned_value(const value_t *v)
     errno = 0;
     uint64_t number = strtoull(v->node->text, &end, 10);
     uint64_t times = multiplier(end, strcmp(key->unit, "bytes") == 0);
-    if (!isdigit((unsigned char)*v->node->text) || errno || times == 0 || number > UINT64_MAX / times ||
-        number * times < key->min || number * times > key->max) {
+    if (!isdigit((unsigned char)*v->node->text) || errno || times == 0 ||
+        number > UINT64_MAX / times || number * times < key->min || number * times > key->max) {
         snprintf(why, sizeof why, "is not a whole number from %llu to %llu%s%s",
                  (unsigned long long)key->min, (unsigned long long)key->max, *key->unit ? " " : "",
                  key->unit);
@@ -110,7 +110,8 @@ static json_t *choice_value(const value_t *v)
 {
     size_t len = strlen(v->node->text);
     char why[160];
-    for (const char *at = v->key->unit; len && at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
+    for (const char *at = v->key->unit; len && at;
+         at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
         if (strncmp(at, v->node->text, len) == 0 && (at[len] == '|' || !at[len]))
             return json_string(v->node->text);
     snprintf(why, sizeof why, "is not one of %s", v->key->unit);
@@ -129,8 +130,9 @@ static json_t *pointer_value(const value_t *v)
 static json_t *path_value(const value_t *v)
 {
     const char *text = v->node->text;
-    if (*text != '/' || strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-                                     "/-._~!$&'()*+,;=:@%") != strlen(text))
+    if (*text != '/' ||
+        strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                     "/-._~!$&'()*+,;=:@%") != strlen(text))
         return refuse(v, "is not a path such as /tickets");
     if (strstr(text, "//") || strstr(text, "/.") || (text[1] && text[strlen(text) - 1] == '/'))
         return refuse(v, "has an empty or dotted segment, or ends with /");
@@ -150,7 +152,8 @@ static json_t *path_template_value(const value_t *v)
     while ((got = template_next(&rest, &part, &error)) > 0)
         for (size_t i = 0; !part.is_place && i < part.text.len; i++)
             if (part.text.data[i] <= 0x20 || part.text.data[i] >= 0x7f || part.text.data[i] == '#')
-                return refuse(v, "has a space, control, # or other byte that must be percent-encoded");
+                return refuse(v,
+                              "has a space, control, # or other byte that must be percent-encoded");
     if (got < 0)
         return refuse(v, error);
     if (strstr(text, "/./") || strstr(text, "/../"))
@@ -233,9 +236,9 @@ static json_t *list_value(const value_t *v, json_t *(*item_value)(const value_t 
     key.max = 255;
     if (v->node->kind == NODE_MAP || count < v->key->min || count > v->key->max) {
         json_decref(made);
-        config_complain(v->tree, v->node, "%s must be %s, %llu to %llu of them", config_key_leaf(v->key),
-                        config_kind_text(v->key->kind), (unsigned long long)v->key->min,
-                        (unsigned long long)v->key->max);
+        config_complain(v->tree, v->node, "%s must be %s, %llu to %llu of them",
+                        config_key_leaf(v->key), config_kind_text(v->key->kind),
+                        (unsigned long long)v->key->min, (unsigned long long)v->key->max);
         return NULL;
     }
     for (size_t i = 0; i < count; i++) {
@@ -255,9 +258,9 @@ static json_t *table_value(const value_t *v, json_t *(*check)(const value_t *, c
     json_t *made = json_object(), *item;
     if (v->node->kind != NODE_MAP || v->node->count < v->key->min || v->node->count > v->key->max) {
         json_decref(made);
-        config_complain(v->tree, v->node, "%s must be %s, %llu to %llu of them", config_key_leaf(v->key),
-                        config_kind_text(v->key->kind), (unsigned long long)v->key->min,
-                        (unsigned long long)v->key->max);
+        config_complain(v->tree, v->node, "%s must be %s, %llu to %llu of them",
+                        config_key_leaf(v->key), config_kind_text(v->key->kind),
+                        (unsigned long long)v->key->min, (unsigned long long)v->key->max);
         return NULL;
     }
     for (size_t i = 0; i < v->node->count; i++) {
@@ -292,8 +295,9 @@ static bool is_token(const char *text) /* RFC 9110 section 5.6.2 */
 /* Framing is the client's business, and a credential in the file is no secret any more. */
 static const char *header_hint(const char *name)
 {
-    static const char *const own[] = {"host", "content-length", "transfer-encoding", "connection",
-                                      "expect", "upgrade", "te", "trailer", "keep-alive"};
+    static const char *const own[] = {"host",       "content-length", "transfer-encoding",
+                                      "connection", "expect",         "upgrade",
+                                      "te",         "trailer",        "keep-alive"};
     for (size_t i = 0; i < COUNT_OF(own); i++)
         if (strcasecmp(own[i], name) == 0)
             return "is set by Weir itself; leave it out";
@@ -306,7 +310,8 @@ static json_t *header_value(const value_t *v, const node_t *name)
 {
     const char *error = NULL;
     if (!is_token(name->text) || (error = header_hint(name->text))) {
-        config_complain(v->tree, name, "%.64s %s", name->text, error ? error : "cannot be a header's name");
+        config_complain(v->tree, name, "%.64s %s", name->text,
+                        error ? error : "cannot be a header's name");
         return NULL;
     }
     if (!is_scalar(v))
@@ -323,7 +328,8 @@ static json_t *condition_value(const value_t *v, const node_t *name)
 {
     bytes_t pointer = bytes_str(name->text);
     if (pointer.len < 2 || !pointer_is_valid(pointer)) {
-        config_complain(v->tree, name, "%.64s is not a JSON pointer such as /message/id", name->text);
+        config_complain(v->tree, name, "%.64s is not a JSON pointer such as /message/id",
+                        name->text);
         return NULL;
     }
     size_t count = v->node->kind == NODE_LIST ? v->node->count : 1;
@@ -331,7 +337,8 @@ static json_t *condition_value(const value_t *v, const node_t *name)
     for (size_t i = 0; scalars && v->node->kind == NODE_LIST && i < count; i++)
         scalars = v->node->items[i]->kind == NODE_SCALAR;
     if (!scalars) {
-        config_complain(v->tree, v->node, "a condition is a pattern or a list of 1 to 256 patterns");
+        config_complain(v->tree, v->node,
+                        "a condition is a pattern or a list of 1 to 256 patterns");
         return NULL;
     }
     json_t *json = node_json(v->node);
@@ -352,7 +359,8 @@ static void check_places(const value_t *v)
         value_t of = {v->tree, v->key, v->node->items[i]};
         check_places(&of);
         if (v->node->kind == NODE_MAP && strstr(v->node->names[i]->text, "${"))
-            config_complain(v->tree, v->node->names[i], "a place ${...} can only be in a value, not in a name");
+            config_complain(v->tree, v->node->names[i],
+                            "a place ${...} can only be in a value, not in a name");
     }
 }
 
@@ -367,26 +375,45 @@ json_t *config_value(config_tree_t *tree, const config_key_t *key, const node_t 
 {
     value_t v = {tree, key, node};
     switch (key->kind) {
-    case KIND_TEXTS: return texts_of(&v);
-    case KIND_NAMES: return names_of(&v);
-    case KIND_POINTERS: return table_value(&v, label_value);
-    case KIND_HEADERS: return table_value(&v, header_value);
-    case KIND_CONDITIONS: return table_value(&v, condition_value);
-    case KIND_JSON: return json_value(&v);
-    default: break;
+    case KIND_TEXTS:
+        return texts_of(&v);
+    case KIND_NAMES:
+        return names_of(&v);
+    case KIND_POINTERS:
+        return table_value(&v, label_value);
+    case KIND_HEADERS:
+        return table_value(&v, header_value);
+    case KIND_CONDITIONS:
+        return table_value(&v, condition_value);
+    case KIND_JSON:
+        return json_value(&v);
+    default:
+        break;
     }
     if (!is_scalar(&v))
         return NULL;
     switch (key->kind) {
-    case KIND_BOOL: return bool_value(&v);
-    case KIND_UNSIGNED: return unsigned_value(&v);
-    case KIND_TEXT: return text_value(&v);
-    case KIND_NAME: case KIND_SECRET: return name_value(&v);
-    case KIND_CHOICE: return choice_value(&v);
-    case KIND_POINTER: return pointer_value(&v);
-    case KIND_PATH: return path_value(&v);
-    case KIND_PATH_TEMPLATE: return path_template_value(&v);
-    case KIND_URL: return url_value(&v);
-    default: must(!"a kind of the table without a parser"); return NULL;
+    case KIND_BOOL:
+        return bool_value(&v);
+    case KIND_UNSIGNED:
+        return unsigned_value(&v);
+    case KIND_TEXT:
+        return text_value(&v);
+    case KIND_NAME:
+    case KIND_SECRET:
+        return name_value(&v);
+    case KIND_CHOICE:
+        return choice_value(&v);
+    case KIND_POINTER:
+        return pointer_value(&v);
+    case KIND_PATH:
+        return path_value(&v);
+    case KIND_PATH_TEMPLATE:
+        return path_template_value(&v);
+    case KIND_URL:
+        return url_value(&v);
+    default:
+        must(!"a kind of the table without a parser");
+        return NULL;
     }
 }

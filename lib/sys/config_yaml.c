@@ -33,8 +33,8 @@ static bool is_name_byte(char c, bool first)
     return c == '_' || (first ? isalpha((unsigned char)c) : isalnum((unsigned char)c));
 }
 
-/* The place ${NAME} or ${NAME:-default} at `at`, which starts with "${". Its length, 0 when it is something
- * else (a template's ${/pointer}). */
+/* The place ${NAME} or ${NAME:-default} at `at`, which starts with "${". Its length, 0 when it is
+ * something else (a template's ${/pointer}). */
 static size_t environment_place(const char *at, size_t len, size_t *name_len)
 {
     size_t n = 2;
@@ -49,9 +49,10 @@ static size_t environment_place(const char *at, size_t len, size_t *name_len)
     return end ? (size_t)(end - at) + 1 : 0;
 }
 
-/* Writes what the place stands for. The result is not looked at again: a value cannot hold a place. */
-static void fill_place(reading_t *r, const node_t *node, const char *at, size_t len, size_t name_len,
-                       FILE *out)
+/* Writes what the place stands for. The result is not looked at again: a value cannot hold a place.
+ */
+static void fill_place(reading_t *r, const node_t *node, const char *at, size_t len,
+                       size_t name_len, FILE *out)
 {
     char name[128];
     snprintf(name, sizeof name, "%.*s", (int)name_len, at + 2);
@@ -120,7 +121,8 @@ static void take_scalar(reading_t *r, node_t *node, const yaml_node_t *yaml)
 
 static void take_list(reading_t *r, node_t *node, const yaml_node_t *yaml, unsigned depth)
 {
-    const yaml_node_item_t *from = yaml->data.sequence.items.start, *to = yaml->data.sequence.items.top;
+    const yaml_node_item_t *from = yaml->data.sequence.items.start,
+                           *to = yaml->data.sequence.items.top;
     node->kind = NODE_LIST;
     node->items = config_tree_own(r->tree, (size_t)(to - from) * sizeof *node->items);
     for (; from < to; from++) {
@@ -132,7 +134,8 @@ static void take_list(reading_t *r, node_t *node, const yaml_node_t *yaml, unsig
 
 static void take_pair(reading_t *r, node_t *node, const yaml_node_pair_t *pair, unsigned depth)
 {
-    node_t *name = take_node(r, pair->key, depth + 1), *value = take_node(r, pair->value, depth + 1);
+    node_t *name = take_node(r, pair->key, depth + 1),
+           *value = take_node(r, pair->value, depth + 1);
     if (!name || !value)
         return;
     if (name->kind != NODE_SCALAR) {
@@ -152,7 +155,8 @@ static void take_pair(reading_t *r, node_t *node, const yaml_node_pair_t *pair, 
 
 static void take_map(reading_t *r, node_t *node, const yaml_node_t *yaml, unsigned depth)
 {
-    const yaml_node_pair_t *from = yaml->data.mapping.pairs.start, *to = yaml->data.mapping.pairs.top;
+    const yaml_node_pair_t *from = yaml->data.mapping.pairs.start,
+                           *to = yaml->data.mapping.pairs.top;
     size_t room = (size_t)(to - from);
     node->kind = NODE_MAP;
     if (room > 4096) { /* duplicates are looked for by comparing all with all */
@@ -165,8 +169,8 @@ static void take_map(reading_t *r, node_t *node, const yaml_node_t *yaml, unsign
         take_pair(r, node, from, depth);
 }
 
-/* NULL: refused, and reported once. Aliases are unfolded, so a node may be taken often; the count and the
- * depth end every bomb and every circle. */
+/* NULL: refused, and reported once. Aliases are unfolded, so a node may be taken often; the count
+ * and the depth end every bomb and every circle. */
 static node_t *take_node(reading_t *r, int index, unsigned depth)
 {
     const yaml_node_t *yaml = yaml_document_get_node(&r->document, index);
@@ -180,12 +184,20 @@ static node_t *take_node(reading_t *r, int index, unsigned depth)
         return NULL;
     }
     if (!is_default_tag(yaml))
-        config_complain(r->tree, node, "tags such as %s are not used here; leave it out", yaml->tag);
+        config_complain(r->tree, node, "tags such as %s are not used here; leave it out",
+                        yaml->tag);
     switch (yaml->type) {
-    case YAML_SCALAR_NODE: take_scalar(r, node, yaml); break;
-    case YAML_SEQUENCE_NODE: take_list(r, node, yaml, depth); break;
-    case YAML_MAPPING_NODE: take_map(r, node, yaml, depth); break;
-    case YAML_NO_NODE: return NULL;
+    case YAML_SCALAR_NODE:
+        take_scalar(r, node, yaml);
+        break;
+    case YAML_SEQUENCE_NODE:
+        take_list(r, node, yaml, depth);
+        break;
+    case YAML_MAPPING_NODE:
+        take_map(r, node, yaml, depth);
+        break;
+    case YAML_NO_NODE:
+        return NULL;
     }
     return node;
 }
@@ -196,8 +208,9 @@ static void complain_yaml(reading_t *r, const yaml_parser_t *parser)
     if (parser->error == YAML_READER_ERROR)
         mark = (yaml_mark_t){.line = parser->mark.line, .column = parser->mark.column};
     const node_t *at = new_node(r->tree, r->file, mark);
-    config_complain(r->tree, at, "not YAML: %s%s%s", parser->problem ? parser->problem : "unreadable",
-                    parser->context ? ", " : "", parser->context ? parser->context : "");
+    config_complain(r->tree, at, "not YAML: %s%s%s",
+                    parser->problem ? parser->problem : "unreadable", parser->context ? ", " : "",
+                    parser->context ? parser->context : "");
 }
 
 /* The one document of the file; NULL when there is none or it was refused. */
@@ -227,8 +240,9 @@ static node_t *take_document(reading_t *r, yaml_parser_t *parser)
 #define BRACKETS_OPEN_MAX 256
 #define ANCHORS_MAX 1024
 
-/* libyaml's time grows with the square of open brackets and of anchors: 200,000 brackets took it minutes. Both
- * are counted first, without regard for quotes, as no sane text comes near. NULL: fits. */
+/* libyaml's time grows with the square of open brackets and of anchors: 200,000 brackets took it
+ * minutes. Both are counted first, without regard for quotes, as no sane text comes near. NULL:
+ * fits. */
 static const char *too_much(bytes_t text)
 {
     size_t open = 0, anchors = 0;

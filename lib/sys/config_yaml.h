@@ -1,4 +1,5 @@
-/* config_yaml.h: what config_tree.c and config_yaml.c (the only user of libyaml) need of each other. */
+/* config_yaml.h: what config_tree.c and config_yaml.c (the only user of libyaml) need of each
+ * other. */
 #ifndef WEIR_SYS_CONFIG_YAML_H
 #define WEIR_SYS_CONFIG_YAML_H
 

@@ -16,7 +16,8 @@ bool credentials_directory(const char *config_path, char *out, size_t size)
     if (given && *given)
         n = snprintf(out, size, "%s", given);
     else
-        n = snprintf(out, size, "%.*scredentials", slash ? (int)(slash + 1 - config_path) : 0, config_path);
+        n = snprintf(out, size, "%.*scredentials", slash ? (int)(slash + 1 - config_path) : 0,
+                     config_path);
     return n >= 0 && (size_t)n < size;
 }
 

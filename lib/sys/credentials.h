@@ -1,5 +1,6 @@
-/* credentials.h: the files behind the names of secrets. They are read by the supervisor, which gives each to the
- * actors that need it, and by weirctl to sign; never logged, never in argv, environment or store. */
+/* credentials.h: the files behind the names of secrets. They are read by the supervisor, which
+ * gives each to the actors that need it, and by weirctl to sign; never logged, never in argv,
+ * environment or store. */
 #ifndef WEIR_SYS_CREDENTIALS_H
 #define WEIR_SYS_CREDENTIALS_H
 
@@ -7,12 +8,12 @@
 
 #define CREDENTIAL_BYTES_MAX (64u << 10)
 
-/* Where the files are: $CREDENTIALS_DIRECTORY (systemd), else the directory "credentials" beside the
- * configuration file. False: longer than size. */
+/* Where the files are: $CREDENTIALS_DIRECTORY (systemd), else the directory "credentials" beside
+ * the configuration file. False: longer than size. */
 bool credentials_directory(const char *config_path, char *out, size_t size);
-/* The content of the secret `name` without one newline at its end, with a NUL behind it; credential_free it.
- * 0, or -ENOENT, -EACCES (others on this host may use it: refused), -EFBIG, -ENODATA (empty), -EINVAL (not a
- * name, not a file), or what reading gave. */
+/* The content of the secret `name` without one newline at its end, with a NUL behind it;
+ * credential_free it. 0, or -ENOENT, -EACCES (others on this host may use it: refused), -EFBIG,
+ * -ENODATA (empty), -EINVAL (not a name, not a file), or what reading gave. */
 int credential_read(const char *directory, const char *name, uint8_t **secret, size_t *len);
 /* Clears it first. */
 void credential_free(uint8_t **secret, size_t len);

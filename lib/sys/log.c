@@ -10,7 +10,10 @@
 #include "sys/log_sink.h"
 
 /* The level of an event is its journald priority. */
-typedef struct event_spec { const char *id; int level; } event_spec_t;
+typedef struct event_spec {
+    const char *id;
+    int level;
+} event_spec_t;
 #define LEVEL_ERROR LOG_LEVEL_ERROR
 #define LEVEL_WARNING LOG_LEVEL_WARNING
 #define LEVEL_NOTICE LOG_LEVEL_NOTICE
@@ -71,8 +74,12 @@ static int64_t clock_us(clockid_t clock)
 static void emit(const log_line_t *line)
 {
     log_entry_t entry = {
-        .line = line, .actor = state.actor, .instance = state.instance, .level = events[line->event].level,
-        .message_id = events[line->event].id, .wall = {clock_us(CLOCK_REALTIME)},
+        .line = line,
+        .actor = state.actor,
+        .instance = state.instance,
+        .level = events[line->event].level,
+        .message_id = events[line->event].id,
+        .wall = {clock_us(CLOCK_REALTIME)},
     };
     if (!log_sink_write(&state.sink, &entry))
         state.dropped++;
@@ -85,7 +92,8 @@ static void emit_repeats(void)
     state.last.times = 0;
     if (times == 0)
         return;
-    snprintf(text, sizeof text, "%s (repeated %llu times)", state.last.text, (unsigned long long)times);
+    snprintf(text, sizeof text, "%s (repeated %llu times)", state.last.text,
+             (unsigned long long)times);
     emit(&(log_line_t){.event = state.last.event, .text = text});
 }
 
@@ -96,17 +104,18 @@ static uint64_t print_of(const log_line_t *l)
                              l->downstream,      l->limit,   l->reason};
     uint64_t print = (uint64_t)l->event;
     for (size_t i = 0; i < COUNT_OF(parts); i++)
-        print = XXH3_64bits_withSeed(parts[i].len ? parts[i].data : (const uint8_t *)"", parts[i].len,
-                                     print * 31 + parts[i].len);
+        print = XXH3_64bits_withSeed(parts[i].len ? parts[i].data : (const uint8_t *)"",
+                                     parts[i].len, print * 31 + parts[i].len);
     return print;
 }
 
-/* True: this line repeats the last one and was only counted. The count is told by the first other line, or
- * by the first repeat after the second is over. */
+/* True: this line repeats the last one and was only counted. The count is told by the first other
+ * line, or by the first repeat after the second is over. */
 static bool is_repeat(const log_line_t *line, int64_t now_us)
 {
     uint64_t print = print_of(line);
-    if (state.last.since_us && state.last.print == print && now_us - state.last.since_us < REPEAT_US) {
+    if (state.last.since_us && state.last.print == print &&
+        now_us - state.last.since_us < REPEAT_US) {
         state.last.times++;
         return true;
     }

@@ -30,8 +30,8 @@ static int open_journal(void)
     return fd;
 }
 
-/* Our own description of stderr, so that it can be non-blocking without making the shell's and our siblings'
- * so. Not possible for sockets, and where the terminal belongs to another user. */
+/* Our own description of stderr, so that it can be non-blocking without making the shell's and our
+ * siblings' so. Not possible for sockets, and where the terminal belongs to another user. */
 static int open_terminal(void)
 {
     return open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -57,7 +57,10 @@ void log_sink_close(log_sink_t *sink)
 
 /* ---- texts ---- */
 
-typedef struct text { char *out; size_t size, len; } text_t;
+typedef struct text {
+    char *out;
+    size_t size, len;
+} text_t;
 
 static bool put(text_t *t, const void *data, size_t len)
 {
@@ -87,16 +90,22 @@ static bool put_field(text_t *t, const char *name, bytes_t value)
     return fits;
 }
 
-typedef struct field { const char *journal, *shown; bytes_t value; } field_t;
+typedef struct field {
+    const char *journal, *shown;
+    bytes_t value;
+} field_t;
 
 /* Numbers and texts that belong to the line; empty ones are left out. */
 static size_t fields_of(const log_entry_t *entry, field_t *out)
 {
     const log_line_t *l = entry->line;
     const field_t all[] = {
-        {"WEIR_MESSAGE", "message", l->message}, {"WEIR_ROUTE", "route", l->route},
-        {"WEIR_KEY", "key", l->key},             {"WEIR_DOWNSTREAM", "downstream", l->downstream},
-        {"WEIR_LIMIT", "limit", l->limit},       {"WEIR_REASON", "reason", l->reason},
+        {"WEIR_MESSAGE", "message", l->message},
+        {"WEIR_ROUTE", "route", l->route},
+        {"WEIR_KEY", "key", l->key},
+        {"WEIR_DOWNSTREAM", "downstream", l->downstream},
+        {"WEIR_LIMIT", "limit", l->limit},
+        {"WEIR_REASON", "reason", l->reason},
         {"WEIR_TRACE", "trace", l->trace},
     };
     size_t count = 0;
@@ -170,8 +179,8 @@ size_t log_format_line(const log_entry_t *entry, bool colour, char *out, size_t 
              (int)(entry->wall.us % US_PER_S / US_PER_MS));
     put_text(&t, head);
     const char *start = colour ? colour_of(entry->level) : "";
-    snprintf(head, sizeof head, entry->instance ? "%s%s/%u%s: " : "%s%s%.0u%s: ", start, entry->actor,
-             entry->instance, *start ? "\033[0m" : "");
+    snprintf(head, sizeof head, entry->instance ? "%s%s/%u%s: " : "%s%s%.0u%s: ", start,
+             entry->actor, entry->instance, *start ? "\033[0m" : "");
     put_text(&t, head);
     put_shown(&t, bytes_str(entry->line->text));
     for (size_t i = 0; i < count; i++) {
@@ -181,7 +190,8 @@ size_t log_format_line(const log_entry_t *entry, bool colour, char *out, size_t 
         put_shown(&t, fields[i].value);
     }
     if (entry->line->error) {
-        snprintf(head, sizeof head, "%serror=%s", count ? " " : "  ", strerror(-entry->line->error));
+        snprintf(head, sizeof head, "%serror=%s", count ? " " : "  ",
+                 strerror(-entry->line->error));
         put_text(&t, head);
     }
     bool full = t.len == t.size;
@@ -194,8 +204,8 @@ size_t log_format_line(const log_entry_t *entry, bool colour, char *out, size_t 
 
 /* ---- writing ---- */
 
-/* Where stderr could not be opened anew: a write is begun only when poll says there is room, which for a pipe
- * means PIPE_BUF, and no line is longer. */
+/* Where stderr could not be opened anew: a write is begun only when poll says there is room, which
+ * for a pipe means PIPE_BUF, and no line is longer. */
 static ssize_t write_shared(const char *line, size_t len)
 {
     struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};

@@ -1,6 +1,7 @@
-/* log_sink.h: where lines go. journald's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL) over a
- * non-blocking datagram socket of our own: sd_journal_sendv waits for ever when journald has stopped reading
- * (seen with a frozen journald), and passes long lines by a memfd. A full socket drops the line. */
+/* log_sink.h: where lines go. journald's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL) over
+ * a non-blocking datagram socket of our own: sd_journal_sendv waits for ever when journald has
+ * stopped reading (seen with a frozen journald), and passes long lines by a memfd. A full socket
+ * drops the line. */
 #ifndef WEIR_SYS_LOG_SINK_H
 #define WEIR_SYS_LOG_SINK_H
 
@@ -9,10 +10,10 @@
 #define LOG_DATAGRAM_MAX 8192u /* one line with its fields; longer texts are cut and marked */
 
 typedef struct log_sink {
-    int journal;       /* connected datagram socket; -1: none */
-    int terminal;      /* lines for people; stderr opened anew, or -1: stderr itself */
+    int journal;  /* connected datagram socket; -1: none */
+    int terminal; /* lines for people; stderr opened anew, or -1: stderr itself */
     bool wants_journal, colour;
-    bool torn;         /* the last line for people went out only in part */
+    bool torn; /* the last line for people went out only in part */
 } log_sink_t;
 
 typedef struct log_entry {

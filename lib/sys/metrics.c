@@ -13,21 +13,26 @@ static const metric_family_t families[METRIC_COUNT] = {
 };
 
 /* From 0.5 ms to 60 s, about 1-2.5-5: commits, acknowledgements and calls all fall inside. */
-static const double buckets[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
-                                 0.5,    1,     2.5,    5,     10,   30,    60};
+static const double buckets[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                 0.25,   0.5,   1,      2.5,   5,    10,    30,   60};
 #define BUCKETS COUNT_OF(buckets)
 
 #define LABEL_BYTES_MAX 64
 typedef struct series {
     uint8_t label_len;
     char label[LABEL_BYTES_MAX];
-    uint64_t count;     /* counter; histogram: observations */
-    double value;       /* gauge; histogram: sum */
-    uint64_t *in;       /* histogram: observations in each bucket, and above all */
+    uint64_t count; /* counter; histogram: observations */
+    double value;   /* gauge; histogram: sum */
+    uint64_t *in;   /* histogram: observations in each bucket, and above all */
 } series_t;
 
-typedef struct metric_store { series_t *series; size_t count, room; } metric_store_t;
-struct metrics { metric_store_t of[METRIC_COUNT]; };
+typedef struct metric_store {
+    series_t *series;
+    size_t count, room;
+} metric_store_t;
+struct metrics {
+    metric_store_t of[METRIC_COUNT];
+};
 
 const metric_family_t *metric_family(size_t index) { return &families[index]; }
 
@@ -79,7 +84,8 @@ static series_t *add(metric_store_t *store, enum metric metric, bytes_t label)
     return series;
 }
 
-/* A label that a metric does not have is left out; one that is too long is cut; one too many is "other". */
+/* A label that a metric does not have is left out; one that is too long is cut; one too many is
+ * "other". */
 static bytes_t fitting(enum metric metric, bytes_t label)
 {
     if (!*families[metric].label)
@@ -145,7 +151,7 @@ typedef struct writing {
     size_t size, len;
     const char *actor;
     unsigned instance;
-    bool full;         /* something did not fit; nothing more is written */
+    bool full; /* something did not fit; nothing more is written */
 } writing_t;
 
 /* One whole line or nothing. */
@@ -158,7 +164,8 @@ static void put_line(writing_t *w, const char *line, size_t len)
     w->len += len;
 }
 
-/* The exposition format's escapes. What is not UTF-8 is shown as '?': scrapers refuse the whole page. */
+/* The exposition format's escapes. What is not UTF-8 is shown as '?': scrapers refuse the whole
+ * page. */
 static size_t escape(const series_t *series, char *out)
 {
     size_t n = 0;
@@ -186,8 +193,8 @@ static void put_sample(writing_t *w, enum metric metric, const series_t *series,
     const metric_family_t *family = &families[metric];
     char line[512], label[2 * LABEL_BYTES_MAX + 1];
     escape(series, label);
-    int n = snprintf(line, sizeof line, "%s%s{actor=\"%s\",instance=\"%u\"", family->name, suffix, w->actor,
-                     w->instance);
+    int n = snprintf(line, sizeof line, "%s%s{actor=\"%s\",instance=\"%u\"", family->name, suffix,
+                     w->actor, w->instance);
     if (*family->label)
         n += snprintf(line + n, sizeof line - (size_t)n, ",%s=\"%s\"", family->label, label);
     if (le)
@@ -236,11 +243,14 @@ static void put_series(writing_t *w, enum metric metric, const series_t *series)
         else
             put_sample(w, metric, series, "", NULL, value);
         break;
-    case METRIC_HISTOGRAM: put_histogram(w, metric, series); break;
+    case METRIC_HISTOGRAM:
+        put_histogram(w, metric, series);
+        break;
     }
 }
 
-size_t metrics_samples(const metrics_t *m, const char *actor, unsigned instance, char *out, size_t size)
+size_t metrics_samples(const metrics_t *m, const char *actor, unsigned instance, char *out,
+                       size_t size)
 {
     writing_t w = {.out = out, .size = size, .actor = actor, .instance = instance};
     for (size_t i = 0; i < METRIC_COUNT; i++)

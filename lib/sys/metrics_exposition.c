@@ -13,7 +13,8 @@ static bool ends_family(const metric_family_t *family, bytes_t rest)
     if (rest.len && rest.data[0] == '{')
         return true;
     for (size_t i = 0; family->kind == METRIC_HISTOGRAM && i < COUNT_OF(suffixes); i++)
-        if (rest.len >= strlen(suffixes[i]) && memcmp(rest.data, suffixes[i], strlen(suffixes[i])) == 0)
+        if (rest.len >= strlen(suffixes[i]) &&
+            memcmp(rest.data, suffixes[i], strlen(suffixes[i])) == 0)
             return true;
     return false;
 }
@@ -36,7 +37,10 @@ static bool next_line(bytes_t *rest, bytes_t *line)
     return true;
 }
 
-typedef struct page { char *out; size_t size, len; } page_t;
+typedef struct page {
+    char *out;
+    size_t size, len;
+} page_t;
 
 static bool put(page_t *page, const void *data, size_t len)
 {
@@ -47,9 +51,10 @@ static bool put(page_t *page, const void *data, size_t len)
     return true;
 }
 
-/* The samples of one family out of every text, in order, under one head. A family that does not fit is left
- * out whole. */
-static void put_family(page_t *page, const metric_family_t *family, const bytes_t *texts, size_t count)
+/* The samples of one family out of every text, in order, under one head. A family that does not fit
+ * is left out whole. */
+static void put_family(page_t *page, const metric_family_t *family, const bytes_t *texts,
+                       size_t count)
 {
     char head[512];
     size_t before = page->len, lines = 0;

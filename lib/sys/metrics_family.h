@@ -1,4 +1,5 @@
-/* metrics_family.h: metrics.def as data, for metrics.c (one process) and metrics_exposition.c (all of them). */
+/* metrics_family.h: metrics.def as data, for metrics.c (one process) and metrics_exposition.c (all
+ * of them). */
 #ifndef WEIR_SYS_METRICS_FAMILY_H
 #define WEIR_SYS_METRICS_FAMILY_H
 

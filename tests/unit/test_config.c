@@ -9,25 +9,9 @@
 
 #include "sys/config.h"
 #include "sys/config_table.h"
+#include "tests/config_said.h"
 
 #define EXAMPLE "etc/examples/support-desk/weir.yaml"
-
-typedef struct said { char text[16384]; size_t lines; } said_t;
-
-static void hear(void *arg, const char *line)
-{
-    said_t *said = arg;
-    size_t len = strlen(said->text);
-    snprintf(said->text + len, sizeof said->text - len, "%s\n", line);
-    said->lines++;
-}
-
-static int read_text(const char *yaml, json_t **json, said_t *said)
-{
-    *said = (said_t){0};
-    *json = NULL;
-    return config_read_text(bytes_str(yaml), "f.yaml", json, hear, said);
-}
 
 static config_t *load(const char *yaml)
 {
@@ -90,21 +74,17 @@ static void an_empty_file_has_every_default(void **state)
     config_destroy(&c);
 }
 
-#define ROUTE(steps)                                                                                     \
-    "sources: {s: {auth: none-on-loopback}}\n"                                                           \
-    "downstreams: {d: {url: 'http://h:1'}}\n"                                                            \
-    "routes:\n  r:\n    path: /r\n    source: s\n    steps:\n" steps
-
 static void the_pointers_of_a_route_are_gathered_once(void **state)
 {
     (void)state;
-    config_t *c = load(ROUTE("      - name: a\n        when: {/headers/x-e: [b], /message/q: [1]}\n"
-                             "        classify:\n          rules: [{when: {/message/q: 2}, outcome: o}]\n"
-                             "          otherwise: p\n"
-                             "      - name: b\n        call:\n          downstream: d\n"
-                             "          path: /x/${/message/w:-d}\n"
-                             "          body: {v: '${/results/a/outcome} ${/id} ${/message/q}'}\n"
-                             "          headers: {X-A: '${/message/h}'}\n"));
+    config_t *c =
+        load(ROUTE("      - name: a\n        when: {/headers/x-e: [b], /message/q: [1]}\n"
+                   "        classify:\n          rules: [{when: {/message/q: 2}, outcome: o}]\n"
+                   "          otherwise: p\n"
+                   "      - name: b\n        call:\n          downstream: d\n"
+                   "          path: /x/${/message/w:-d}\n"
+                   "          body: {v: '${/results/a/outcome} ${/id} ${/message/q}'}\n"
+                   "          headers: {X-A: '${/message/h}'}\n"));
     static const char *const wanted[] = {"/headers/x-e", "/message/q", "/message/w", "/message/h"};
     const route_t *r = &c->routes[0];
     assert_int_equal(r->pointer_count, COUNT_OF(wanted));
@@ -116,7 +96,10 @@ static void the_pointers_of_a_route_are_gathered_once(void **state)
 
 static void a_step_says_when_it_needs_the_body(void **state)
 {
-    static const struct { const char *call; bool needs; } rows[] = {
+    static const struct {
+        const char *call;
+        bool needs;
+    } rows[] = {
         {"{downstream: d, path: /x}", true},
         {"{downstream: d, path: /x, method: GET}", false},
         {"{downstream: d, path: /x, body: {a: 1}}", false},
@@ -137,7 +120,8 @@ static void a_step_says_when_it_needs_the_body(void **state)
 static void the_epoch_follows_the_content_not_the_spelling(void **state)
 {
     (void)state;
-    config_t *a = load("http: {idle_ms: 5000, body_ms: 1000}"), *b = load("http:\n  body_ms: 1000\n  idle_ms: 5000\n");
+    config_t *a = load("http: {idle_ms: 5000, body_ms: 1000}"),
+             *b = load("http:\n  body_ms: 1000\n  idle_ms: 5000\n");
     config_t *c = load("http: {idle_ms: 5001, body_ms: 1000}");
     assert_true(a->epoch == b->epoch);
     assert_true(a->epoch != c->epoch);
@@ -149,7 +133,8 @@ static void the_epoch_follows_the_content_not_the_spelling(void **state)
 static void the_checked_form_survives_being_written_and_read(void **state)
 {
     (void)state;
-    config_t *a = load(ROUTE("      - {name: a, call: {downstream: d, path: /x, body: ['${/key}', 1.5, null]}}\n"));
+    config_t *a = load(ROUTE(
+        "      - {name: a, call: {downstream: d, path: /x, body: ['${/key}', 1.5, null]}}\n"));
     char *text = json_dumps(a->json, JSON_COMPACT);
     json_t *json = json_loads(text, 0, NULL);
     config_t *b = config_load(json);
@@ -166,156 +151,13 @@ static void the_environment_fills_places(void **state)
     (void)state;
     setenv("WEIR_TEST_PORT", "81", 1);
     unsetenv("WEIR_TEST_NONE");
-    config_t *c = load("http: {listen: ['127.0.0.1:${WEIR_TEST_PORT}'], idle_ms: \"${WEIR_TEST_NONE:-777}\"}\n"
-                       "state_dir: /a/${WEIR_TEST_NONE:-b}/${WEIR_TEST_PORT:-c}");
+    config_t *c = load(
+        "http: {listen: ['127.0.0.1:${WEIR_TEST_PORT}'], idle_ms: \"${WEIR_TEST_NONE:-777}\"}\n"
+        "state_dir: /a/${WEIR_TEST_NONE:-b}/${WEIR_TEST_PORT:-c}");
     assert_string_equal(c->http.listen[0], "127.0.0.1:81");
     assert_int_equal(c->http.idle_ms, 777);
     assert_string_equal(c->state_dir, "/a/b/81");
     config_destroy(&c);
-}
-
-/* ---- what is wrong: the place, what, and what to do ---- */
-
-static const struct { const char *yaml, *said; } wrong[] = {
-    {"http:\n  conections: 5", "f.yaml:2:3: no key is called conections here; did you mean connections?"},
-    {"total_ms: 5", "f.yaml:1:1: no key is called total_ms here; it belongs to downstreams.*.total_ms"},
-    {"wholly_unknown: 5", "no key is called wholly_unknown here; see CONFIGURATION.md"},
-    {"http:\n  idle_ms: 1\n", "f.yaml:2:12: idle_ms: 1 is not a whole number from 100 to 3600000 ms"},
-    {"http: {idle_ms: 5s}", "5s is not a whole number"},
-    {"http: {idle_ms: -1}", "-1 is not a whole number"},
-    {"http: {idle_ms: 99999999999999999999999}", "is not a whole number"},
-    {"queue: {bytes_max: 99999999999GiB}", "is not a whole number"},
-    {"http: {idle_ms: [1]}", "idle_ms must be a whole number"},
-    {"http: 5", "f.yaml:1:7: http must be a section of keys"},
-    {"[1, 2]", "the file must be a table of keys"},
-    {"log: {journal: maybe}", "journal: maybe is neither true nor false"},
-    {"log: {level: loud}", "level: loud is not one of error|warning|notice|info|debug"},
-    {"http: {listen: [localhost:80]}", "localhost:80 is not an address and port"},
-    {"http: {listen: ['[::1]:99999']}", "is not an address and port"},
-    {"http: {listen: []}", "listen must be a list of texts, 1 to 16"},
-    {"http: {listen: ['127.0.0.1:1', '127.0.0.1:1']}", "127.0.0.1:1 is listed twice"},
-    {"http:\n  idle_ms: 500\n  idle_ms: 600", "f.yaml:3:3: idle_ms is given twice, first in line 2"},
-    {"http: {connections: 10, reserved_connections: 10}", "must be less than http.connections (10)"},
-    {"supervisor: {drain_ms: 31000}", "supervisor.drain_ms (31000) must be at most supervisor.stop_ms (30000)"},
-    {"state_dir: relative", "state_dir must be absolute"},
-    {"state_dir: \"/a\\0b\"", "may not hold a NUL byte"},
-    {"state_dir: ${WEIR_TEST_NONE}", "the environment has no WEIR_TEST_NONE"},
-    {"state_dir: /a/${/message/id}", "has a place ${...}, which means nothing here"},
-    {"http: {idle_ms: !!int 5}", "tags such as tag:yaml.org,2002:int are not used here"},
-    {"a: [", "f.yaml:2:1: not YAML: "},
-    {"a: 1\n---\nb: 2", "a second document in one file"},
-    {"\xff\xfe\xfa", "not YAML"},
-    {"? [a]\n: 1", "a key must be a text"},
-    {"sources: {a b: {auth: github}}", "a b cannot be a name"},
-    {"sources: {s: {}}", "f.yaml:1:14: auth is missing"},
-    {"sources: {s: {auth: github}}", "auth github needs a secret"},
-    {"sources: {s: {auth: none-on-loopback, secret: x}}", "is never used"},
-    {"http: {listen: ['0.0.0.0:80']}\nsources: {s: {auth: none-on-loopback}}",
-     "f.yaml:2:21: none-on-loopback needs every address"},
-    {"downstreams: {rules: {url: 'http://a'}}", "rules is the name of the built-in rules"},
-    {"downstreams: {d: {url: 'ftp://a'}}", "must start with http:// or https://"},
-    {"downstreams: {d: {url: 'http://a/b'}}", "has a path; leave it out here"},
-    {"downstreams: {d: {url: 'http://u:p@a'}}", "holds a user name"},
-    {"downstreams: {d: {url: 'http://a:0'}}", "is not scheme://host"},
-    {"downstreams: {d: {url: 'http://${HOME:-x}/'}}", "has a path"},
-    {"downstreams: {d: {url: 'http://a', connect_ms: 9000, total_ms: 100}}", "connect_ms must be at most"},
-    {"downstreams: {d: {url: 'http://a', headers: {Host: x}}}", "Host is set by Weir itself"},
-    {"downstreams: {d: {url: 'http://a', headers: {Authorization: x}}}", "is a secret; name it"},
-    {"downstreams: {d: {url: 'http://a', headers: {'a b': x}}}", "cannot be a header's name"},
-    {"downstreams: {d: {url: 'http://a', headers: {A: \"x\\r\\nB: y\"}}}", "control character"},
-    {"downstreams: {d: {url: 'http://a', headers: {A: '${/id}'}}}", "headers are fixed"},
-    {"limits: {l: {slots: 0}}", "0 is not a whole number from 1"},
-    {ROUTE(""), "steps is missing"},
-    {ROUTE("      []"), "steps has 0 entries"},
-    {ROUTE("      - {name: a}"), "step a must have classify or call, and has neither"},
-    {ROUTE("      - {name: a, call: {downstream: x, path: /p}}"), "f.yaml:8:38: no downstream is called x"},
-    {ROUTE("      - {name: a, limits: [l], call: {downstream: d, path: /p}}"), "no limit is called l"},
-    {ROUTE("      - {name: a, call: {downstream: d, path: p}}"), "must start with one /"},
-    {ROUTE("      - {name: a, call: {downstream: d, path: //evil/p}}"), "must start with one /"},
-    {ROUTE("      - {name: a, call: {downstream: d, path: '/a/../b'}}"), "has a segment . or .."},
-    {ROUTE("      - {name: a, call: {downstream: d, path: '/a b'}}"), "must be percent-encoded"},
-    {ROUTE("      - {name: a, call: {downstream: d, path: '/${message/id}'}}"), "a place must hold a JSON pointer"},
-    {ROUTE("      - {name: a, call: {downstream: d, path: /p, body: {x: ['${/message/a']}}}"),
-     "a place ${ is not closed"},
-    {ROUTE("      - {name: a, call: {downstream: d, path: /p, body: {'${/id}': 1}}}"), "not in a name"},
-    {ROUTE("      - {name: a, call: {downstream: d, path: /p, method: GET, body: {}}}"), "a GET has no body"},
-    {ROUTE("      - {name: a, call: {downstream: d, path: '/${/results/b/status}'}}\n"
-           "      - {name: b, call: {downstream: d, path: /p}}"), "no earlier step is called b"},
-    {ROUTE("      - {name: a, call: {downstream: d, path: '/${/results/a/status}'}}"), "no earlier step is called a"},
-    {ROUTE("      - {name: a, classify: {otherwise: o}}\n"
-           "      - {name: b, call: {downstream: d, path: '/${/results/a/status}'}}"),
-     "the result of a classify step has only /outcome"},
-    {ROUTE("      - {name: a, call: {downstream: d, path: '/${/labels/x}'}}"), "this route has no such label"},
-    {ROUTE("      - {name: a, call: {downstream: d, path: '/${/headers/X-A}'}}"), "in lower case"},
-    {ROUTE("      - {name: a, call: {downstream: d, path: '/${/mesage/x}'}}"), "a pointer starts with /message"},
-    {ROUTE("      - {name: a, call: {downstream: d, path: '/${/id/x}'}}"), "there is nothing below it"},
-    {ROUTE("      - {name: a, when: {message: 1}, call: {downstream: d, path: /p}}"), "is not a JSON pointer"},
-    {ROUTE("      - {name: a, when: {/id: {}}, call: {downstream: d, path: /p}}"), "a condition is a pattern"},
-    {ROUTE("      - {name: a, when: {/results/z: 1}, call: {downstream: d, path: /p}}"), "no earlier step is called z"},
-    {ROUTE("      - {name: a, backoff_base_ms: 9000, backoff_cap_ms: 10, call: {downstream: d, path: /p}}"),
-     "backoff_base_ms must be at most"},
-    {ROUTE("      - {name: a, classify: {otherwise: o}}\n      - {name: a, classify: {otherwise: o}}"),
-     "f.yaml:9:16: a step before it is called a too"},
-    {ROUTE("      - {name: a, classify: {otherwise: o}, call: {downstream: d, path: /p}}"), "not both"},
-    {ROUTE("      - {name: a, limits: [l, l, l, l, l, l, l, l, l], classify: {otherwise: o}}"),
-     "limits must be a list of names, 0 to 8"},
-    {ROUTE("      - {name: a, classify: {otherwise: o}}\n    key: /results/a"), "there are only /message and /headers"},
-    {ROUTE("      - {name: a, classify: {otherwise: o}}\n    key: message"), "is not a JSON pointer"},
-    {ROUTE("      - {name: a, classify: {otherwise: o}}\n    parallel: 2"), "this route has no key"},
-    {ROUTE("      - {name: a, classify: {otherwise: o}}\n    body_bytes_max: 5MiB"), "from 1 to 4194304 bytes"},
-    {ROUTE("      - {name: a, classify: {otherwise: o}}\n  q: {path: /r, source: t, steps: [{name: a, "
-           "classify: {otherwise: o}}]}"), "route r has the path /r too"},
-    {ROUTE("      - {name: a, classify: {otherwise: o}}\n  q: {path: /q, source: t, steps: [{name: a, "
-           "classify: {otherwise: o}}]}"), "no source is called t"},
-    {ROUTE("      - {name: a, classify: {otherwise: o}}\n  q: {path: /v1/x, source: s, steps: [{name: a, "
-           "classify: {otherwise: o}}]}"), "/v1 belongs to Weir itself"},
-    {ROUTE("      - {name: a, classify: {otherwise: o}}\n  q: {path: /a/../b, source: s, steps: [{name: a, "
-           "classify: {otherwise: o}}]}"), "empty or dotted segment"},
-};
-
-static void every_mistake_is_told_with_place_and_hint(void **state)
-{
-    (void)state;
-    unsetenv("WEIR_TEST_NONE");
-    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
-        json_t *json;
-        said_t said;
-        if (read_text(wrong[i].yaml, &json, &said) != -EINVAL || json || !strstr(said.text, wrong[i].said))
-            fail_msg("%s\nsaid: %s\nnot:  %s", wrong[i].yaml, said.text, wrong[i].said);
-    }
-}
-
-static void several_mistakes_are_told_at_once(void **state)
-{
-    json_t *json;
-    said_t said;
-    (void)state;
-    assert_int_equal(read_text("http: {idle_ms: x, body_ms: y}\nlog: {level: z}\nfoo: 1", &json, &said), -EINVAL);
-    assert_int_equal(said.lines, 4);
-}
-
-static void at_most_twenty_mistakes_are_told(void **state)
-{
-    char yaml[4096] = "";
-    json_t *json;
-    said_t said;
-    (void)state;
-    for (int i = 0; i < 50; i++)
-        sprintf(yaml + strlen(yaml), "unknown%d: 1\n", i);
-    assert_int_equal(read_text(yaml, &json, &said), -EINVAL);
-    assert_int_equal(said.lines, 21);
-    assert_non_null(strstr(said.text, "and 30 more errors"));
-}
-
-static void what_a_file_says_cannot_steer_the_terminal(void **state)
-{
-    json_t *json;
-    said_t said;
-    (void)state;
-    assert_int_equal(read_text("\"\\e[31mred\\nline\": 1", &json, &said), -EINVAL);
-    assert_null(strchr(said.text, '\033'));
-    assert_int_equal(said.lines, 1);
-    assert_ptr_equal(strchr(said.text, '\n'), said.text + strlen(said.text) - 1);
 }
 
 /* ---- bounds ---- */
@@ -327,8 +169,8 @@ static void a_bomb_of_aliases_is_refused(void **state)
     said_t said;
     (void)state;
     for (int i = 1; i < 12; i++)
-        sprintf(yaml + strlen(yaml), "a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i, i,
-                i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+        sprintf(yaml + strlen(yaml), "a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n",
+                i, i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
     assert_int_equal(read_text(yaml, &json, &said), -EINVAL);
     assert_non_null(strstr(said.text, "too many values"));
     assert_int_equal(read_text("a: &a [*a]", &json, &said), -EINVAL);
@@ -360,7 +202,9 @@ static void depth_and_size_are_bounded(void **state)
 
 /* ---- files ---- */
 
-typedef struct folder { char path[64]; } folder_t;
+typedef struct folder {
+    char path[64];
+} folder_t;
 
 static void write_file(const folder_t *f, const char *name, const char *text)
 {
@@ -407,9 +251,11 @@ static void drop_ins_merge_in_the_order_of_their_names(void **state)
     folder_t *f = *state;
     json_t *json;
     said_t said;
-    write_file(f, "weir.yaml", "http: {idle_ms: 1000, body_ms: 1000, listen: ['127.0.0.1:1', '127.0.0.1:2']}");
+    write_file(f, "weir.yaml",
+               "http: {idle_ms: 1000, body_ms: 1000, listen: ['127.0.0.1:1', '127.0.0.1:2']}");
     write_file(f, "conf.d/20-b.yaml", "http: {idle_ms: 3000}\n");
-    write_file(f, "conf.d/10-a.yaml", "http: {idle_ms: 2000, listen: ['127.0.0.1:3']}\nlog: {level: debug}\n");
+    write_file(f, "conf.d/10-a.yaml",
+               "http: {idle_ms: 2000, listen: ['127.0.0.1:3']}\nlog: {level: debug}\n");
     write_file(f, "conf.d/30-not-yaml.txt", "http: {idle_ms: 4000}\n");
     write_file(f, "conf.d/.40-hidden.yaml", "http: {idle_ms: 5000}\n");
     if (read_folder(f, &json, &said))
@@ -482,9 +328,15 @@ static void every_number_is_held_to_its_range(void **state)
         char section[64];
         if (key->kind != KIND_UNSIGNED || strchr(key->path, '*'))
             continue;
-        snprintf(section, sizeof section, "%.*s", (int)(strchr(key->path, '.') - key->path), key->path);
-        const struct { uint64_t value; bool fits; } rows[] = {
-            {key->min, true}, {key->max, true}, {key->max + 1, false}, {key->min ? key->min - 1 : key->max + 1, false}};
+        snprintf(section, sizeof section, "%.*s", (int)(strchr(key->path, '.') - key->path),
+                 key->path);
+        const struct {
+            uint64_t value;
+            bool fits;
+        } rows[] = {{key->min, true},
+                    {key->max, true},
+                    {key->max + 1, false},
+                    {key->min ? key->min - 1 : key->max + 1, false}};
         for (size_t k = 0; k < COUNT_OF(rows); k++) {
             char yaml[256];
             json_t *json;
@@ -553,15 +405,14 @@ int main(void)
         cmocka_unit_test(the_epoch_follows_the_content_not_the_spelling),
         cmocka_unit_test(the_checked_form_survives_being_written_and_read),
         cmocka_unit_test(the_environment_fills_places),
-        cmocka_unit_test(every_mistake_is_told_with_place_and_hint),
-        cmocka_unit_test(several_mistakes_are_told_at_once),
-        cmocka_unit_test(at_most_twenty_mistakes_are_told),
-        cmocka_unit_test(what_a_file_says_cannot_steer_the_terminal),
         cmocka_unit_test(a_bomb_of_aliases_is_refused),
         cmocka_unit_test(depth_and_size_are_bounded),
-        cmocka_unit_test_setup_teardown(drop_ins_merge_in_the_order_of_their_names, new_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_mistake_in_a_drop_in_names_the_drop_in, new_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_file_that_cannot_be_read_is_told, new_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(drop_ins_merge_in_the_order_of_their_names, new_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_mistake_in_a_drop_in_names_the_drop_in, new_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_file_that_cannot_be_read_is_told, new_folder,
+                                        remove_folder),
         cmocka_unit_test(every_key_of_the_table_is_sound),
         cmocka_unit_test(every_number_is_held_to_its_range),
         cmocka_unit_test(the_reference_is_fresh),

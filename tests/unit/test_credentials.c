@@ -40,8 +40,16 @@ static int remove_folder(void **state)
 
 static void a_secret_is_read_without_its_last_newline(void **state)
 {
-    static const struct { const char *content; size_t len; const char *secret; size_t wanted; } rows[] = {
-        {"s3cret", 6, "s3cret", 6}, {"s3cret\n", 7, "s3cret", 6}, {"two\n\n", 5, "two\n", 4}, {"a\0b\n", 4, "a\0b", 3},
+    static const struct {
+        const char *content;
+        size_t len;
+        const char *secret;
+        size_t wanted;
+    } rows[] = {
+        {"s3cret", 6, "s3cret", 6},
+        {"s3cret\n", 7, "s3cret", 6},
+        {"two\n\n", 5, "two\n", 4},
+        {"a\0b\n", 4, "a\0b", 3},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -73,9 +81,13 @@ static void what_is_no_secret_is_refused(void **state)
     assert_int_equal(mkdir(path, 0700), 0);
     snprintf(path, sizeof path, "%s/pipe", folder);
     assert_int_equal(mkfifo(path, 0600), 0);
-    static const struct { const char *name; int error; } rows[] = {
-        {"none", -ENOENT},  {"open", -EACCES},  {"written", -EACCES}, {"empty", -ENODATA}, {"large", -EFBIG},
-        {"folder", -EINVAL}, {"pipe", -EINVAL}, {"../x", -EINVAL},    {"", -EINVAL},
+    static const struct {
+        const char *name;
+        int error;
+    } rows[] = {
+        {"none", -ENOENT},   {"open", -EACCES}, {"written", -EACCES},
+        {"empty", -ENODATA}, {"large", -EFBIG}, {"folder", -EINVAL},
+        {"pipe", -EINVAL},   {"../x", -EINVAL}, {"", -EINVAL},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         char why[256] = "";

@@ -20,8 +20,11 @@ static void every_root_is_found(void **state)
         .labels = bytes_str("{\"org\":\"o\"}"),
         .results = bytes_str("{\"triage\":{\"outcome\":\"billing\"}}"),
         .body = bytes_str("{\"m\":\"from body\",\"n\":{\"p\":[7]}}"),
-        .id = bytes_str("the id"), .key = bytes_str("the key"), .route = bytes_str("r"),
-        .source = bytes_str("s"), .attempt = 3,
+        .id = bytes_str("the id"),
+        .key = bytes_str("the key"),
+        .route = bytes_str("r"),
+        .source = bytes_str("s"),
+        .attempt = 3,
     });
     assert_string_equal(text_at(d, "/headers/x-a"), "h");
     assert_string_equal(text_at(d, "/labels/org"), "o");
@@ -52,9 +55,9 @@ static void extracted_fields_win_over_the_body(void **state)
 
 static void what_is_absent_null_or_unreadable_is_the_same(void **state)
 {
-    static const char *const pointers[] = {"/message/x", "/message/null", "/headers/a", "/results/a/b",
-                                           "/labels/z",  "/id",           "/attempt",   "/nothing",
-                                           "",           "id",            "/messages/x"};
+    static const char *const pointers[] = {
+        "/message/x", "/message/null", "/headers/a", "/results/a/b", "/labels/z",  "/id",
+        "/attempt",   "/nothing",      "",           "id",           "/messages/x"};
     static const char *const bodies[] = {"{\"null\":null}", "not JSON", "", "[1,2", "\xff\xfe"};
     (void)state;
     for (size_t b = 0; b < COUNT_OF(bodies); b++) {
@@ -69,7 +72,8 @@ static void what_is_absent_null_or_unreadable_is_the_same(void **state)
 static void a_parsed_message_is_used_as_it_is(void **state)
 {
     (void)state;
-    json_t *message = json_pack("{s:{s:i}}", "a", "b", 5), *headers = json_pack("{s:s}", "x-y", "v");
+    json_t *message = json_pack("{s:{s:i}}", "a", "b", 5),
+           *headers = json_pack("{s:s}", "x-y", "v");
     document_t *d = document_new(&(document_parts_t){.message = message, .headers = headers});
     assert_int_equal(json_integer_value(document_get(d, bytes_str("/message/a/b"))), 5);
     assert_string_equal(text_at(d, "/headers/x-y"), "v");

@@ -15,7 +15,10 @@
 
 static log_entry_t entry_of(const log_line_t *line)
 {
-    return (log_entry_t){.line = line, .actor = "limiter", .message_id = "id", .level = LOG_LEVEL_WARNING,
+    return (log_entry_t){.line = line,
+                         .actor = "limiter",
+                         .message_id = "id",
+                         .level = LOG_LEVEL_WARNING,
                          .wall = {1234567}};
 }
 
@@ -25,13 +28,18 @@ static void the_journal_gets_fields(void **state)
 {
     char out[LOG_DATAGRAM_MAX + 1];
     (void)state;
-    log_line_t line = {.event = LOG_RETRY, .text = "it failed", .message = bytes_str("01ABC"),
-                       .route = bytes_str("tickets"), .reason = bytes_str("two\nlines"), .error = -EIO};
+    log_line_t line = {.event = LOG_RETRY,
+                       .text = "it failed",
+                       .message = bytes_str("01ABC"),
+                       .route = bytes_str("tickets"),
+                       .reason = bytes_str("two\nlines"),
+                       .error = -EIO};
     log_entry_t entry = entry_of(&line);
     size_t len = log_format_journal(&entry, out, LOG_DATAGRAM_MAX);
-    static const char wanted[] =
-        "PRIORITY=4\nMESSAGE_ID=id\nWEIR_ACTOR=limiter\nWEIR_INSTANCE=0\nSYSLOG_IDENTIFIER=weir-limiter\n"
-        "ERRNO=5\nWEIR_MESSAGE=01ABC\nWEIR_ROUTE=tickets\nWEIR_REASON\n\t\0\0\0\0\0\0\0two\nlines\nMESSAGE=it failed\n";
+    static const char wanted[] = "PRIORITY=4\nMESSAGE_ID=id\nWEIR_ACTOR=limiter\nWEIR_INSTANCE="
+                                 "0\nSYSLOG_IDENTIFIER=weir-limiter\n"
+                                 "ERRNO=5\nWEIR_MESSAGE=01ABC\nWEIR_ROUTE=tickets\nWEIR_"
+                                 "REASON\n\t\0\0\0\0\0\0\0two\nlines\nMESSAGE=it failed\n";
     assert_int_equal(len, sizeof wanted - 1);
     assert_memory_equal(out, wanted, len);
 }
@@ -69,11 +77,16 @@ static void people_get_one_line(void **state)
     char out[512];
     (void)state;
     setenv("TZ", "UTC", 1);
-    log_line_t line = {.text = "held\033[31m\nback", .message = bytes_str("01ABC"), .route = bytes_str("r"), .error = -EIO};
+    log_line_t line = {.text = "held\033[31m\nback",
+                       .message = bytes_str("01ABC"),
+                       .route = bytes_str("r"),
+                       .error = -EIO};
     log_entry_t entry = entry_of(&line);
     entry.wall.us = (12 * 3600 + 61) * US_PER_S + 123456;
     out[log_format_line(&entry, false, out, sizeof out)] = '\0';
-    assert_string_equal(out, "12:01:01.123 limiter: held [31m back  message=01ABC route=r error=Input/output error\n");
+    assert_string_equal(
+        out,
+        "12:01:01.123 limiter: held [31m back  message=01ABC route=r error=Input/output error\n");
     out[log_format_line(&entry, true, out, sizeof out)] = '\0';
     assert_non_null(strstr(out, " \033[33mlimiter\033[0m: held"));
     entry.instance = 2;
@@ -83,7 +96,9 @@ static void people_get_one_line(void **state)
 
 /* ---- stderr as a pipe ---- */
 
-typedef struct pipe_end { int read, saved; } pipe_end_t;
+typedef struct pipe_end {
+    int read, saved;
+} pipe_end_t;
 
 static pipe_end_t catch_stderr(void)
 {

@@ -98,7 +98,8 @@ static void only_whole_lines_are_written(void **state)
         size_t len = metrics_samples(m, "limiter", 0, exact, size);
         assert_true(len <= size && (len == 0 || exact[len - 1] == '\n'));
         /* half a histogram would be refused by the scraper */
-        assert_true(len == 0 || !memmem(exact, len, "_bucket", 7) || memmem(exact, len, "_count", 6));
+        assert_true(len == 0 || !memmem(exact, len, "_bucket", 7) ||
+                    memmem(exact, len, "_count", 6));
         free(exact);
     }
     metrics_destroy(&m);
@@ -128,9 +129,10 @@ static void families_of_several_actors_are_merged_in_order(void **state)
 {
     (void)state;
     merged[exposition()] = '\0';
-    assert_non_null(strstr(merged, "# HELP weir_commits_total store transactions\n# TYPE weir_commits_total counter\n"
-                                   "weir_commits_total{actor=\"limiter\",instance=\"0\"} 7\n"
-                                   "weir_commits_total{actor=\"responder\",instance=\"1\"} 7\n# HELP "));
+    assert_non_null(strstr(
+        merged, "# HELP weir_commits_total store transactions\n# TYPE weir_commits_total counter\n"
+                "weir_commits_total{actor=\"limiter\",instance=\"0\"} 7\n"
+                "weir_commits_total{actor=\"responder\",instance=\"1\"} 7\n# HELP "));
     size_t heads = 0;
     for (const char *at = merged; (at = strstr(at, "# TYPE ")); at++)
         heads++;
@@ -140,11 +142,13 @@ static void families_of_several_actors_are_merged_in_order(void **state)
 static void foreign_lines_and_a_small_page_do_no_harm(void **state)
 {
     (void)state;
-    bytes_t foreign[] = {bytes_str("nonsense 1\nweir_commits_total{a=\"b\"} 1\nweir_commits_total_x{} 2\nno end")};
+    bytes_t foreign[] = {
+        bytes_str("nonsense 1\nweir_commits_total{a=\"b\"} 1\nweir_commits_total_x{} 2\nno end")};
     size_t len = metrics_exposition(foreign, 1, merged, PAGE - 1);
     merged[len] = '\0';
-    assert_string_equal(merged, "# HELP weir_commits_total store transactions\n# TYPE weir_commits_total counter\n"
-                                "weir_commits_total{a=\"b\"} 1\n");
+    assert_string_equal(
+        merged, "# HELP weir_commits_total store transactions\n# TYPE weir_commits_total counter\n"
+                "weir_commits_total{a=\"b\"} 1\n");
     assert_int_equal(metrics_exposition(foreign, 1, merged, len - 1), 0);
 }
 

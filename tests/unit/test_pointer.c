@@ -8,14 +8,27 @@
 
 /* RFC 6901 section 5. */
 static const char rfc_document[] =
-    "{\"foo\":[\"bar\",\"baz\"],\"\":0,\"a/b\":1,\"c%d\":2,\"e^f\":3,\"g|h\":4,\"i\\\\j\":5,\"k\\\"l\":6,"
+    "{\"foo\":[\"bar\",\"baz\"],\"\":0,\"a/"
+    "b\":1,\"c%d\":2,\"e^f\":3,\"g|h\":4,\"i\\\\j\":5,\"k\\\"l\":6,"
     "\" \":7,\"m~n\":8,\"~1\":9,\"deep\":{\"list\":[{\"x\":true},null]}}";
 
-static const struct { const char *pointer, *value; } there[] = {
-    {"/foo", "[\"bar\",\"baz\"]"}, {"/foo/0", "\"bar\""}, {"/", "0"},      {"/a~1b", "1"},
-    {"/c%d", "2"},                 {"/e^f", "3"},         {"/g|h", "4"},   {"/i\\j", "5"},
-    {"/k\"l", "6"},                {"/ ", "7"},           {"/m~0n", "8"},  {"/~01", "9"},
-    {"/deep/list/0/x", "true"},    {"/deep/list/1", "null"},
+static const struct {
+    const char *pointer, *value;
+} there[] = {
+    {"/foo", "[\"bar\",\"baz\"]"},
+    {"/foo/0", "\"bar\""},
+    {"/", "0"},
+    {"/a~1b", "1"},
+    {"/c%d", "2"},
+    {"/e^f", "3"},
+    {"/g|h", "4"},
+    {"/i\\j", "5"},
+    {"/k\"l", "6"},
+    {"/ ", "7"},
+    {"/m~0n", "8"},
+    {"/~01", "9"},
+    {"/deep/list/0/x", "true"},
+    {"/deep/list/1", "null"},
 };
 
 static json_t *document(void) { return json_loads(rfc_document, 0, NULL); }
@@ -37,9 +50,9 @@ static void every_vector_of_the_rfc_is_found(void **state)
 
 static void what_is_not_there_is_null(void **state)
 {
-    static const char *const absent[] = {"/fo",    "/foo/2",  "/foo/-",  "/foo/00", "/foo/01", "/foo/x",
-                                         "/foo/+1", "/foo/0/x", "//x",     "/foo/",   "/foo/99999999999",
-                                         "/deep/list/0/y"};
+    static const char *const absent[] = {"/fo",     "/foo/2", "/foo/-",           "/foo/00",
+                                         "/foo/01", "/foo/x", "/foo/+1",          "/foo/0/x",
+                                         "//x",     "/foo/",  "/foo/99999999999", "/deep/list/0/y"};
     (void)state;
     json_t *root = document();
     for (size_t i = 0; i < COUNT_OF(absent); i++)
@@ -90,8 +103,10 @@ static void tokens_come_off_decoded_one_by_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_vector_of_the_rfc_is_found), cmocka_unit_test(what_is_not_there_is_null),
-        cmocka_unit_test(bad_syntax_is_refused),            cmocka_unit_test(length_and_depth_are_bounded),
+        cmocka_unit_test(every_vector_of_the_rfc_is_found),
+        cmocka_unit_test(what_is_not_there_is_null),
+        cmocka_unit_test(bad_syntax_is_refused),
+        cmocka_unit_test(length_and_depth_are_bounded),
         cmocka_unit_test(tokens_come_off_decoded_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

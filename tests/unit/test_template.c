@@ -8,16 +8,21 @@
 
 #include "core/template.h"
 
-static const char body[] = "{\"id\":\"T 1/2\",\"n\":42,\"r\":1.5,\"yes\":true,\"o\":{\"a\":[1]},\"empty\":\"\","
-                           "\"dots\":\"..\",\"nl\":\"a\\r\\nb\",\"null\":null,\"uml\":\"\xc3\xa4\","
-                           "\"trick\":\"${/message/n}\",\"nul\":\"a\\u0000b\"}";
+static const char body[] =
+    "{\"id\":\"T 1/2\",\"n\":42,\"r\":1.5,\"yes\":true,\"o\":{\"a\":[1]},\"empty\":\"\","
+    "\"dots\":\"..\",\"nl\":\"a\\r\\nb\",\"null\":null,\"uml\":\"\xc3\xa4\","
+    "\"trick\":\"${/message/n}\",\"nul\":\"a\\u0000b\"}";
 
 static document_t *document(void)
 {
     return document_new(&(document_parts_t){.body = bytes_str(body), .id = bytes_str("ID")});
 }
 
-static const struct { enum template_escape escape; const char *text, *out; int error; } texts[] = {
+static const struct {
+    enum template_escape escape;
+    const char *text, *out;
+    int error;
+} texts[] = {
     {TEMPLATE_PLAIN, "", "", 0},
     {TEMPLATE_PLAIN, "plain $ { } text", "plain $ { } text", 0},
     {TEMPLATE_PLAIN, "a ${/message/id} b", "a T 1/2 b", 0},
@@ -54,7 +59,8 @@ static void texts_render_as_their_use_demands(void **state)
     document_t *d = document();
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         char out[128], why[160] = "";
-        long n = template_text(bytes_str(texts[i].text), d, texts[i].escape, out, sizeof out, why, sizeof why);
+        long n = template_text(bytes_str(texts[i].text), d, texts[i].escape, out, sizeof out, why,
+                               sizeof why);
         if (texts[i].error ? n != texts[i].error || !*why
                            : n != (long)strlen(texts[i].out) || strcmp(out, texts[i].out) != 0)
             fail_msg("%s: %ld '%s' %s", texts[i].text, n, n >= 0 ? out : "", why);
@@ -67,7 +73,8 @@ static void the_reason_names_the_pointer(void **state)
     char out[16], why[160];
     (void)state;
     document_t *d = document();
-    template_text(bytes_str("${/message/customer}"), d, TEMPLATE_PLAIN, out, sizeof out, why, sizeof why);
+    template_text(bytes_str("${/message/customer}"), d, TEMPLATE_PLAIN, out, sizeof out, why,
+                  sizeof why);
     assert_non_null(strstr(why, "/message/customer is absent"));
     document_destroy(&d);
 }
@@ -77,15 +84,19 @@ static void a_text_never_outgrows_its_room(void **state)
     (void)state;
     document_t *d = document();
     for (size_t size = 1; size < 12; size++) {
-        char *out = malloc(size), why[80]; /* exactly sized: a byte beyond is seen by the sanitizer */
-        long n = template_text(bytes_str("ab${/message/id}"), d, TEMPLATE_PLAIN, out, size, why, sizeof why);
+        char *out = malloc(size),
+             why[80]; /* exactly sized: a byte beyond is seen by the sanitizer */
+        long n = template_text(bytes_str("ab${/message/id}"), d, TEMPLATE_PLAIN, out, size, why,
+                               sizeof why);
         assert_int_equal(n, size > 7 ? 7 : -ENOSPC);
         free(out);
     }
     document_destroy(&d);
 }
 
-static const struct { const char *json, *out; } jsons[] = {
+static const struct {
+    const char *json, *out;
+} jsons[] = {
     {"{\"n\":\"${/message/n}\"}", "{\"n\":42}"},
     {"{\"n\":\" ${/message/n}\"}", "{\"n\":\" 42\"}"},
     {"[\"${/message/o}\",\"${/message/yes}\",null,3]", "[{\"a\":[1]},true,null,3]"},
@@ -130,7 +141,9 @@ static void a_long_value_fits_inside_json(void **state)
     document_destroy(&d);
 }
 
-typedef struct seen { char text[256]; } seen_t;
+typedef struct seen {
+    char text[256];
+} seen_t;
 static void note(void *arg, bytes_t pointer)
 {
     seen_t *seen = arg;
@@ -142,7 +155,8 @@ static void every_place_is_called_back(void **state)
 {
     seen_t seen = {""};
     (void)state;
-    json_t *json = json_loads("{\"a\":[\"${/x:-d}${/y}\",{\"b\":\"$${/no} ${/z}\"}],\"c\":3}", 0, NULL);
+    json_t *json =
+        json_loads("{\"a\":[\"${/x:-d}${/y}\",{\"b\":\"$${/no} ${/z}\"}],\"c\":3}", 0, NULL);
     template_json_each(json, note, &seen);
     assert_string_equal(seen.text, "/x /y /z ");
     json_decref(json);
@@ -151,9 +165,12 @@ static void every_place_is_called_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts_render_as_their_use_demands), cmocka_unit_test(the_reason_names_the_pointer),
-        cmocka_unit_test(a_text_never_outgrows_its_room),    cmocka_unit_test(json_keeps_types_and_fails_whole),
-        cmocka_unit_test(a_long_value_fits_inside_json),     cmocka_unit_test(every_place_is_called_back),
+        cmocka_unit_test(texts_render_as_their_use_demands),
+        cmocka_unit_test(the_reason_names_the_pointer),
+        cmocka_unit_test(a_text_never_outgrows_its_room),
+        cmocka_unit_test(json_keeps_types_and_fails_whole),
+        cmocka_unit_test(a_long_value_fits_inside_json),
+        cmocka_unit_test(every_place_is_called_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

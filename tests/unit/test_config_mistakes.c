@@ -1,0 +1,205 @@
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "tests/config_said.h"
+
+/* ---- what is wrong: the place, what, and what to do ---- */
+
+static const struct {
+    const char *yaml, *said;
+} wrong[] = {
+    {"http:\n  conections: 5",
+     "f.yaml:2:3: no key is called conections here; did you mean connections?"},
+    {"total_ms: 5",
+     "f.yaml:1:1: no key is called total_ms here; it belongs to downstreams.*.total_ms"},
+    {"wholly_unknown: 5", "no key is called wholly_unknown here; see CONFIGURATION.md"},
+    {"http:\n  idle_ms: 1\n",
+     "f.yaml:2:12: idle_ms: 1 is not a whole number from 100 to 3600000 ms"},
+    {"http: {idle_ms: 5s}", "5s is not a whole number"},
+    {"http: {idle_ms: -1}", "-1 is not a whole number"},
+    {"http: {idle_ms: 99999999999999999999999}", "is not a whole number"},
+    {"queue: {bytes_max: 99999999999GiB}", "is not a whole number"},
+    {"http: {idle_ms: [1]}", "idle_ms must be a whole number"},
+    {"http: 5", "f.yaml:1:7: http must be a section of keys"},
+    {"[1, 2]", "the file must be a table of keys"},
+    {"log: {journal: maybe}", "journal: maybe is neither true nor false"},
+    {"log: {level: loud}", "level: loud is not one of error|warning|notice|info|debug"},
+    {"http: {listen: [localhost:80]}", "localhost:80 is not an address and port"},
+    {"http: {listen: ['[::1]:99999']}", "is not an address and port"},
+    {"http: {listen: []}", "listen must be a list of texts, 1 to 16"},
+    {"http: {listen: ['127.0.0.1:1', '127.0.0.1:1']}", "127.0.0.1:1 is listed twice"},
+    {"http:\n  idle_ms: 500\n  idle_ms: 600",
+     "f.yaml:3:3: idle_ms is given twice, first in line 2"},
+    {"http: {connections: 10, reserved_connections: 10}",
+     "must be less than http.connections (10)"},
+    {"supervisor: {drain_ms: 31000}",
+     "supervisor.drain_ms (31000) must be at most supervisor.stop_ms (30000)"},
+    {"state_dir: relative", "state_dir must be absolute"},
+    {"state_dir: \"/a\\0b\"", "may not hold a NUL byte"},
+    {"state_dir: ${WEIR_TEST_NONE}", "the environment has no WEIR_TEST_NONE"},
+    {"state_dir: /a/${/message/id}", "has a place ${...}, which means nothing here"},
+    {"http: {idle_ms: !!int 5}", "tags such as tag:yaml.org,2002:int are not used here"},
+    {"a: [", "f.yaml:2:1: not YAML: "},
+    {"a: 1\n---\nb: 2", "a second document in one file"},
+    {"\xff\xfe\xfa", "not YAML"},
+    {"? [a]\n: 1", "a key must be a text"},
+    {"sources: {a b: {auth: github}}", "a b cannot be a name"},
+    {"sources: {s: {}}", "f.yaml:1:14: auth is missing"},
+    {"sources: {s: {auth: github}}", "auth github needs a secret"},
+    {"sources: {s: {auth: none-on-loopback, secret: x}}", "is never used"},
+    {"http: {listen: ['0.0.0.0:80']}\nsources: {s: {auth: none-on-loopback}}",
+     "f.yaml:2:21: none-on-loopback needs every address"},
+    {"downstreams: {rules: {url: 'http://a'}}", "rules is the name of the built-in rules"},
+    {"downstreams: {d: {url: 'ftp://a'}}", "must start with http:// or https://"},
+    {"downstreams: {d: {url: 'http://a/b'}}", "has a path; leave it out here"},
+    {"downstreams: {d: {url: 'http://u:p@a'}}", "holds a user name"},
+    {"downstreams: {d: {url: 'http://a:0'}}", "is not scheme://host"},
+    {"downstreams: {d: {url: 'http://${HOME:-x}/'}}", "has a path"},
+    {"downstreams: {d: {url: 'http://a', connect_ms: 9000, total_ms: 100}}",
+     "connect_ms must be at most"},
+    {"downstreams: {d: {url: 'http://a', headers: {Host: x}}}", "Host is set by Weir itself"},
+    {"downstreams: {d: {url: 'http://a', headers: {Authorization: x}}}", "is a secret; name it"},
+    {"downstreams: {d: {url: 'http://a', headers: {'a b': x}}}", "cannot be a header's name"},
+    {"downstreams: {d: {url: 'http://a', headers: {A: \"x\\r\\nB: y\"}}}", "control character"},
+    {"downstreams: {d: {url: 'http://a', headers: {A: '${/id}'}}}", "headers are fixed"},
+    {"limits: {l: {slots: 0}}", "0 is not a whole number from 1"},
+    {ROUTE(""), "steps is missing"},
+    {ROUTE("      []"), "steps has 0 entries"},
+    {ROUTE("      - {name: a}"), "step a must have classify or call, and has neither"},
+    {ROUTE("      - {name: a, call: {downstream: x, path: /p}}"),
+     "f.yaml:8:38: no downstream is called x"},
+    {ROUTE("      - {name: a, limits: [l], call: {downstream: d, path: /p}}"),
+     "no limit is called l"},
+    {ROUTE("      - {name: a, call: {downstream: d, path: p}}"), "must start with one /"},
+    {ROUTE("      - {name: a, call: {downstream: d, path: //evil/p}}"), "must start with one /"},
+    {ROUTE("      - {name: a, call: {downstream: d, path: '/a/../b'}}"), "has a segment . or .."},
+    {ROUTE("      - {name: a, call: {downstream: d, path: '/a b'}}"), "must be percent-encoded"},
+    {ROUTE("      - {name: a, call: {downstream: d, path: '/${message/id}'}}"),
+     "a place must hold a JSON pointer"},
+    {ROUTE("      - {name: a, call: {downstream: d, path: /p, body: {x: ['${/message/a']}}}"),
+     "a place ${ is not closed"},
+    {ROUTE("      - {name: a, call: {downstream: d, path: /p, body: {'${/id}': 1}}}"),
+     "not in a name"},
+    {ROUTE("      - {name: a, call: {downstream: d, path: /p, method: GET, body: {}}}"),
+     "a GET has no body"},
+    {ROUTE("      - {name: a, call: {downstream: d, path: '/${/results/b/status}'}}\n"
+           "      - {name: b, call: {downstream: d, path: /p}}"),
+     "no earlier step is called b"},
+    {ROUTE("      - {name: a, call: {downstream: d, path: '/${/results/a/status}'}}"),
+     "no earlier step is called a"},
+    {ROUTE("      - {name: a, classify: {otherwise: o}}\n"
+           "      - {name: b, call: {downstream: d, path: '/${/results/a/status}'}}"),
+     "the result of a classify step has only /outcome"},
+    {ROUTE("      - {name: a, call: {downstream: d, path: '/${/labels/x}'}}"),
+     "this route has no such label"},
+    {ROUTE("      - {name: a, call: {downstream: d, path: '/${/headers/X-A}'}}"), "in lower case"},
+    {ROUTE("      - {name: a, call: {downstream: d, path: '/${/mesage/x}'}}"),
+     "a pointer starts with /message"},
+    {ROUTE("      - {name: a, call: {downstream: d, path: '/${/id/x}'}}"),
+     "there is nothing below it"},
+    {ROUTE("      - {name: a, when: {message: 1}, call: {downstream: d, path: /p}}"),
+     "is not a JSON pointer"},
+    {ROUTE("      - {name: a, when: {/id: {}}, call: {downstream: d, path: /p}}"),
+     "a condition is a pattern"},
+    {ROUTE("      - {name: a, when: {/results/z: 1}, call: {downstream: d, path: /p}}"),
+     "no earlier step is called z"},
+    {ROUTE("      - {name: a, backoff_base_ms: 9000, backoff_cap_ms: 10, call: {downstream: d, "
+           "path: /p}}"),
+     "backoff_base_ms must be at most"},
+    {ROUTE("      - {name: a, classify: {otherwise: o}}\n      - {name: a, classify: {otherwise: "
+           "o}}"),
+     "f.yaml:9:16: a step before it is called a too"},
+    {ROUTE("      - {name: a, classify: {otherwise: o}, call: {downstream: d, path: /p}}"),
+     "not both"},
+    {ROUTE("      - {name: a, limits: [l, l, l, l, l, l, l, l, l], classify: {otherwise: o}}"),
+     "limits must be a list of names, 0 to 8"},
+    {ROUTE("      - {name: a, classify: {otherwise: o}}\n    key: /results/a"),
+     "there are only /message and /headers"},
+    {ROUTE("      - {name: a, classify: {otherwise: o}}\n    key: message"),
+     "is not a JSON pointer"},
+    {ROUTE("      - {name: a, classify: {otherwise: o}}\n    parallel: 2"),
+     "this route has no key"},
+    {ROUTE("      - {name: a, classify: {otherwise: o}}\n    body_bytes_max: 5MiB"),
+     "from 1 to 4194304 bytes"},
+    {ROUTE("      - {name: a, classify: {otherwise: o}}\n  q: {path: /r, source: t, steps: [{name: "
+           "a, "
+           "classify: {otherwise: o}}]}"),
+     "route r has the path /r too"},
+    {ROUTE("      - {name: a, classify: {otherwise: o}}\n  q: {path: /q, source: t, steps: [{name: "
+           "a, "
+           "classify: {otherwise: o}}]}"),
+     "no source is called t"},
+    {ROUTE("      - {name: a, classify: {otherwise: o}}\n  q: {path: /v1/x, source: s, steps: "
+           "[{name: a, "
+           "classify: {otherwise: o}}]}"),
+     "/v1 belongs to Weir itself"},
+    {ROUTE("      - {name: a, classify: {otherwise: o}}\n  q: {path: /a/../b, source: s, steps: "
+           "[{name: a, "
+           "classify: {otherwise: o}}]}"),
+     "empty or dotted segment"},
+};
+
+static void every_mistake_is_told_with_place_and_hint(void **state)
+{
+    (void)state;
+    unsetenv("WEIR_TEST_NONE");
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        json_t *json;
+        said_t said;
+        if (read_text(wrong[i].yaml, &json, &said) != -EINVAL || json ||
+            !strstr(said.text, wrong[i].said))
+            fail_msg("%s\nsaid: %s\nnot:  %s", wrong[i].yaml, said.text, wrong[i].said);
+    }
+}
+
+static void several_mistakes_are_told_at_once(void **state)
+{
+    json_t *json;
+    said_t said;
+    (void)state;
+    assert_int_equal(
+        read_text("http: {idle_ms: x, body_ms: y}\nlog: {level: z}\nfoo: 1", &json, &said),
+        -EINVAL);
+    assert_int_equal(said.lines, 4);
+}
+
+static void at_most_twenty_mistakes_are_told(void **state)
+{
+    char yaml[4096] = "";
+    json_t *json;
+    said_t said;
+    (void)state;
+    for (int i = 0; i < 50; i++)
+        sprintf(yaml + strlen(yaml), "unknown%d: 1\n", i);
+    assert_int_equal(read_text(yaml, &json, &said), -EINVAL);
+    assert_int_equal(said.lines, 21);
+    assert_non_null(strstr(said.text, "and 30 more errors"));
+}
+
+static void what_a_file_says_cannot_steer_the_terminal(void **state)
+{
+    json_t *json;
+    said_t said;
+    (void)state;
+    assert_int_equal(read_text("\"\\e[31mred\\nline\": 1", &json, &said), -EINVAL);
+    assert_null(strchr(said.text, '\033'));
+    assert_int_equal(said.lines, 1);
+    assert_ptr_equal(strchr(said.text, '\n'), said.text + strlen(said.text) - 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_mistake_is_told_with_place_and_hint),
+        cmocka_unit_test(several_mistakes_are_told_at_once),
+        cmocka_unit_test(at_most_twenty_mistakes_are_told),
+        cmocka_unit_test(what_a_file_says_cannot_steer_the_terminal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
