@@ -30,7 +30,10 @@ void store_batch_destroy(store_batch_t **batch)
 }
 
 size_t store_batch_count(const store_batch_t *batch) { return batch->count; }
-size_t store_batch_bytes(const store_batch_t *batch) { return batch->arena.bytes + batch->content_bytes; }
+size_t store_batch_bytes(const store_batch_t *batch)
+{
+    return batch->arena.bytes + batch->content_bytes;
+}
 
 bool store_batch_full(const store_batch_t *batch)
 {

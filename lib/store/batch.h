@@ -1,4 +1,5 @@
-/* batch.h: the inside of a batch, for the stores: changes in the order given, their texts in one arena. */
+/* batch.h: the inside of a batch, for the stores: changes in the order given, their texts in one
+ * arena. */
 #ifndef WEIR_STORE_BATCH_H
 #define WEIR_STORE_BATCH_H
 
@@ -15,7 +16,7 @@ struct store_batch {
     size_t count, room;
     size_t enqueues;       /* how many of them are CHANGE_ENQUEUE */
     size_t content_bytes;
-    uint32_t *slots;       /* open addressing: hash of seq -> 1 + index of its last CHANGE_PROGRESS */
+    uint32_t *slots; /* open addressing: hash of seq -> 1 + index of its last CHANGE_PROGRESS */
     size_t slot_count;     /* a power of two, at least twice room */
     bool has_tally;
     tally_t tally;

@@ -59,7 +59,8 @@ size_t memory_disk_from(const memory_disk_t *disk, int64_t seq)
 disk_message_t *memory_disk_by_seq(const memory_disk_t *disk, int64_t seq)
 {
     size_t at = memory_disk_from(disk, seq);
-    return at < disk->count && disk->messages[at]->message.envelope.seq == seq ? disk->messages[at] : NULL;
+    return at < disk->count && disk->messages[at]->message.envelope.seq == seq ? disk->messages[at]
+                                                                               : NULL;
 }
 
 static disk_message_t **bucket_of(const memory_disk_t *disk, const msgid_t *id)
@@ -105,7 +106,8 @@ static disk_message_t *message_at(memory_disk_t *disk, int64_t seq)
     }
     if (disk->count >= disk->bucket_count * 2)
         buckets_grow(disk);
-    memmove(disk->messages + at + 1, disk->messages + at, (disk->count - at) * sizeof *disk->messages);
+    memmove(disk->messages + at + 1, disk->messages + at,
+            (disk->count - at) * sizeof *disk->messages);
     disk->count++;
     disk_message_t *m = disk->messages[at] = store_take(sizeof *m);
     m->message.envelope.seq = m->message.progress.seq = seq;
@@ -162,7 +164,8 @@ static void drop_message(memory_disk_t *disk, int64_t seq)
         unlink_id(disk, m);
     message_free(m);
     disk->count--;
-    memmove(disk->messages + at, disk->messages + at + 1, (disk->count - at) * sizeof *disk->messages);
+    memmove(disk->messages + at, disk->messages + at + 1,
+            (disk->count - at) * sizeof *disk->messages);
 }
 
 static void drop_body(memory_disk_t *disk, int64_t seq)
@@ -188,7 +191,8 @@ static uint8_t *text_copy(bytes_t text)
 static void put_setting(memory_disk_t *disk, bytes_t name, bytes_t value)
 {
     size_t at = 0;
-    while (at < disk->setting_count && !text_is(disk->settings[at].name, disk->settings[at].name_len, name))
+    while (at < disk->setting_count
+           && !text_is(disk->settings[at].name, disk->settings[at].name_len, name))
         at++;
     if (at == disk->setting_count) {
         disk->settings = store_grow(disk->settings, ++disk->setting_count * sizeof *disk->settings);
@@ -212,8 +216,8 @@ static void put_prints(memory_disk_t *disk, const store_batch_t *batch)
         if (batch->changes[i].kind != CHANGE_ENQUEUE)
             continue;
         const envelope_t *e = &batch->changes[i].envelope;
-        group->prints[group->count++] = (stored_print_t){.print = e->print, .seq = e->seq,
-                                                         .body_hash = e->body_hash, .accepted = e->accepted};
+        group->prints[group->count++] = (stored_print_t){
+            .print = e->print, .seq = e->seq, .body_hash = e->body_hash, .accepted = e->accepted};
         if (e->accepted.us > group->newest.us)
             group->newest = e->accepted;
     }
@@ -222,7 +226,8 @@ static void put_prints(memory_disk_t *disk, const store_batch_t *batch)
 static void drop_prints(memory_disk_t *disk, wall_t before)
 {
     size_t gone = 0;
-    while (gone < disk->group_count && gone < PRINT_GROUPS_DROPPED && disk->groups[gone].newest.us < before.us)
+    while (gone < disk->group_count && gone < PRINT_GROUPS_DROPPED
+           && disk->groups[gone].newest.us < before.us)
         free(disk->groups[gone++].prints);
     disk->group_count -= gone;
     memmove(disk->groups, disk->groups + gone, disk->group_count * sizeof *disk->groups);
@@ -258,7 +263,8 @@ const stored_message_t *memory_disk_find(const memory_disk_t *disk, const msgid_
     return NULL;
 }
 
-void memory_disk_each(const memory_disk_t *disk, void (*each)(void *, const stored_message_t *), void *arg)
+void memory_disk_each(const memory_disk_t *disk, void (*each)(void *, const stored_message_t *),
+                      void *arg)
 {
     for (size_t i = 0; i < disk->count; i++)
         each(arg, &disk->messages[i]->message);

@@ -1,4 +1,5 @@
-/* The memory store: the same pipeline as SQLite's, moved by the simulator's hand instead of threads. */
+/* The memory store: the same pipeline as SQLite's, moved by the simulator's hand instead of
+ * threads. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -25,7 +26,8 @@ static memory_store_t *self_of(store_t *store) { return (memory_store_t *)store;
 
 static void put_event(memory_store_t *self, store_event_t event)
 {
-    store_event_t *last = &self->events[(self->event_first + self->event_count + EVENTS_MAX - 1) % EVENTS_MAX];
+    store_event_t *last =
+        &self->events[(self->event_first + self->event_count + EVENTS_MAX - 1) % EVENTS_MAX];
     if (event.kind == STORE_COMMITTED && self->event_count && last->kind == STORE_COMMITTED) {
         last->batch = event.batch; /* so that events not taken stay bounded */
         return;
@@ -33,8 +35,6 @@ static void put_event(memory_store_t *self, store_event_t event)
     must(self->event_count < EVENTS_MAX);
     self->events[(self->event_first + self->event_count++) % EVENTS_MAX] = event;
 }
-
-/* ---- reads ----------------------------------------------------------------------------------------- */
 
 static stored_message_t lend(reading_t *a, const disk_message_t *from, bool content)
 {
@@ -81,7 +81,8 @@ static stored_message_t lend_for(reading_t *a, const read_request_t *r, const di
     return row;
 }
 
-static void read_up(reading_t *a, const memory_disk_t *disk, const read_request_t *r, stored_message_t *rows)
+static void read_up(reading_t *a, const memory_disk_t *disk, const read_request_t *r,
+                    stored_message_t *rows)
 {
     size_t at = memory_disk_from(disk, r->from_seq), looked = 0;
     for (; at < disk->count && a->result.count < r->most && looked < READ_EXAMINED; at++, looked++)
@@ -93,7 +94,8 @@ static void read_up(reading_t *a, const memory_disk_t *disk, const read_request_
         a->result.next = r->from_seq;
 }
 
-static void read_down(reading_t *a, const memory_disk_t *disk, const read_request_t *r, stored_message_t *rows)
+static void read_down(reading_t *a, const memory_disk_t *disk, const read_request_t *r,
+                      stored_message_t *rows)
 {
     size_t at = r->from_seq > 0 ? memory_disk_from(disk, r->from_seq) : disk->count, looked = 0;
     a->result.next = r->from_seq;
@@ -131,7 +133,8 @@ static void read_prints(reading_t *a, const memory_disk_t *disk, const read_requ
         count += disk->groups[end++].count;
     stored_print_t *prints = arena_take(&a->arena, count * sizeof *prints);
     for (size_t i = first; i < end; i++) {
-        memcpy(prints + a->result.count, disk->groups[i].prints, disk->groups[i].count * sizeof *prints);
+        memcpy(prints + a->result.count, disk->groups[i].prints,
+               disk->groups[i].count * sizeof *prints);
         a->result.count += disk->groups[i].count;
     }
     a->result.prints = prints;
@@ -161,8 +164,6 @@ static reading_t *answer_now(const memory_store_t *self, const read_request_t *r
     }
     return a;
 }
-
-/* ---- the interface --------------------------------------------------------------------------------- */
 
 static uint64_t memory_submit(store_t *store, store_batch_t *batch)
 {
@@ -212,12 +213,14 @@ static size_t memory_room(store_t *store)
     return self->poisoned ? 0 : BATCHES_OPEN_MAX - self->queue.count;
 }
 
-static void memory_settings(store_t *store, void (*each)(void *, const store_setting_t *), void *arg)
+static void memory_settings(store_t *store, void (*each)(void *, const store_setting_t *),
+                            void *arg)
 {
     const memory_disk_t *disk = self_of(store)->disk;
     for (size_t i = 0; i < disk->setting_count; i++) {
         const disk_setting_t *s = &disk->settings[i];
-        each(arg, &(store_setting_t){bytes_of(s->name, s->name_len), bytes_of(s->value, s->value_len)});
+        each(arg,
+             &(store_setting_t){bytes_of(s->name, s->name_len), bytes_of(s->value, s->value_len)});
     }
 }
 
@@ -267,18 +270,18 @@ int memory_store_open(memory_disk_t *disk, store_t **out, store_opened_t *opened
     return 0;
 }
 
-/* ---- the simulator's hand -------------------------------------------------------------------------- */
-
 static void fail(memory_store_t *self, int error)
 {
     if (error == -ENOSPC) {
         if (!self->full)
-            put_event(self, (store_event_t){.kind = STORE_FULL, .error = error, .error_text = "no space"});
+            put_event(self, (store_event_t){
+                                .kind = STORE_FULL, .error = error, .error_text = "no space"});
         self->full = true;
         return;
     }
     self->poisoned = true;
-    put_event(self, (store_event_t){.kind = STORE_POISONED, .error = error, .error_text = "a sync failed"});
+    put_event(self, (store_event_t){
+                        .kind = STORE_POISONED, .error = error, .error_text = "a sync failed"});
 }
 
 bool memory_store_commit(store_t *store, int error)

@@ -10,7 +10,10 @@
 #define BATCHES_OPEN_MAX 16u  /* submitted and unfinished */
 #define PRINT_GROUPS_DROPPED 256u /* by one CHANGE_DROP_PRINTS */
 
-static inline bool state_is_live(unsigned state) { return state != STATE_DONE && state != STATE_DEAD; }
+static inline bool state_is_live(unsigned state)
+{
+    return state != STATE_DONE && state != STATE_DEAD;
+}
 
 /* Of a whole row. route is the envelope's. */
 static inline bool read_wants(const read_request_t *r, const progress_t *p, bytes_t route)

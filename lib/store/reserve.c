@@ -48,7 +48,8 @@ uint64_t space_free(const char *directory)
     return statvfs(directory, &space) < 0 ? 0 : (uint64_t)space.f_bavail * space.f_frsize;
 }
 
-/* A lock on a file of its own, held by the open descriptor: it ends with the process that has it, however. */
+/* A lock on a file of its own, held by the open descriptor: it ends with the process that has it,
+ * however. */
 int lock_take(const char *directory, uint32_t wait_ms, int *fd)
 {
     int lock = open_beside(directory, "weir.lock");

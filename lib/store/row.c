@@ -5,9 +5,11 @@
 
 #define NUMBERS_MAX 16u
 #define TEXTS_MAX 8u
-#define SMALL_BYTES 2048u /* a row up to this is hashed in one piece, which is several times cheaper */
+#define SMALL_BYTES                                                                                \
+    2048u /* a row up to this is hashed in one piece, which is several times cheaper */
 
-static uint64_t sum_in_parts(const void *head, size_t head_bytes, const bytes_t *texts, size_t count)
+static uint64_t sum_in_parts(const void *head, size_t head_bytes, const bytes_t *texts,
+                             size_t count)
 {
     XXH3_state_t *state = XXH3_createState();
     must(state && XXH3_64bits_reset(state) == XXH_OK);
@@ -20,8 +22,8 @@ static uint64_t sum_in_parts(const void *head, size_t head_bytes, const bytes_t 
     return sum;
 }
 
-static uint64_t sum_of_pieces(const void *head, size_t head_bytes, const bytes_t *texts, size_t count,
-                              size_t text_bytes)
+static uint64_t sum_of_pieces(const void *head, size_t head_bytes, const bytes_t *texts,
+                              size_t count, size_t text_bytes)
 {
     uint8_t row[SMALL_BYTES], *at = row + head_bytes;
     if (head_bytes + text_bytes > sizeof row)
@@ -33,8 +35,9 @@ static uint64_t sum_of_pieces(const void *head, size_t head_bytes, const bytes_t
     return XXH3_64bits(row, head_bytes + text_bytes);
 }
 
-/* What is hashed: the table's number, the row's numbers, the length of each text, then the texts; every number as
- * eight bytes, little endian. So neither the order of the texts nor their borders can be confused. */
+/* What is hashed: the table's number, the row's numbers, the length of each text, then the texts;
+ * every number as eight bytes, little endian. So neither the order of the texts nor their borders
+ * can be confused. */
 static uint64_t sum_of(enum row_table table, const uint64_t *numbers, size_t number_count,
                        const bytes_t *texts, size_t text_count)
 {

@@ -1,5 +1,5 @@
-/* row.h: the checksum of each kind of row: XXH3-64 of what the row says, with its table and key mixed in.
- * Pure. The numbers are part of the file format (FORMAT.md). */
+/* row.h: the checksum of each kind of row: XXH3-64 of what the row says, with its table and key
+ * mixed in. Pure. The numbers are part of the file format (FORMAT.md). */
 #ifndef WEIR_STORE_ROW_H
 #define WEIR_STORE_ROW_H
 

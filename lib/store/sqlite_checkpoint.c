@@ -1,6 +1,7 @@
-/* The log is copied into the database in two steps: a thread copies most of it while the writer goes on, and
- * the writer copies the little that is left between two transactions, after which the log begins again at its
- * start. So no commit waits for more than a few pages, and the log stays small. */
+/* The log is copied into the database in two steps: a thread copies most of it while the writer
+ * goes on, and the writer copies the little that is left between two transactions, after which the
+ * log begins again at its start. So no commit waits for more than a few pages, and the log stays
+ * small. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -9,7 +10,10 @@
 
 #define FRAME_BYTES (STORE_PAGE_BYTES + 24u)
 
-static unsigned frames_max(const sqlite_store_t *self) { return (unsigned)(self->wal_bytes_max / FRAME_BYTES); }
+static unsigned frames_max(const sqlite_store_t *self)
+{
+    return (unsigned)(self->wal_bytes_max / FRAME_BYTES);
+}
 
 /* A failed sync of the database is a failed sync; a full disk only means later. */
 static void judge(sqlite_store_t *self, sqlite3 *db, int rc)
@@ -38,8 +42,8 @@ static void copy(sqlite_store_t *self, sqlite3 *db, int mode)
         atomic_store(&self->wal_copied, (unsigned)copied);
 }
 
-/* The log begins again when all of it is copied and no reader needs it: the next write sees to that. Past the
- * maximum the writer waits for the readers, which are short. */
+/* The log begins again when all of it is copied and no reader needs it: the next write sees to
+ * that. Past the maximum the writer waits for the readers, which are short. */
 void sqlite_checkpoint_rest(sqlite_store_t *self)
 {
     unsigned in_log = atomic_load(&self->wal_frames), copied = atomic_load(&self->wal_copied);

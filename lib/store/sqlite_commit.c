@@ -1,6 +1,7 @@
 /* The writer's thread: batches in their order, each transaction synced before anybody hears of it.
- * Whatever waits when it becomes free goes into one transaction. A failed sync ends all commits of this life:
- * SQLite would go on, and a frame that never reached the disk would cut off every later one. */
+ * Whatever waits when it becomes free goes into one transaction. A failed sync ends all commits of
+ * this life: SQLite would go on, and a frame that never reached the disk would cut off every later
+ * one. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +59,8 @@ static int transaction(sqlite_store_t *self, const group_t *group)
     return rc;
 }
 
-static int try_group(sqlite_store_t *self, const group_t *group, char *text, size_t size, bool *space)
+static int try_group(sqlite_store_t *self, const group_t *group, char *text, size_t size,
+                     bool *space)
 {
     int rc = transaction(self, group);
     if (rc == SQLITE_OK)
@@ -72,8 +74,6 @@ static int try_group(sqlite_store_t *self, const group_t *group, char *text, siz
     return rc;
 }
 
-/* ---- a full disk ----------------------------------------------------------------------------------- */
-
 static void on_full(sqlite_store_t *self)
 {
     if (self->reserve_kept)
@@ -82,10 +82,13 @@ static void on_full(sqlite_store_t *self)
     if (self->full)
         return;
     self->full = true;
-    sqlite_put_event(self, (store_event_t){.kind = STORE_FULL, .error = -ENOSPC, .error_text = "the disk is full"});
+    sqlite_put_event(
+        self,
+        (store_event_t){.kind = STORE_FULL, .error = -ENOSPC, .error_text = "the disk is full"});
 }
 
-/* Space is back when there is room for the reserve and some more; otherwise it would be full again at once. */
+/* Space is back when there is room for the reserve and some more; otherwise it would be full again
+ * at once. */
 static void try_space(sqlite_store_t *self)
 {
     uint64_t margin = self->reserve_bytes / 8 + (1u << 20);
@@ -122,8 +125,6 @@ static bool wait_retry(sqlite_store_t *self)
     return !closing;
 }
 
-/* ---- one group ------------------------------------------------------------------------------------- */
-
 /* True: on disk. False: never, in this life. */
 static bool write_group(sqlite_store_t *self, const group_t *group)
 {
@@ -152,7 +153,8 @@ static void keep_settings(sqlite_store_t *self, const store_batch_t *batch)
 {
     for (size_t i = 0; i < batch->count; i++)
         if (batch->changes[i].kind == CHANGE_SETTING)
-            sqlite_keep_setting(self, batch->changes[i].setting.name, batch->changes[i].setting.value);
+            sqlite_keep_setting(self, batch->changes[i].setting.name,
+                                batch->changes[i].setting.value);
 }
 
 static void tell_committed(sqlite_store_t *self, group_t *group, uint32_t commit_us)
@@ -170,7 +172,9 @@ static void tell_committed(sqlite_store_t *self, group_t *group, uint32_t commit
     self->unfinished -= count;
     pthread_mutex_unlock(&self->lock);
     if (newest)
-        sqlite_put_event(self, (store_event_t){.kind = STORE_COMMITTED, .batch = newest, .commit_us = commit_us});
+        sqlite_put_event(
+            self,
+            (store_event_t){.kind = STORE_COMMITTED, .batch = newest, .commit_us = commit_us});
 }
 
 static void commit_group(sqlite_store_t *self, group_t *group)
@@ -184,8 +188,6 @@ static void commit_group(sqlite_store_t *self, group_t *group)
     if (!self->poisoned)
         sqlite_checkpoint_rest(self);
 }
-
-/* ---- the thread ------------------------------------------------------------------------------------ */
 
 static void take_group(sqlite_store_t *self, group_t *group)
 {
@@ -201,7 +203,8 @@ static void take_group(sqlite_store_t *self, group_t *group)
     self->note_count = 0;
 }
 
-/* Under the lock. False: it is over. While the disk is full it comes back by itself to look for space. */
+/* Under the lock. False: it is over. While the disk is full it comes back by itself to look for
+ * space. */
 static bool wait_work(sqlite_store_t *self)
 {
     struct timespec until = after_ms(STORE_RETRY_MS);

@@ -1,6 +1,6 @@
-/* sqlite_inner.h: what the files of the SQLite store share. Three threads beside the owner's: one writes, one
- * reads, one checkpoints, each with a connection of its own. `lock` guards what is marked so and is never held
- * while a file is touched, so the owner never waits for a disk. */
+/* sqlite_inner.h: what the files of the SQLite store share. Three threads beside the owner's: one
+ * writes, one reads, one checkpoints, each with a connection of its own. `lock` guards what is
+ * marked so and is never held while a file is touched, so the owner never waits for a disk. */
 #ifndef WEIR_STORE_SQLITE_INNER_H
 #define WEIR_STORE_SQLITE_INNER_H
 
@@ -21,7 +21,15 @@
 #define STORE_PAGE_BYTES 4096u
 #define STORE_RETRY_MS 250u     /* between tries while the disk is full */
 
-enum meta_row { META_SCHEMA = 1, META_EPOCH, META_EPOCH_COPY, META_PARTITION, META_BOOT, META_CLEAN, META_TALLY };
+enum meta_row {
+    META_SCHEMA = 1,
+    META_EPOCH,
+    META_EPOCH_COPY,
+    META_PARTITION,
+    META_BOOT,
+    META_CLEAN,
+    META_TALLY
+};
 
 typedef struct kept_setting {
     uint8_t *name, *value;
@@ -36,12 +44,37 @@ typedef struct damage_note {
 } damage_note_t;
 
 enum write_statement {
-    W_BEGIN, W_COMMIT, W_ROLLBACK, W_ENVELOPE, W_CONTENT, W_PROGRESS, W_SETTING, W_DROP_CONTENT, W_DROP_ENVELOPE,
-    W_DROP_PROGRESS, W_PRINTS, W_OLD_PRINTS, W_DROP_PRINTS, W_META, W_QUARANTINE, W_COUNT
+    W_BEGIN,
+    W_COMMIT,
+    W_ROLLBACK,
+    W_ENVELOPE,
+    W_CONTENT,
+    W_PROGRESS,
+    W_SETTING,
+    W_DROP_CONTENT,
+    W_DROP_ENVELOPE,
+    W_DROP_PROGRESS,
+    W_PRINTS,
+    W_OLD_PRINTS,
+    W_DROP_PRINTS,
+    W_META,
+    W_QUARANTINE,
+    W_COUNT
 };
 enum read_statement {
-    R_BEGIN, R_END, R_ENVELOPE, R_PROGRESS, R_CONTENT, R_BY_ID, R_ENVELOPE_UP, R_PROGRESS_UP, R_ENVELOPE_DOWN,
-    R_PROGRESS_DOWN, R_PRINTS, R_ID_OF, R_COUNT
+    R_BEGIN,
+    R_END,
+    R_ENVELOPE,
+    R_PROGRESS,
+    R_CONTENT,
+    R_BY_ID,
+    R_ENVELOPE_UP,
+    R_PROGRESS_UP,
+    R_ENVELOPE_DOWN,
+    R_PROGRESS_DOWN,
+    R_PRINTS,
+    R_ID_OF,
+    R_COUNT
 };
 
 typedef struct sqlite_store {
@@ -90,7 +123,8 @@ typedef struct sqlite_store {
 
 /* sqlite_store.c */
 void sqlite_put_event(sqlite_store_t *self, store_event_t event); /* takes the lock */
-void sqlite_note_damage(sqlite_store_t *self, damage_note_t note); /* takes the lock; drops over the maximum */
+void sqlite_note_damage(sqlite_store_t *self,
+                        damage_note_t note); /* takes the lock; drops over the maximum */
 void sqlite_poison(sqlite_store_t *self, int error, const char *text);
 int sqlite_store_start(sqlite_store_t *self, store_t **out); /* on failure self is gone */
 void sqlite_keep_setting(sqlite_store_t *self, bytes_t name, bytes_t value); /* under the lock */
@@ -105,7 +139,8 @@ typedef struct migration { int from; const char *sql; } migration_t;
 int sqlite_create_schema(sqlite3 *db);
 /* SQLITE_OK: the tables are as this schema says, letter by letter; SQLITE_CORRUPT: they are not. */
 int sqlite_compare_schema(sqlite3 *db);
-/* One step at a time, each in a transaction of its own, until `to`. SQLite's code; SQLITE_SCHEMA: no way there. */
+/* One step at a time, each in a transaction of its own, until `to`. SQLite's code; SQLITE_SCHEMA:
+ * no way there. */
 int sqlite_migrate(sqlite3 *db, const migration_t *steps, size_t count, int from, int to);
 extern const migration_t sqlite_migrations[];
 extern const size_t sqlite_migration_count;
@@ -125,14 +160,16 @@ void sqlite_bind_bytes(sqlite3_stmt *statement, int at, bytes_t text);
 void *sqlite_write_main(void *self);
 void *sqlite_read_main(void *self);
 void *sqlite_checkpoint_main(void *self);
-/* On the writer's own thread, between transactions: brings the log back to its start where it may. */
+/* On the writer's own thread, between transactions: brings the log back to its start where it may.
+ */
 void sqlite_checkpoint_rest(sqlite_store_t *self);
 void sqlite_log_grew(sqlite_store_t *self, unsigned frames);
 
 /* sqlite_scan.c */
 void sqlite_scan(sqlite_store_t *self, reading_t *a);
 
-/* sqlite_row.c: the columns of a row into a struct; texts are lent until the next step. False: damaged. */
+/* sqlite_row.c: the columns of a row into a struct; texts are lent until the next step. False:
+ * damaged. */
 bool sqlite_envelope_row(sqlite3_stmt *row, envelope_t *out, uint32_t *content_len);
 bool sqlite_progress_row(sqlite3_stmt *row, progress_t *out);
 bytes_t sqlite_column(sqlite3_stmt *row, int at); /* lent until the next step */

@@ -1,6 +1,7 @@
 /* Opening: lock, make durable what is there, verify, migrate, raise the epoch, start the threads.
- * After a failed sync in an earlier life the page cache may hold what the disk does not: nothing is believed
- * before the log was synced and copied into the database and that was synced (checkpoint with truncation). */
+ * After a failed sync in an earlier life the page cache may hold what the disk does not: nothing is
+ * believed before the log was synced and copied into the database and that was synced (checkpoint
+ * with truncation). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -47,7 +48,8 @@ int sqlite_errno(int code, sqlite3 *db)
     case SQLITE_LOCKED: return -EBUSY;
     case SQLITE_PERM:
     case SQLITE_READONLY:
-    case SQLITE_CANTOPEN: return db && sqlite3_system_errno(db) ? -sqlite3_system_errno(db) : -EACCES;
+    case SQLITE_CANTOPEN:
+        return db && sqlite3_system_errno(db) ? -sqlite3_system_errno(db) : -EACCES;
     case SQLITE_CONSTRAINT:
     case SQLITE_MISUSE: return -EINVAL;
     default: return -EIO;
@@ -57,14 +59,14 @@ int sqlite_errno(int code, sqlite3 *db)
 static int refuse_sqlite(const opening_t *o, int code, sqlite3 *db, const char *doing)
 {
     int error = sqlite_errno(code, db);
-    const char *hint = error == -EBADMSG ? "; restore a backup" : error == -EIO ? "; look at the disk" : "";
-    return refuse(o, error, "%s: %s (SQLite %d)%s", doing, db ? sqlite3_errmsg(db) : sqlite3_errstr(code),
-                  code, hint);
+    const char *hint = error == -EBADMSG ? "; restore a backup"
+                       : error == -EIO   ? "; look at the disk"
+                                         : "";
+    return refuse(o, error, "%s: %s (SQLite %d)%s", doing,
+                  db ? sqlite3_errmsg(db) : sqlite3_errstr(code), code, hint);
 }
 
 static pthread_once_t library_set = PTHREAD_ONCE_INIT;
-
-/* ---- connections ----------------------------------------------------------------------------------- */
 
 /* Statistics of SQLite's heap would cost a lock at every allocation of every thread. */
 static void set_library(void) { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
@@ -127,8 +129,6 @@ static int enter(opening_t *o)
     return make_file(o);
 }
 
-/* ---- durable again, and whole ---------------------------------------------------------------------- */
-
 static int make_durable(opening_t *o)
 {
     sqlite_store_t *self = o->self;
@@ -136,11 +136,13 @@ static int make_durable(opening_t *o)
     int rc = sqlite_connect(self->file, SQLITE_OPEN_READWRITE, 32 << 10, &self->writer);
     if (rc != SQLITE_OK)
         return refuse_sqlite(o, rc, self->writer, "open");
-    rc = sqlite3_exec(self->writer, "PRAGMA page_size=4096; PRAGMA journal_mode=WAL;", NULL, NULL, NULL);
+    rc = sqlite3_exec(self->writer, "PRAGMA page_size=4096; PRAGMA journal_mode=WAL;", NULL, NULL,
+                      NULL);
     if (rc != SQLITE_OK)
         return refuse_sqlite(o, rc, self->writer, "open the log");
     CRASH_POINT("store.before_checkpoint");
-    rc = sqlite3_wal_checkpoint_v2(self->writer, "main", SQLITE_CHECKPOINT_TRUNCATE, &in_log, &copied);
+    rc = sqlite3_wal_checkpoint_v2(self->writer, "main", SQLITE_CHECKPOINT_TRUNCATE, &in_log,
+                                   &copied);
     CRASH_POINT("store.after_checkpoint");
     return rc == SQLITE_OK ? 0 : refuse_sqlite(o, rc, self->writer, "make durable what is there");
 }
@@ -163,20 +165,23 @@ static int schema_now(opening_t *o)
     char text[16];
     int rc, found = sqlite_get_meta(db, META_SCHEMA, text, sizeof text);
     if (found <= 0)
-        return refuse(o, found ? found : -EBADMSG, "the schema's number is damaged; restore a backup");
+        return refuse(o, found ? found : -EBADMSG,
+                      "the schema's number is damaged; restore a backup");
     int version = atoi(text);
     if (version > STORE_SCHEMA)
-        return refuse(o, -EPROTO, "%s has schema %d; this program knows up to %d: use the newer program",
+        return refuse(o, -EPROTO,
+                      "%s has schema %d; this program knows up to %d: use the newer program",
                       o->self->file, version, STORE_SCHEMA);
     rc = sqlite_migrate(db, sqlite_migrations, sqlite_migration_count, version, STORE_SCHEMA);
     if (rc == SQLITE_SCHEMA)
-        return refuse(o, -EPROTO, "%s has schema %d; no way leads from it to %d", o->self->file, version,
-                      STORE_SCHEMA);
+        return refuse(o, -EPROTO, "%s has schema %d; no way leads from it to %d", o->self->file,
+                      version, STORE_SCHEMA);
     if (rc != SQLITE_OK)
         return refuse_sqlite(o, rc, db, "migrate");
     rc = sqlite_compare_schema(db);
     if (rc == SQLITE_CORRUPT)
-        return refuse(o, -EBADMSG, "the tables of %s are not as they were made; restore a backup", o->self->file);
+        return refuse(o, -EBADMSG, "the tables of %s are not as they were made; restore a backup",
+                      o->self->file);
     return rc == SQLITE_OK ? 0 : refuse_sqlite(o, rc, db, "read the schema");
 }
 
@@ -214,10 +219,9 @@ static int quick_check(opening_t *o)
         rc = SQLITE_OK;
     }
     sqlite3_finalize(check);
-    return rc == SQLITE_DONE || (rc & 0xff) == SQLITE_CORRUPT ? 0 : refuse_sqlite(o, rc, db, "check");
+    return rc == SQLITE_DONE || (rc & 0xff) == SQLITE_CORRUPT ? 0
+                                                              : refuse_sqlite(o, rc, db, "check");
 }
-
-/* ---- what it says about itself --------------------------------------------------------------------- */
 
 static void boot_id(char out[40])
 {
@@ -244,7 +248,8 @@ static int find_epoch(opening_t *o)
         o->found.damaged += found != 1;
     }
     o->found.epoch = epoch + 1;
-    return whole ? 0 : refuse(o, -EBADMSG, "both copies of the epoch are damaged; restore a backup");
+    return whole ? 0
+                 : refuse(o, -EBADMSG, "both copies of the epoch are damaged; restore a backup");
 }
 
 static int find_partition(opening_t *o)
@@ -311,10 +316,17 @@ static int find_tally(opening_t *o)
     int found = sqlite_get_meta(o->self->writer, META_TALLY, text, sizeof text);
     int rc = last_group(o, &end);
     if (found == 1)
-        found = sscanf(text, "%lld %lld %llu %llu %llu %llu %lld", &next, &first, &live, &bytes, &done,
-                       &dead, &said) == 7 ? 1 : -EBADMSG;
-    o->found.tally = (tally_t){.next_seq = next, .first_live = first, .live = live, .live_bytes = bytes,
-                               .done = done, .dead = dead};
+        found = sscanf(text, "%lld %lld %llu %llu %llu %llu %lld", &next, &first, &live, &bytes,
+                       &done, &dead, &said)
+                        == 7
+                    ? 1
+                    : -EBADMSG;
+    o->found.tally = (tally_t){.next_seq = next,
+                               .first_live = first,
+                               .live = live,
+                               .live_bytes = bytes,
+                               .done = done,
+                               .dead = dead};
     if (rc == 0 && found != 1)
         rc = count_again(o);
     o->self->tally = o->found.tally;
@@ -338,10 +350,10 @@ static int find_settings(opening_t *o)
     sqlite3_finalize(ask);
     if ((rc & 0xff) == SQLITE_CORRUPT)
         o->found.damaged++;
-    return rc == SQLITE_DONE || (rc & 0xff) == SQLITE_CORRUPT ? 0 : refuse_sqlite(o, rc, db, "read the settings");
+    return rc == SQLITE_DONE || (rc & 0xff) == SQLITE_CORRUPT
+               ? 0
+               : refuse_sqlite(o, rc, db, "read the settings");
 }
-
-/* ---- a new life ------------------------------------------------------------------------------------ */
 
 static int put_life(opening_t *o)
 {
@@ -350,9 +362,12 @@ static int put_life(opening_t *o)
     snprintf(epoch, sizeof epoch, "%llu", (unsigned long long)o->found.epoch);
     snprintf(partition, sizeof partition, "%u", (unsigned)o->options->partition);
     boot_id(boot);
-    const struct { enum meta_row row; const char *value; } rows[] = {
-        {META_EPOCH, epoch}, {META_EPOCH_COPY, epoch}, {META_PARTITION, partition}, {META_BOOT, boot},
-        {META_CLEAN, "0"}};
+    const struct { enum meta_row row; const char *value;
+    } rows[] = {{META_EPOCH, epoch},
+                {META_EPOCH_COPY, epoch},
+                {META_PARTITION, partition},
+                {META_BOOT, boot},
+                {META_CLEAN, "0"}};
     int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     for (size_t i = 0; i < COUNT_OF(rows) && rc == SQLITE_OK; i++)
         rc = sqlite_put_meta(db, rows[i].row, rows[i].value);
@@ -373,20 +388,23 @@ static int prepare(opening_t *o)
     sqlite3 *bad = self->writer;
     int rc = sqlite_prepare_all(self->writer, sqlite_write_sql, self->write, W_COUNT);
     if (rc == SQLITE_OK)
-        rc = sqlite_connect(self->file, SQLITE_OPEN_READWRITE, 8 << 10, &self->reader), bad = self->reader;
+        rc = sqlite_connect(self->file, SQLITE_OPEN_READWRITE, 8 << 10, &self->reader),
+        bad = self->reader;
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(self->reader, "PRAGMA query_only=ON", NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite_prepare_all(self->reader, sqlite_read_sql, self->read, R_COUNT);
     if (rc == SQLITE_OK)
-        rc = sqlite_connect(self->file, SQLITE_OPEN_READWRITE, 64, &self->checkpointer), bad = self->checkpointer;
+        rc = sqlite_connect(self->file, SQLITE_OPEN_READWRITE, 64, &self->checkpointer),
+        bad = self->checkpointer;
     if (rc != SQLITE_OK)
         return refuse_sqlite(o, rc, bad, "prepare");
     sqlite3_wal_hook(self->writer, on_log, self);
     return 0;
 }
 
-/* Without room for the reserve it opens all the same, as full: what is queued can still be read and ended. */
+/* Without room for the reserve it opens all the same, as full: what is queued can still be read and
+ * ended. */
 static int take_reserve(opening_t *o)
 {
     sqlite_store_t *self = o->self;
@@ -394,7 +412,9 @@ static int take_reserve(opening_t *o)
     self->reserve_kept = rc == 0;
     if (rc == -ENOSPC || rc == -EDQUOT) {
         self->full = true;
-        sqlite_put_event(self, (store_event_t){.kind = STORE_FULL, .error = rc, .error_text = "no room for the reserve"});
+        sqlite_put_event(self, (store_event_t){.kind = STORE_FULL,
+                                               .error = rc,
+                                               .error_text = "no room for the reserve"});
         return 0;
     }
     return rc ? refuse(o, rc, "cannot keep the reserve: %s", strerror(-rc)) : 0;
@@ -425,11 +445,12 @@ int sqlite_store_open(const sqlite_store_options_t *options, store_t **out, stor
 {
     opening_t o = {.options = options, .why = why, .why_size = why_size};
     if (strlen(options->directory) >= STORE_PATH_MAX || options->wal_bytes_max < (1u << 20))
-        return refuse(&o, -EINVAL, "the store's directory is too long or its log's maximum below 1 MiB");
+        return refuse(&o, -EINVAL,
+                      "the store's directory is too long or its log's maximum below 1 MiB");
     o.self = self_new(options);
     static int (*const steps[])(opening_t *) = {
-        enter, make_durable, schema_check, find_epoch, find_partition, find_last_life, quick_check, find_tally,
-        find_settings, raise_epoch, prepare, take_reserve};
+        enter,       make_durable, schema_check,  find_epoch,  find_partition, find_last_life,
+        quick_check, find_tally,   find_settings, raise_epoch, prepare,        take_reserve};
     int rc = o.self->wake_fd < 0 ? refuse(&o, -errno, "eventfd: %s", strerror(errno)) : 0;
     for (size_t i = 0; i < COUNT_OF(steps) && rc == 0; i++)
         rc = steps[i](&o);

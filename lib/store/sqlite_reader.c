@@ -11,8 +11,6 @@ static void note(sqlite_store_t *self, reading_t *a, enum row_table table, const
     sqlite_note_damage(self, (damage_note_t){.table = table, .seq = e->seq, .id = e->id});
 }
 
-/* ---- one message ----------------------------------------------------------------------------------- */
-
 /* SQLITE_ROW, SQLITE_DONE or an error; the caller resets. */
 static int step_seq(sqlite_store_t *self, enum read_statement which, int64_t seq)
 {
@@ -20,7 +18,8 @@ static int step_seq(sqlite_store_t *self, enum read_statement which, int64_t seq
     return sqlite3_step(self->read[which]);
 }
 
-static int load_envelope(sqlite_store_t *self, reading_t *a, stored_message_t *m, uint32_t *content_len)
+static int load_envelope(sqlite_store_t *self, reading_t *a, stored_message_t *m,
+                         uint32_t *content_len)
 {
     int64_t seq = m->envelope.seq;
     int rc = step_seq(self, R_ENVELOPE, seq);
@@ -52,7 +51,8 @@ static bool content_row(sqlite3_stmt *row, stored_message_t *m, uint32_t content
 }
 
 /* A live message's content must be there; a finished one's may have been dropped. */
-static int load_content(sqlite_store_t *self, reading_t *a, stored_message_t *m, uint32_t content_len)
+static int load_content(sqlite_store_t *self, reading_t *a, stored_message_t *m,
+                        uint32_t content_len)
 {
     int rc = step_seq(self, R_CONTENT, m->envelope.seq);
     bool whole = rc == SQLITE_ROW ? content_row(self->read[R_CONTENT], m, content_len)
@@ -73,8 +73,10 @@ static int load_message(sqlite_store_t *self, reading_t *a, stored_message_t *m,
     if (envelope == SQLITE_DONE && progress == SQLITE_DONE)
         return -ENOENT;
     int content = want_content && !m->damaged ? load_content(self, a, m, content_len) : SQLITE_DONE;
-    const struct { int rc; enum row_table table; bool needed; } parts[] = {
-        {envelope, ROW_ENVELOPE, true}, {progress, ROW_PROGRESS, true}, {content, ROW_CONTENT, false}};
+    const struct { int rc; enum row_table table; bool needed;
+    } parts[] = {{envelope, ROW_ENVELOPE, true},
+                 {progress, ROW_PROGRESS, true},
+                 {content, ROW_CONTENT, false}};
     for (size_t i = 0; i < COUNT_OF(parts); i++) {
         int rc = parts[i].rc;
         if (rc != SQLITE_ROW && rc != SQLITE_DONE && !is_damage(rc))
@@ -115,8 +117,6 @@ static void read_one(sqlite_store_t *self, reading_t *a)
         result->count = 0;
 }
 
-/* ---- prints ---------------------------------------------------------------------------------------- */
-
 static void put_prints(reading_t *a, bytes_t entries)
 {
     size_t count = entries.len / PRINT_BYTES;
@@ -132,7 +132,8 @@ static void put_prints(reading_t *a, bytes_t entries)
         prints[a->result.count++] = print_unpack(entries.data + i * PRINT_BYTES);
 }
 
-/* Groups are numbered without gaps, and go from the oldest on: one that is missing between two was lost. */
+/* Groups are numbered without gaps, and go from the oldest on: one that is missing between two was
+ * lost. */
 static void miss_groups(sqlite_store_t *self, reading_t *a, int64_t from, int64_t to)
 {
     if (from < to)
@@ -178,11 +179,10 @@ static void read_prints(sqlite_store_t *self, reading_t *a)
     a->result.error = sqlite_errno(rc, self->reader);
     if (!is_damage(rc))
         return;
-    a->result.last = true; /* what lies behind it cannot be reached; the live messages bring their own prints */
+    a->result.last =
+        true; /* what lies behind it cannot be reached; the live messages bring their own prints */
     note(self, a, ROW_PRINTS, &(envelope_t){.seq = a->result.next});
 }
-
-/* ---- the thread ------------------------------------------------------------------------------------ */
 
 static void read_space(sqlite_store_t *self, reading_t *a)
 {

@@ -15,7 +15,10 @@ static bool column_16(sqlite3_stmt *row, int at, uint8_t out[16])
     return true;
 }
 
-static uint64_t column_u64(sqlite3_stmt *row, int at) { return (uint64_t)sqlite3_column_int64(row, at); }
+static uint64_t column_u64(sqlite3_stmt *row, int at)
+{
+    return (uint64_t)sqlite3_column_int64(row, at);
+}
 
 bool sqlite_envelope_row(sqlite3_stmt *row, envelope_t *out, uint32_t *content_len)
 {

@@ -1,6 +1,6 @@
-/* Reads of many rows: envelopes and progress are walked side by side by seq, so that half a message is seen.
- * A page that cannot be read is stepped over: what it held shows up as half messages, or not at all, and is
- * counted as damaged; rows before and behind it are served. */
+/* Reads of many rows: envelopes and progress are walked side by side by seq, so that half a message
+ * is seen. A page that cannot be read is stepped over: what it held shows up as half messages, or
+ * not at all, and is counted as damaged; rows before and behind it are served. */
 #include <errno.h>
 
 #include "store/sqlite_inner.h"
@@ -77,15 +77,16 @@ static int cursor_land(cursor_t *c, int rc, reading_t *a)
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : sqlite_errno(rc, c->self->reader);
 }
 
-static int cursor_next(cursor_t *c, reading_t *a) { return cursor_land(c, sqlite3_step(c->rows), a); }
+static int cursor_next(cursor_t *c, reading_t *a)
+{
+    return cursor_land(c, sqlite3_step(c->rows), a);
+}
 
 static int cursor_open(cursor_t *c, int64_t from, reading_t *a)
 {
     c->wish = from;
     return cursor_land(c, seek(c, from), a);
 }
-
-/* ---- rows ------------------------------------------------------------------------------------------ */
 
 static int64_t row_at(const scan_t *s)
 {
@@ -98,7 +99,8 @@ static int64_t row_at(const scan_t *s)
     return first ? e->seq : p->seq;
 }
 
-/* An id that its own row does not give: the index has it too. Costs a walk, so it is for damaged rows only. */
+/* An id that its own row does not give: the index has it too. Costs a walk, so it is for damaged
+ * rows only. */
 static void find_id(scan_t *s, stored_message_t *m)
 {
     sqlite3_stmt *ask = s->self->read[R_ID_OF];
@@ -119,7 +121,8 @@ static void put_damaged(scan_t *s, stored_message_t *m, enum row_table table, bo
     s->a->result.damaged++;
     if (!envelope_whole)
         find_id(s, m);
-    sqlite_note_damage(s->self, (damage_note_t){.table = table, .seq = m->envelope.seq, .id = m->envelope.id});
+    sqlite_note_damage(
+        s->self, (damage_note_t){.table = table, .seq = m->envelope.seq, .id = m->envelope.id});
 }
 
 /* Texts are lent by the cursors. False: not wanted. */
@@ -152,13 +155,17 @@ static void row_pass(scan_t *s, int64_t seq)
         s->error = cursor_next(&s->envelope, s->a);
 }
 
-static bool rows_left(const scan_t *s) { return s->progress.there || (s->with_envelope && s->envelope.there); }
+static bool rows_left(const scan_t *s)
+{
+    return s->progress.there || (s->with_envelope && s->envelope.there);
+}
 
 static void walk(scan_t *s, stored_message_t *rows)
 {
     read_result_t *result = &s->a->result;
     size_t looked = 0;
-    while (s->error == 0 && rows_left(s) && result->count < result->request.most && looked++ < READ_EXAMINED) {
+    while (s->error == 0 && rows_left(s) && result->count < result->request.most
+           && looked++ < READ_EXAMINED) {
         int64_t seq = row_at(s);
         stored_message_t *row = &rows[result->count];
         if (fill_row(s, seq, row)) {
@@ -178,11 +185,17 @@ void sqlite_scan(sqlite_store_t *self, reading_t *a)
     read_result_t *result = &a->result;
     const read_request_t *r = &result->request;
     bool down = r->kind == READ_LIST && r->newest_first;
-    scan_t s = {.self = self, .a = a, .with_envelope = r->kind != READ_FINISHED,
-                .envelope = {.self = self, .rows = self->read[down ? R_ENVELOPE_DOWN : R_ENVELOPE_UP],
-                             .table = ROW_ENVELOPE, .down = down},
-                .progress = {.self = self, .rows = self->read[down ? R_PROGRESS_DOWN : R_PROGRESS_UP],
-                             .table = ROW_PROGRESS, .down = down}};
+    scan_t s = {.self = self,
+                .a = a,
+                .with_envelope = r->kind != READ_FINISHED,
+                .envelope = {.self = self,
+                             .rows = self->read[down ? R_ENVELOPE_DOWN : R_ENVELOPE_UP],
+                             .table = ROW_ENVELOPE,
+                             .down = down},
+                .progress = {.self = self,
+                             .rows = self->read[down ? R_PROGRESS_DOWN : R_PROGRESS_UP],
+                             .table = ROW_PROGRESS,
+                             .down = down}};
     int64_t from = !down ? r->from_seq : r->from_seq > 0 ? r->from_seq - 1 : INT64_MAX;
     stored_message_t *rows = arena_take(&a->arena, r->most * sizeof *rows);
     result->messages = rows;

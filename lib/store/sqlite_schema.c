@@ -1,4 +1,5 @@
-/* The tables, their statements and the way from older ones. FORMAT.md says what the columns mean. */
+/* The tables, their statements and the way from older ones. FORMAT.md says what the columns mean.
+ */
 #include <errno.h>
 #include <stdio.h>
 
@@ -44,7 +45,8 @@ const char *const sqlite_write_sql[W_COUNT] = {
     [W_OLD_PRINTS] = "SELECT grp, newest FROM prints ORDER BY grp LIMIT ?",
     [W_DROP_PRINTS] = "DELETE FROM prints WHERE grp<=?",
     [W_META] = "INSERT OR REPLACE INTO meta VALUES(?,?,?)",
-    [W_QUARANTINE] = "INSERT OR IGNORE INTO quarantine VALUES(?,?,?,CAST(strftime('%s','now') AS INTEGER))",
+    [W_QUARANTINE] =
+        "INSERT OR IGNORE INTO quarantine VALUES(?,?,?,CAST(strftime('%s','now') AS INTEGER))",
 };
 
 const char *const sqlite_read_sql[R_COUNT] = {
@@ -53,7 +55,8 @@ const char *const sqlite_read_sql[R_COUNT] = {
     [R_ENVELOPE] = "SELECT " ENVELOPE_COLUMNS " FROM envelope WHERE seq=?",
     [R_PROGRESS] = "SELECT " PROGRESS_COLUMNS " FROM progress WHERE seq=?",
     [R_CONTENT] = "SELECT sum, data FROM content WHERE seq=?",
-    [R_BY_ID] = "SELECT seq FROM envelope INDEXED BY envelope_id WHERE id=? ORDER BY seq DESC LIMIT 1",
+    [R_BY_ID] =
+        "SELECT seq FROM envelope INDEXED BY envelope_id WHERE id=? ORDER BY seq DESC LIMIT 1",
     [R_ENVELOPE_UP] = "SELECT " ENVELOPE_COLUMNS " FROM envelope WHERE seq>=? ORDER BY seq",
     [R_PROGRESS_UP] = "SELECT " PROGRESS_COLUMNS " FROM progress WHERE seq>=? ORDER BY seq",
     [R_ENVELOPE_DOWN] = "SELECT " ENVELOPE_COLUMNS " FROM envelope WHERE seq<=? ORDER BY seq DESC",
@@ -107,8 +110,9 @@ int sqlite_get_meta(sqlite3 *db, enum meta_row row, char *value, size_t size)
         return sqlite_errno(rc, db);
     sqlite3_bind_int(get, 1, row);
     rc = sqlite3_step(get);
-    int found = rc == SQLITE_DONE ? 0 : rc == SQLITE_ROW ? meta_value(get, (uint8_t)row, value, size)
-                                                         : sqlite_errno(rc, db);
+    int found = rc == SQLITE_DONE  ? 0
+                : rc == SQLITE_ROW ? meta_value(get, (uint8_t)row, value, size)
+                                   : sqlite_errno(rc, db);
     sqlite3_finalize(get);
     return found;
 }
@@ -141,7 +145,10 @@ static int in_transaction(sqlite3 *db, const char *sql, int version, int (*more)
     return rc;
 }
 
-int sqlite_create_schema(sqlite3 *db) { return in_transaction(db, schema_sql, STORE_SCHEMA, put_first_rows); }
+int sqlite_create_schema(sqlite3 *db)
+{
+    return in_transaction(db, schema_sql, STORE_SCHEMA, put_first_rows);
+}
 
 static int same_rows(sqlite3_stmt *mine, sqlite3_stmt *theirs)
 {
@@ -162,7 +169,8 @@ static int same_rows(sqlite3_stmt *mine, sqlite3_stmt *theirs)
 /* A flipped bit in a table's definition would make every row mean something else. */
 int sqlite_compare_schema(sqlite3 *db)
 {
-    static const char tables[] = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name";
+    static const char tables[] =
+        "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name";
     sqlite3 *model = NULL;
     sqlite3_stmt *mine = NULL, *theirs = NULL;
     int rc = sqlite3_open(":memory:", &model);

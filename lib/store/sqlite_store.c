@@ -11,8 +11,6 @@
 
 static sqlite_store_t *self_of(store_t *store) { return (sqlite_store_t *)store; }
 
-/* ---- events ---------------------------------------------------------------------------------------- */
-
 static void wake_owner(sqlite_store_t *self)
 {
     uint64_t one = 1;
@@ -23,11 +21,13 @@ static void wake_owner(sqlite_store_t *self)
 void sqlite_put_event(sqlite_store_t *self, store_event_t event)
 {
     pthread_mutex_lock(&self->lock);
-    if (self->poisoned && event.kind == STORE_COMMITTED) { /* another thread's sync failed meanwhile */
+    if (self->poisoned
+        && event.kind == STORE_COMMITTED) { /* another thread's sync failed meanwhile */
         pthread_mutex_unlock(&self->lock);
         return;
     }
-    size_t newest = (self->event_first + self->event_count + STORE_EVENTS_MAX - 1) % STORE_EVENTS_MAX;
+    size_t newest =
+        (self->event_first + self->event_count + STORE_EVENTS_MAX - 1) % STORE_EVENTS_MAX;
     store_event_t *last = self->event_count ? &self->events[newest] : NULL;
     if (last && last->kind == STORE_COMMITTED && event.kind == STORE_COMMITTED) {
         *last = event; /* says more and takes no room */
@@ -94,8 +94,6 @@ static bool sqlite_next(store_t *store, store_event_t *out)
 
 static int sqlite_wait_fd(store_t *store) { return self_of(store)->wake_fd; }
 
-/* ---- work ------------------------------------------------------------------------------------------ */
-
 static uint64_t sqlite_submit(store_t *store, store_batch_t *batch)
 {
     sqlite_store_t *self = self_of(store);
@@ -140,8 +138,6 @@ static size_t sqlite_room(store_t *store)
     return room;
 }
 
-/* ---- settings -------------------------------------------------------------------------------------- */
-
 static uint8_t *text_copy(bytes_t text)
 {
     uint8_t *copy = store_take(text.len);
@@ -166,18 +162,18 @@ void sqlite_keep_setting(sqlite_store_t *self, bytes_t name, bytes_t value)
     self->settings[at].value_len = value.len;
 }
 
-static void sqlite_settings(store_t *store, void (*each)(void *, const store_setting_t *), void *arg)
+static void sqlite_settings(store_t *store, void (*each)(void *, const store_setting_t *),
+                            void *arg)
 {
     sqlite_store_t *self = self_of(store);
     pthread_mutex_lock(&self->lock);
     for (size_t i = 0; i < self->setting_count; i++) {
         const kept_setting_t *s = &self->settings[i];
-        each(arg, &(store_setting_t){bytes_of(s->name, s->name_len), bytes_of(s->value, s->value_len)});
+        each(arg,
+             &(store_setting_t){bytes_of(s->name, s->name_len), bytes_of(s->value, s->value_len)});
     }
     pthread_mutex_unlock(&self->lock);
 }
-
-/* ---- start and end --------------------------------------------------------------------------------- */
 
 static void connections_close(sqlite_store_t *self)
 {
@@ -229,7 +225,8 @@ static void say_clean(sqlite_store_t *self)
         return;
     CRASH_POINT("store.before_close");
     if (sqlite_put_meta(self->writer, META_CLEAN, "1") == SQLITE_OK)
-        sqlite3_wal_checkpoint_v2(self->writer, "main", SQLITE_CHECKPOINT_TRUNCATE, &in_log, &copied);
+        sqlite3_wal_checkpoint_v2(self->writer, "main", SQLITE_CHECKPOINT_TRUNCATE, &in_log,
+                                  &copied);
 }
 
 static void sqlite_close(store_t **store)
@@ -272,7 +269,8 @@ int sqlite_store_start(sqlite_store_t *self, store_t **out)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (self->thread_count < COUNT_OF(mains) && rc == 0) {
-        rc = pthread_create(&self->threads[self->thread_count], NULL, mains[self->thread_count], self);
+        rc = pthread_create(&self->threads[self->thread_count], NULL, mains[self->thread_count],
+                            self);
         self->thread_count += rc == 0;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -11,7 +11,8 @@ int sqlite_run(sqlite3_stmt *statement)
 
 void sqlite_bind_bytes(sqlite3_stmt *statement, int at, bytes_t text)
 {
-    sqlite3_bind_text(statement, at, text.len ? (const char *)text.data : "", (int)text.len, SQLITE_STATIC);
+    sqlite3_bind_text(statement, at, text.len ? (const char *)text.data : "", (int)text.len,
+                      SQLITE_STATIC);
 }
 
 static void bind_blob(sqlite3_stmt *statement, int at, const void *data, size_t len)

@@ -1,10 +1,10 @@
-/* store.h: the durable side of the queue, as one asynchronous interface with several implementations:
- * SQLite (sqlite_store.c, the default) and memory (memory_store.c, for the simulator: it loses what was
- * not synced and shows the same pipelined states).
+/* store.h: the durable side of the queue, as one asynchronous interface with several
+ * implementations: SQLite (sqlite_store.c, the default) and memory (memory_store.c, for the
+ * simulator: it loses what was not synced and shows the same pipelined states).
  *
- * The owner (the limiter's runtime, one thread) submits batches of changes and asks for reads; both end as
- * events taken with store_next(). Batches become durable in the order submitted, whole or not at all.
- * After a failed sync the store is poisoned: no batch ever commits again in this life.
+ * The owner (the limiter's runtime, one thread) submits batches of changes and asks for reads; both
+ * end as events taken with store_next(). Batches become durable in the order submitted, whole or
+ * not at all. After a failed sync the store is poisoned: no batch ever commits again in this life.
  * The store never logs and knows no policy. Times inside are the caller's. */
 #ifndef WEIR_STORE_H
 #define WEIR_STORE_H
@@ -13,9 +13,10 @@
 #include "core/blob.h"
 #include "core/words.h"
 
-/* ---- what is kept ---------------------------------------------------------------------------------- */
+/* ---- what is kept ---- */
 
-/* Written once, at the enqueue. Texts are lent for the call; content is a reference the change owns. */
+/* Written once, at the enqueue. Texts are lent for the call; content is a reference the change
+ * owns. */
 typedef struct envelope {
     int64_t seq;              /* ascending, given by the limiter; the accept order */
     msgid_t id;
@@ -63,7 +64,7 @@ typedef struct tally {
     uint64_t live, live_bytes, done, dead;
 } tally_t;
 
-/* ---- changes ---------------------------------------------------------------------------------------- */
+/* ---- changes ---- */
 
 enum change_kind {
     CHANGE_ENQUEUE,   /* envelope: insert it (with its content and its dedup print) */
@@ -84,8 +85,9 @@ typedef struct change {
     };
 } change_t;
 
-/* A batch being filled. It copies every text and takes over envelope.content's reference. Two changes to
- * one progress row in one batch become one write. Bounded: store_batch_full() says when to submit. */
+/* A batch being filled. It copies every text and takes over envelope.content's reference. Two
+ * changes to one progress row in one batch become one write. Bounded: store_batch_full() says when
+ * to submit. */
 typedef struct store_batch store_batch_t;
 store_batch_t *store_batch_new(void);
 void store_batch_destroy(store_batch_t **batch);
@@ -98,19 +100,20 @@ bool store_batch_full(const store_batch_t *batch); /* submit it now; one step's 
 #define STORE_BATCH_BYTES (8u << 20)    /* or from here on */
 #define STORE_BATCH_CHANGES_MAX 32768u  /* more is our bug */
 
-/* ---- reads ------------------------------------------------------------------------------------------- */
+/* ---- reads ---- */
 
 enum read_kind {
-    READ_CONTENT,   /* seq -> envelope with content, progress */
-    READ_BY_ID,     /* id -> envelope (with content if want_content) and progress */
-    READ_BY_SEQ,    /* seq -> the same */
-    READ_LIVE,      /* from_seq, most -> live messages ascending: envelope without content, progress */
-    READ_LIST,      /* from_seq (newest_first: descending below it, 0: from the end), most, state (-1 any),
-                     * route -> the same; looks at 20,000 rows at most, so it may bring none and not be last */
-    READ_PRINTS,    /* from_seq (a group), most -> dedup prints in whole groups, at least one group */
-    READ_FINISHED,  /* from_seq, most, state (-1: DONE and DEAD), finished_before -> envelope.seq and progress
-                     * of those whose retention is over; bounded as READ_LIST */
-    READ_SPACE,     /* -> disk_free, file_bytes */
+    READ_CONTENT, /* seq -> envelope with content, progress */
+    READ_BY_ID,   /* id -> envelope (with content if want_content) and progress */
+    READ_BY_SEQ,  /* seq -> the same */
+    READ_LIVE,    /* from_seq, most -> live messages ascending: envelope without content, progress */
+    READ_LIST,    /* from_seq (newest_first: descending below it, 0: from the end), most, state (-1:
+                   * any), route -> the same; looks at 20,000 rows at most, so it may bring none and
+                   * not be last */
+    READ_PRINTS, /* from_seq (a group), most -> dedup prints in whole groups, at least one group */
+    READ_FINISHED, /* from_seq, most, state (-1: DONE and DEAD), finished_before -> envelope.seq and
+                    * progress of those whose retention is over; bounded as READ_LIST */
+    READ_SPACE,    /* -> disk_free, file_bytes */
 };
 typedef struct read_request {
     uint8_t kind;
@@ -124,19 +127,24 @@ typedef struct read_request {
     wall_t finished_before;
 } read_request_t;
 
-typedef struct stored_print { dedup_print_t print; int64_t seq; uint64_t body_hash; wall_t accepted; } stored_print_t;
+typedef struct stored_print {
+    dedup_print_t print;
+    int64_t seq;
+    uint64_t body_hash;
+    wall_t accepted;
+} stored_print_t;
 typedef struct stored_message {
     envelope_t envelope;
     progress_t progress;
-    bool damaged;        /* a checksum did not match, or the content of a live message is gone: what could be
-                          * read is here (envelope.seq always), nothing else is to be trusted */
+    bool damaged; /* a checksum did not match, or the content of a live message is gone: what could
+                   * be read is here (envelope.seq always), nothing else is to be trusted */
 } stored_message_t;
 
 typedef struct read_result {
     read_request_t request;
     int error;                      /* 0, or negative errno (-ENOENT: no such; -EBADMSG: damaged) */
     size_t count;                   /* rows in messages or prints */
-    size_t damaged;                 /* rows flagged damaged or, where nothing could be read, left out */
+    size_t damaged; /* rows flagged damaged or, where nothing could be read, left out */
     const stored_message_t *messages;
     const stored_print_t *prints;
     bool last;                      /* nothing after these rows */
@@ -144,7 +152,7 @@ typedef struct read_result {
     uint64_t disk_free, file_bytes; /* READ_SPACE */
 } read_result_t;
 
-/* ---- the store itself ---------------------------------------------------------------------------------- */
+/* ---- the store itself ---- */
 
 enum store_event_kind {
     STORE_COMMITTED,  /* batches up to and including `batch` are on disk */
@@ -175,11 +183,12 @@ typedef struct store_setting { bytes_t name, value; } store_setting_t;
 typedef struct store_ops store_ops_t;
 typedef struct store { const store_ops_t *ops; } store_t;
 struct store_ops {
-    /* Hands a batch over; returns its number (1, 2, ...). At most `store_room()` batches are unfinished. */
+    /* Hands a batch over; returns its number (1, 2, ...). At most `store_room()` batches are
+     * unfinished. */
     uint64_t (*submit)(store_t *, store_batch_t *batch);
     int (*read)(store_t *, const read_request_t *); /* 0; -EAGAIN: too many reads open (256) */
     bool (*next)(store_t *, store_event_t *out);    /* false: no event now */
-    int (*wait_fd)(store_t *);                      /* readable when next() has something; -1: none */
+    int (*wait_fd)(store_t *); /* readable when next() has something; -1: none */
     size_t (*room)(store_t *);                      /* batches that may be submitted now */
     /* Calls back for every setting kept. */
     void (*settings)(store_t *, void (*each)(void *, const store_setting_t *), void *);
@@ -190,7 +199,8 @@ static inline int store_read(store_t *s, const read_request_t *r) { return s->op
 static inline bool store_next(store_t *s, store_event_t *e) { return s->ops->next(s, e); }
 static inline int store_wait_fd(store_t *s) { return s->ops->wait_fd(s); }
 static inline size_t store_room(store_t *s) { return s->ops->room(s); }
-static inline void store_settings(store_t *s, void (*each)(void *, const store_setting_t *), void *arg)
+static inline void store_settings(store_t *s, void (*each)(void *, const store_setting_t *),
+                                  void *arg)
 {
     s->ops->settings(s, each, arg);
 }
@@ -203,19 +213,20 @@ typedef struct sqlite_store_options {
     uint64_t wal_bytes_max;      /* the log is checkpointed before it outgrows this */
     uint32_t lock_wait_ms;       /* how long to wait for another life to let go */
 } sqlite_store_options_t;
-/* Opens (creating if new): takes the exclusive lock, makes durable again what it reads, verifies, migrates,
- * raises the epoch. 0; -EWOULDBLOCK: another process holds it; -EPROTO: a newer schema; -EBADMSG: beyond
- * repair; else negative errno. `why` (of why_size) gets one line for a person. */
+/* Opens (creating if new): takes the exclusive lock, makes durable again what it reads, verifies,
+ * migrates, raises the epoch. 0; -EWOULDBLOCK: another process holds it; -EPROTO: a newer schema;
+ * -EBADMSG: beyond repair; else negative errno. `why` (of why_size) gets one line for a person. */
 int sqlite_store_open(const sqlite_store_options_t *options, store_t **out, store_opened_t *opened,
                       char *why, size_t why_size);
 
-/* The memory store. `disk` outlives it: what was synced. Everything else is lost by memory_store_crash(). */
+/* The memory store. `disk` outlives it: what was synced. Everything else is lost by
+ * memory_store_crash(). */
 typedef struct memory_disk memory_disk_t;
 memory_disk_t *memory_disk_new(void);
 void memory_disk_destroy(memory_disk_t **disk);
 int memory_store_open(memory_disk_t *disk, store_t **out, store_opened_t *opened);
-/* The simulator's hand: finishes the oldest submitted batch (error 0), or fails it (-EIO poisons, -ENOSPC
- * holds it), or answers the oldest read. False: there was none. */
+/* The simulator's hand: finishes the oldest submitted batch (error 0), or fails it (-EIO poisons,
+ * -ENOSPC holds it), or answers the oldest read. False: there was none. */
 bool memory_store_commit(store_t *store, int error);
 bool memory_store_answer(store_t *store);
 size_t memory_store_pending(store_t *store);  /* batches submitted and not durable */
@@ -223,6 +234,7 @@ size_t memory_store_reading(store_t *store);  /* reads not answered */
 void memory_store_crash(store_t **store);     /* without finishing anything */
 /* For the invariants: what is durable. NULL: no such message. Lent until the next commit. */
 const stored_message_t *memory_disk_find(const memory_disk_t *disk, const msgid_t *id);
-void memory_disk_each(const memory_disk_t *disk, void (*each)(void *, const stored_message_t *), void *arg);
+void memory_disk_each(const memory_disk_t *disk, void (*each)(void *, const stored_message_t *),
+                      void *arg);
 
 #endif

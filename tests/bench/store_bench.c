@@ -1,10 +1,9 @@
 /* store_bench: what a message costs the SQLite store. Two modes:
  *   store_bench messages DIRECTORY COUNT BATCH BODY_BYTES DEPTH
- *     COUNT messages are enqueued (each with its progress) in batches of BATCH and then settled as done in
- *     batches of BATCH, DEPTH batches unfinished at a time. CPU of the whole process, bytes written.
- *   store_bench load DIRECTORY COUNT
- *     COUNT queued messages are there; time from open to the first commit, and of loading them all.
- * One JSON line each. */
+ *     COUNT messages are enqueued (each with its progress) in batches of BATCH and then settled as
+ * done in batches of BATCH, DEPTH batches unfinished at a time. CPU of the whole process, bytes
+ * written. store_bench load DIRECTORY COUNT COUNT queued messages are there; time from open to the
+ * first commit, and of loading them all. One JSON line each. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +23,8 @@ static int64_t cpu_us(void)
 {
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
-    return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * US_PER_S + u.ru_utime.tv_usec + u.ru_stime.tv_usec;
+    return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * US_PER_S + u.ru_utime.tv_usec
+           + u.ru_stime.tv_usec;
 }
 
 static long long written_bytes(void)
@@ -64,8 +64,6 @@ static store_event_t next_event(store_t *store)
     return event;
 }
 
-/* ---- batches --------------------------------------------------------------------------------------- */
-
 typedef struct load {
     store_t *store;
     int64_t next_seq, count;
@@ -90,21 +88,41 @@ static void add_enqueue(const load_t *l, store_batch_t *batch, int64_t seq)
 {
     static uint8_t body[1 << 20];
     memset(body, 'a' + (int)(seq % 23), l->body_bytes);
-    change_t c = {.kind = CHANGE_ENQUEUE, .envelope = {.seq = seq, .id = id_of(seq), .accepted = {seq},
-        .source = bytes_str("helpdesk"), .route = bytes_str("support"), .key = bytes_str("conversation-1234567"),
-        .labels = bytes_str("{\"org\":\"acme\"}"), .content_type = bytes_str("application/json"), .fields_len = 64,
-        .content = blob_new(bytes_of(body, l->body_bytes))}};
+    change_t c = {.kind = CHANGE_ENQUEUE,
+                  .envelope = {.seq = seq,
+                               .id = id_of(seq),
+                               .accepted = {seq},
+                               .source = bytes_str("helpdesk"),
+                               .route = bytes_str("support"),
+                               .key = bytes_str("conversation-1234567"),
+                               .labels = bytes_str("{\"org\":\"acme\"}"),
+                               .content_type = bytes_str("application/json"),
+                               .fields_len = 64,
+                               .content = blob_new(bytes_of(body, l->body_bytes))}};
     c.envelope.print.b[0] = (uint8_t)seq;
     store_batch_add(batch, &c);
-    store_batch_add(batch, &(change_t){.kind = CHANGE_PROGRESS, .progress = {.seq = seq, .state = STATE_ASSIGNED,
-        .holder_actor = ACTOR_RESPONDER, .attempt = 1, .holder_generation = 5, .fence = 3, .bytes = 1200,
-        .start_by_us = 1234567890, .step = bytes_str("answer")}});
+    store_batch_add(batch, &(change_t){.kind = CHANGE_PROGRESS,
+                                       .progress = {.seq = seq,
+                                                    .state = STATE_ASSIGNED,
+                                                    .holder_actor = ACTOR_RESPONDER,
+                                                    .attempt = 1,
+                                                    .holder_generation = 5,
+                                                    .fence = 3,
+                                                    .bytes = 1200,
+                                                    .start_by_us = 1234567890,
+                                                    .step = bytes_str("answer")}});
 }
 
 static void add_done(store_batch_t *batch, int64_t seq)
 {
-    store_batch_add(batch, &(change_t){.kind = CHANGE_PROGRESS, .progress = {.seq = seq, .state = STATE_DONE,
-        .attempt = 1, .finished = {seq}, .bytes = 1200, .results = bytes_str("{\"answer\":{\"status\":200}}")}});
+    store_batch_add(
+        batch, &(change_t){.kind = CHANGE_PROGRESS,
+                           .progress = {.seq = seq,
+                                        .state = STATE_DONE,
+                                        .attempt = 1,
+                                        .finished = {seq},
+                                        .bytes = 1200,
+                                        .results = bytes_str("{\"answer\":{\"status\":200}}")}});
 }
 
 static void take_commits(load_t *l, uint64_t until)
@@ -148,8 +166,6 @@ static void fill(load_t *l, bool settle)
     take_commits(l, l->submitted);
 }
 
-/* ---- the modes ------------------------------------------------------------------------------------- */
-
 static int bench_messages(char **argv)
 {
     store_opened_t opened;
@@ -161,11 +177,13 @@ static int bench_messages(char **argv)
     long long bytes = written_bytes();
     fill(&l, true);
     double n = (double)l.count;
-    printf("{\"bench\":\"store_messages\",\"messages\":%lld,\"batch\":%u,\"depth\":%u,\"body_bytes\":%zu,"
+    printf("{\"bench\":\"store_messages\",\"messages\":%lld,\"batch\":%u,\"depth\":%u,\"body_"
+           "bytes\":%zu,"
            "\"cpu_us_per_message\":%.2f,\"wall_us_per_message\":%.2f,\"bytes_per_message\":%.0f,"
-           "\"commits\":%lld,\"mean_commit_us\":%lld}\n", (long long)l.count, l.batch, l.depth, l.body_bytes,
-           (double)(cpu_us() - cpu) / n, (double)(clock_us() - began) / n,
-           (double)(written_bytes() - bytes) / n, (long long)l.commits, (long long)(l.commit_us / l.commits));
+           "\"commits\":%lld,\"mean_commit_us\":%lld}\n",
+           (long long)l.count, l.batch, l.depth, l.body_bytes, (double)(cpu_us() - cpu) / n,
+           (double)(clock_us() - began) / n, (double)(written_bytes() - bytes) / n,
+           (long long)l.commits, (long long)(l.commit_us / l.commits));
     store_close(&l.store);
     return 0;
 }
@@ -190,26 +208,34 @@ static int64_t read_all(store_t *store, enum read_kind kind, int64_t *first_us)
 static int bench_load(char **argv)
 {
     store_opened_t opened;
-    load_t l = {.store = open_store(argv[2], &opened), .next_seq = 1, .batch = 2048, .depth = 4, .body_bytes = 64};
+    load_t l = {.store = open_store(argv[2], &opened),
+                .next_seq = 1,
+                .batch = 2048,
+                .depth = 4,
+                .body_bytes = 64};
     l.next_seq = opened.tally.next_seq;
     l.count = atoll(argv[3]) - l.next_seq + 1;
     if (l.count > 0)
         fill(&l, false);
     store_close(&l.store);
     int64_t began = clock_us();
-    load_t again = {.store = open_store(argv[2], &opened), .batch = 1, .depth = 1, .body_bytes = 64};
+    load_t again = {
+        .store = open_store(argv[2], &opened), .batch = 1, .depth = 1, .body_bytes = 64};
     int64_t opened_us = clock_us() - began;
     again.next_seq = opened.tally.next_seq;
     one_round(&again, false);
     take_commits(&again, again.submitted);
     int64_t first_commit_us = clock_us() - began, first_live_us = 0, first_prints_us = 0;
-    int64_t prints_began = clock_us(), prints = read_all(again.store, READ_PRINTS, &first_prints_us);
+    int64_t prints_began = clock_us(),
+            prints = read_all(again.store, READ_PRINTS, &first_prints_us);
     int64_t live_began = clock_us(), live = read_all(again.store, READ_LIVE, &first_live_us);
     int64_t end = clock_us();
-    printf("{\"bench\":\"store_load\",\"open_us\":%lld,\"open_to_first_commit_us\":%lld,\"live\":%lld,"
-           "\"live_us\":%lld,\"first_live_us\":%lld,\"prints\":%lld,\"prints_us\":%lld}\n", (long long)opened_us,
-           (long long)first_commit_us, (long long)live, (long long)(end - live_began), (long long)first_live_us,
-           (long long)prints, (long long)(live_began - prints_began));
+    printf(
+        "{\"bench\":\"store_load\",\"open_us\":%lld,\"open_to_first_commit_us\":%lld,\"live\":%lld,"
+        "\"live_us\":%lld,\"first_live_us\":%lld,\"prints\":%lld,\"prints_us\":%lld}\n",
+        (long long)opened_us, (long long)first_commit_us, (long long)live,
+        (long long)(end - live_began), (long long)first_live_us, (long long)prints,
+        (long long)(live_began - prints_began));
     store_close(&again.store);
     return 0;
 }

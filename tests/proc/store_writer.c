@@ -1,10 +1,10 @@
-/* store_writer: drives a SQLite store from outside, for the tests that kill it, fill its disk or break its syncs.
- *   store_writer write DIRECTORY COUNT BATCH BODY_BYTES [wait|slow]
- *     enqueues up to COUNT messages; each batch also settles the messages of the batch before it. Says on stdout
- *     "open EPOCH NEXT_SEQ", "ack SEQ" (everything up to SEQ is on disk), "full", "space", "poisoned WHY".
+/* store_writer: drives a SQLite store from outside, for the tests that kill it, fill its disk or
+ * break its syncs. store_writer write DIRECTORY COUNT BATCH BODY_BYTES [wait|slow] enqueues up to
+ * COUNT messages; each batch also settles the messages of the batch before it. Says on stdout "open
+ * EPOCH NEXT_SEQ", "ack SEQ" (everything up to SEQ is on disk), "full", "space", "poisoned WHY".
  *     wait: begins after a line on stdin. slow: one batch every 20 ms.
- *   store_writer settle DIRECTORY FROM TO   settles them and drops their bodies, one batch each 100; "settled SEQ"
- *   store_writer check DIRECTORY            one JSON line: what is there. */
+ *   store_writer settle DIRECTORY FROM TO   settles them and drops their bodies, one batch each
+ * 100; "settled SEQ" store_writer check DIRECTORY            one JSON line: what is there. */
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -32,8 +32,10 @@ static store_t *open_or_die(const char *directory, store_opened_t *opened)
     char why[256];
     store_t *store = NULL;
     const char *reserve = getenv("STORE_RESERVE"), *log = getenv("STORE_LOG_MAX");
-    sqlite_store_options_t options = {.directory = directory, .lock_wait_ms = 2000,
-                                      .reserve_bytes = reserve ? strtoull(reserve, NULL, 10) : 1 << 20,
+    sqlite_store_options_t options = {.directory = directory,
+                                      .lock_wait_ms = 2000,
+                                      .reserve_bytes =
+                                          reserve ? strtoull(reserve, NULL, 10) : 1 << 20,
                                       .wal_bytes_max = log ? strtoull(log, NULL, 10) : 2 << 20};
     int rc = sqlite_store_open(&options, &store, opened, why, sizeof why);
     if (rc == 0)
@@ -59,19 +61,24 @@ static blob_t *body_of(int64_t seq, size_t size)
 
 static void add_progress(store_batch_t *batch, int64_t seq, state_t state)
 {
-    store_batch_add(batch, &(change_t){.kind = CHANGE_PROGRESS, .progress = {
-        .seq = seq, .state = state, .attempt = state == STATE_DONE ? 2 : 1, .step = bytes_str("call")}});
+    store_batch_add(batch, &(change_t){.kind = CHANGE_PROGRESS,
+                                       .progress = {.seq = seq,
+                                                    .state = state,
+                                                    .attempt = state == STATE_DONE ? 2 : 1,
+                                                    .step = bytes_str("call")}});
 }
 
 static void add_enqueue(store_batch_t *batch, int64_t seq, size_t body_bytes)
 {
-    store_batch_add(batch, &(change_t){.kind = CHANGE_ENQUEUE, .envelope = {
-        .seq = seq, .id = id_of(seq), .accepted = {seq}, .route = bytes_str("r"), .source = bytes_str("s"),
-        .content = body_of(seq, body_bytes)}});
+    store_batch_add(batch, &(change_t){.kind = CHANGE_ENQUEUE,
+                                       .envelope = {.seq = seq,
+                                                    .id = id_of(seq),
+                                                    .accepted = {seq},
+                                                    .route = bytes_str("r"),
+                                                    .source = bytes_str("s"),
+                                                    .content = body_of(seq, body_bytes)}});
     add_progress(batch, seq, STATE_ASSIGNED);
 }
-
-/* ---- write ----------------------------------------------------------------------------------------- */
 
 typedef struct writer {
     store_t *store;
@@ -168,8 +175,6 @@ static int run_settle(char **argv)
     return end_of(&w);
 }
 
-/* ---- check ----------------------------------------------------------------------------------------- */
-
 typedef struct census { int64_t first, last, count, settled, holes, damaged, wrong; } census_t;
 
 static void count_row(census_t *c, const stored_message_t *m)
@@ -181,7 +186,8 @@ static void count_row(census_t *c, const stored_message_t *m)
     c->last = seq;
     c->count++;
     c->settled += m->progress.attempt == 2;
-    c->wrong += !m->damaged && !msgid_equal(&m->envelope.id, &(msgid_t){{1}}) && m->envelope.accepted.us != seq;
+    c->wrong += !m->damaged && !msgid_equal(&m->envelope.id, &(msgid_t){{1}})
+                && m->envelope.accepted.us != seq;
 }
 
 static const read_result_t *ask(store_t *store, const read_request_t *request)
@@ -222,10 +228,12 @@ static int run_check(char **argv)
         c.wrong += r->error != 0;
     }
     c.wrong += wrong_contents(store, c.first, c.last);
-    say("{\"epoch\":%llu,\"next_seq\":%lld,\"recovered\":%s,\"messages\":%lld,\"first\":%lld,\"last\":%lld,"
-        "\"settled\":%lld,\"holes\":%lld,\"damaged\":%lld,\"wrong\":%lld}", (unsigned long long)opened.epoch,
-        (long long)opened.tally.next_seq, opened.recovered ? "true" : "false", (long long)c.count,
-        (long long)c.first, (long long)c.last, (long long)c.settled, (long long)c.holes,
+    say("{\"epoch\":%llu,\"next_seq\":%lld,\"recovered\":%s,\"messages\":%lld,\"first\":%lld,"
+        "\"last\":%lld,"
+        "\"settled\":%lld,\"holes\":%lld,\"damaged\":%lld,\"wrong\":%lld}",
+        (unsigned long long)opened.epoch, (long long)opened.tally.next_seq,
+        opened.recovered ? "true" : "false", (long long)c.count, (long long)c.first,
+        (long long)c.last, (long long)c.settled, (long long)c.holes,
         (long long)(c.damaged + (int64_t)opened.damaged), (long long)c.wrong);
     store_close(&store);
     return 0;

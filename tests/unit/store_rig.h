@@ -59,7 +59,8 @@ static inline int with_sqlite(void **state) { return rig_new(state, true); }
 static inline int rig_end(void **state)
 {
     rig_t *rig = *state;
-    static const char *const files[] = {"weir.db", "weir.db-wal", "weir.db-shm", "weir.lock", "weir.reserve"};
+    static const char *const files[] = {"weir.db", "weir.db-wal", "weir.db-shm", "weir.lock",
+                                        "weir.reserve"};
     store_close(&rig->store);
     memory_disk_destroy(&rig->disk);
     for (size_t i = 0; rig->sqlite && i < COUNT_OF(files); i++) {
@@ -124,10 +125,17 @@ static inline msgid_t id_of(int64_t seq)
 static inline change_t enqueue_of(int64_t seq, const char *route, const char *body)
 {
     change_t c = {.kind = CHANGE_ENQUEUE,
-                  .envelope = {.seq = seq, .id = id_of(seq), .body_hash = (uint64_t)seq * 3,
-                               .accepted = {1000 + seq}, .class = CLASS_HIGH, .source = bytes_str("shop"),
-                               .route = bytes_str(route), .key = bytes_str("k"), .labels = bytes_str("{}"),
-                               .content_type = bytes_str("text/plain"), .trace = bytes_str("00-1"),
+                  .envelope = {.seq = seq,
+                               .id = id_of(seq),
+                               .body_hash = (uint64_t)seq * 3,
+                               .accepted = {1000 + seq},
+                               .class = CLASS_HIGH,
+                               .source = bytes_str("shop"),
+                               .route = bytes_str(route),
+                               .key = bytes_str("k"),
+                               .labels = bytes_str("{}"),
+                               .content_type = bytes_str("text/plain"),
+                               .trace = bytes_str("00-1"),
                                .fields_len = 2}};
     c.envelope.print.b[0] = (uint8_t)seq;
     c.envelope.content = body ? blob_new(bytes_str(body)) : NULL;
@@ -137,11 +145,23 @@ static inline change_t enqueue_of(int64_t seq, const char *route, const char *bo
 static inline change_t progress_of(int64_t seq, state_t state)
 {
     return (change_t){.kind = CHANGE_PROGRESS,
-                      .progress = {.seq = seq, .state = state, .holder_actor = ACTOR_RESPONDER, .holder_instance = 7,
-                                   .attempt = 2, .failed = 1, .deaths = 1, .flags = PROGRESS_WROTE,
-                                   .holder_generation = 99, .fence = UINT64_MAX, .due_us = 5, .start_by_us = 6,
-                                   .finished = {2000 + seq}, .bytes = 100, .step = bytes_str("tag"),
-                                   .reason = bytes_str("none"), .results = bytes_str("{\"a\":1}"),
+                      .progress = {.seq = seq,
+                                   .state = state,
+                                   .holder_actor = ACTOR_RESPONDER,
+                                   .holder_instance = 7,
+                                   .attempt = 2,
+                                   .failed = 1,
+                                   .deaths = 1,
+                                   .flags = PROGRESS_WROTE,
+                                   .holder_generation = 99,
+                                   .fence = UINT64_MAX,
+                                   .due_us = 5,
+                                   .start_by_us = 6,
+                                   .finished = {2000 + seq},
+                                   .bytes = 100,
+                                   .step = bytes_str("tag"),
+                                   .reason = bytes_str("none"),
+                                   .results = bytes_str("{\"a\":1}"),
                                    .slots = bytes_str("one two")}};
 }
 
@@ -157,6 +177,9 @@ static inline void add_seq(store_batch_t *batch, enum change_kind kind, int64_t 
     store_batch_add(batch, &(change_t){.kind = (uint8_t)kind, .seq = seq});
 }
 
-static inline void commit(rig_t *rig, store_batch_t *batch) { wait_commit(rig, store_submit(rig->store, batch)); }
+static inline void commit(rig_t *rig, store_batch_t *batch)
+{
+    wait_commit(rig, store_submit(rig->store, batch));
+}
 
 #endif

@@ -8,21 +8,27 @@ static void commit_many(rig_t *rig, int64_t count)
     for (int64_t seq = 1; seq <= count; seq++)
         add_message(batch, seq, seq % 2 ? "odd" : "even",
                     seq % 5 == 0 ? STATE_DEAD : seq % 3 == 0 ? STATE_DONE : STATE_QUEUED);
-    store_batch_tally(batch, &(tally_t){.next_seq = count + 1, .first_live = 1, .live = 3, .live_bytes = 4,
-                                        .done = 5, .dead = 6});
+    store_batch_tally(batch, &(tally_t){.next_seq = count + 1,
+                                        .first_live = 1,
+                                        .live = 3,
+                                        .live_bytes = 4,
+                                        .done = 5,
+                                        .dead = 6});
     commit(rig, batch);
 }
 
-static void assert_text(bytes_t text, const char *expected) { assert_true(bytes_is(text, expected)); }
-
-/* ---- stories --------------------------------------------------------------------------------------- */
+static void assert_text(bytes_t text, const char *expected)
+{
+    assert_true(bytes_is(text, expected));
+}
 
 static void a_message_comes_back_as_it_went(void **state)
 {
     rig_t *rig = *state;
     commit_many(rig, 1);
     rig_reopen(rig);
-    const read_result_t *r = ask(rig, (read_request_t){.kind = READ_BY_ID, .id = id_of(1), .want_content = true});
+    const read_result_t *r =
+        ask(rig, (read_request_t){.kind = READ_BY_ID, .id = id_of(1), .want_content = true});
     assert_int_equal(r->error, 0);
     assert_int_equal(r->count, 1);
     assert_false(r->messages[0].damaged);
@@ -104,7 +110,8 @@ static void the_last_progress_of_a_batch_counts(void **state)
     for (int64_t seq = 1; seq <= 200; seq++)
         add_message(batch, seq, "r", STATE_QUEUED);
     for (int64_t seq = 1; seq <= 200; seq++)
-        store_batch_add(batch, &(change_t){.kind = CHANGE_PROGRESS, .progress = {.seq = seq, .state = STATE_DONE}});
+        store_batch_add(batch, &(change_t){.kind = CHANGE_PROGRESS,
+                                           .progress = {.seq = seq, .state = STATE_DONE}});
     assert_int_equal(store_batch_count(batch), 400);
     commit(rig, batch);
     const read_result_t *r = ask(rig, (read_request_t){.kind = READ_BY_SEQ, .seq = 150});
@@ -119,7 +126,8 @@ static void live_messages_come_in_slices_ascending(void **state)
     int64_t from = 0, last_seq = 0;
     size_t seen = 0;
     for (bool last = false; !last;) {
-        const read_result_t *r = ask(rig, (read_request_t){.kind = READ_LIVE, .from_seq = from, .most = 7});
+        const read_result_t *r =
+            ask(rig, (read_request_t){.kind = READ_LIVE, .from_seq = from, .most = 7});
         assert_true(r->count <= 7);
         assert_true(r->next > from || r->last);
         for (size_t i = 0; i < r->count; i++) {
@@ -149,8 +157,18 @@ static void a_list_has_its_filters_and_both_directions(void **state)
         {"all up", {.most = 100, .state = -1}, 30, 1, 31, true},
         {"all down", {.most = 100, .state = -1, .newest_first = true}, 30, 30, 1, true},
         {"a slice down", {.most = 4, .state = -1, .newest_first = true}, 4, 30, 27, false},
-        {"the next down", {.most = 4, .from_seq = 27, .state = -1, .newest_first = true}, 4, 26, 23, false},
-        {"the last down", {.most = 4, .from_seq = 3, .state = -1, .newest_first = true}, 2, 2, 1, true},
+        {"the next down",
+         {.most = 4, .from_seq = 27, .state = -1, .newest_first = true},
+         4,
+         26,
+         23,
+         false},
+        {"the last down",
+         {.most = 4, .from_seq = 3, .state = -1, .newest_first = true},
+         2,
+         2,
+         1,
+         true},
         {"a slice up", {.most = 4, .from_seq = 3, .state = -1}, 4, 3, 7, false},
         {"dead", {.most = 100, .state = STATE_DEAD}, 6, 5, 31, true},
         {"dead of one route", {.most = 100, .state = STATE_DEAD, .route = "even"}, 3, 10, 31, true},
@@ -164,7 +182,8 @@ static void a_list_has_its_filters_and_both_directions(void **state)
         const read_result_t *r = ask(rig, request);
         if (r->count != cases[i].count || r->next != cases[i].next || r->last != cases[i].last
             || (r->count && r->messages[0].envelope.seq != cases[i].first))
-            fail_msg("%s: count %zu, next %lld, last %d", cases[i].label, r->count, (long long)r->next, r->last);
+            fail_msg("%s: count %zu, next %lld, last %d", cases[i].label, r->count,
+                     (long long)r->next, r->last);
     }
 }
 
@@ -174,8 +193,10 @@ static void a_list_looks_at_a_bounded_number_of_rows(void **state)
     for (int64_t first = 1; first < 21000; first += 1000) {
         store_batch_t *batch = store_batch_new();
         for (int64_t seq = first; seq < first + 1000; seq++)
-            store_batch_add(batch, &(change_t){.kind = CHANGE_ENQUEUE, .envelope = {.seq = seq, .id = id_of(seq)}}),
-                store_batch_add(batch, &(change_t){.kind = CHANGE_PROGRESS, .progress = {.seq = seq, .state = STATE_DONE}});
+            store_batch_add(batch, &(change_t){.kind = CHANGE_ENQUEUE,
+                                               .envelope = {.seq = seq, .id = id_of(seq)}}),
+                store_batch_add(batch, &(change_t){.kind = CHANGE_PROGRESS,
+                                                   .progress = {.seq = seq, .state = STATE_DONE}});
         commit(rig, batch);
     }
     read_request_t dead = {.kind = READ_LIST, .most = 10, .state = STATE_DEAD};
@@ -185,7 +206,8 @@ static void a_list_looks_at_a_bounded_number_of_rows(void **state)
     assert_int_equal(r->next, 20001);
     dead.from_seq = r->next;
     assert_true(ask(rig, dead)->last);
-    dead = (read_request_t){.kind = READ_LIST, .most = 10, .state = STATE_DEAD, .newest_first = true};
+    dead =
+        (read_request_t){.kind = READ_LIST, .most = 10, .state = STATE_DEAD, .newest_first = true};
     r = ask(rig, dead);
     assert_false(r->last);
     assert_int_equal(r->next, 1001);
@@ -195,7 +217,8 @@ static void what_is_past_retention_is_found(void **state)
 {
     rig_t *rig = *state;
     commit_many(rig, 30);
-    read_request_t request = {.kind = READ_FINISHED, .most = 100, .state = STATE_DONE, .finished_before = {2013}};
+    read_request_t request = {
+        .kind = READ_FINISHED, .most = 100, .state = STATE_DONE, .finished_before = {2013}};
     const read_result_t *r = ask(rig, request);
     assert_int_equal(r->count, 4); /* 3 6 9 12 */
     assert_int_equal(r->messages[3].envelope.seq, 12);
@@ -213,7 +236,8 @@ static void a_dropped_message_leaves_nothing(void **state)
     add_seq(batch, CHANGE_DROP_BODY, 3);
     commit(rig, batch);
     assert_int_equal(ask(rig, (read_request_t){.kind = READ_BY_SEQ, .seq = 2})->error, -ENOENT);
-    assert_int_equal(ask(rig, (read_request_t){.kind = READ_BY_ID, .id = id_of(2)})->error, -ENOENT);
+    assert_int_equal(ask(rig, (read_request_t){.kind = READ_BY_ID, .id = id_of(2)})->error,
+                     -ENOENT);
     const read_result_t *r = ask(rig, (read_request_t){.kind = READ_CONTENT, .seq = 3});
     assert_int_equal(r->error, 0);
     assert_null(r->messages[0].envelope.content);
@@ -274,8 +298,9 @@ static void settings_are_kept_and_replaced(void **state)
     const char *const pairs[][2] = {{"mode", "normal"}, {"safe", ""}, {"mode", "draining"}};
     for (size_t i = 0; i < COUNT_OF(pairs); i++) {
         store_batch_t *batch = store_batch_new();
-        store_batch_add(batch, &(change_t){.kind = CHANGE_SETTING,
-                                           .setting = {bytes_str(pairs[i][0]), bytes_str(pairs[i][1])}});
+        store_batch_add(batch,
+                        &(change_t){.kind = CHANGE_SETTING,
+                                    .setting = {bytes_str(pairs[i][0]), bytes_str(pairs[i][1])}});
         commit(rig, batch);
     }
     for (int i = 0; i < 2; i++) {
@@ -350,7 +375,10 @@ static void half_a_message_is_called_damaged(void **state)
 }
 
 #define BOTH(story)                                                                                \
-    {"memory: " #story, story, with_memory, rig_end, NULL}, {"sqlite: " #story, story, with_sqlite, rig_end, NULL}
+    {"memory: " #story, story, with_memory, rig_end, NULL},                                        \
+    {                                                                                              \
+        "sqlite: " #story, story, with_sqlite, rig_end, NULL                                       \
+    }
 
 int main(void)
 {

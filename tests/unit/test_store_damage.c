@@ -1,5 +1,5 @@
-/* Flipped bits and cut files: whatever happens to the database file, what the store gives out as whole is exactly
- * what was put in, and what is not given out is reported. */
+/* Flipped bits and cut files: whatever happens to the database file, what the store gives out as
+ * whole is exactly what was put in, and what is not given out is reported. */
 #include "store_rig.h"
 
 #include <fcntl.h>
@@ -10,7 +10,10 @@
 
 typedef struct image { uint8_t *data; size_t size; } image_t;
 
-static void path_of(const rig_t *rig, char out[128]) { snprintf(out, 128, "%s/weir.db", rig->directory); }
+static void path_of(const rig_t *rig, char out[128])
+{
+    snprintf(out, 128, "%s/weir.db", rig->directory);
+}
 
 static image_t image_read(const rig_t *rig)
 {
@@ -55,23 +58,25 @@ static void fill(rig_t *rig)
     for (int64_t first = 1; first <= MESSAGES; first += 20) {
         store_batch_t *batch = store_batch_new();
         for (int64_t seq = first; seq < first + 20; seq++) {
-            change_t enqueue = enqueue_of(seq, "r", body_of(seq)), progress = progress_of(seq, STATE_QUEUED);
+            change_t enqueue = enqueue_of(seq, "r", body_of(seq)),
+                     progress = progress_of(seq, STATE_QUEUED);
             store_batch_add(batch, &enqueue);
             store_batch_add(batch, &progress);
         }
-        store_batch_tally(batch, &(tally_t){.next_seq = first + 20, .first_live = 1, .live = (uint64_t)first + 19});
+        store_batch_tally(
+            batch,
+            &(tally_t){.next_seq = first + 20, .first_live = 1, .live = (uint64_t)first + 19});
         commit(rig, batch);
     }
 }
 
 static bool try_open(rig_t *rig, char why[256])
 {
-    sqlite_store_options_t options = {.directory = rig->directory, .reserve_bytes = 4096, .wal_bytes_max = 4 << 20};
+    sqlite_store_options_t options = {
+        .directory = rig->directory, .reserve_bytes = 4096, .wal_bytes_max = 4 << 20};
     why[0] = 0;
     return sqlite_store_open(&options, &rig->store, &rig->opened, why, 256) == 0;
 }
-
-/* ---- what came out ---------------------------------------------------------------------------------- */
 
 typedef struct seen {
     bool whole[MESSAGES + 1], reported[MESSAGES + 1], printed[MESSAGES + 1];
@@ -83,10 +88,12 @@ static bool is_true_message(const stored_message_t *m)
 {
     int64_t seq = m->envelope.seq;
     change_t e = enqueue_of(seq, "r", NULL), p = progress_of(seq, STATE_QUEUED);
-    return msgid_equal(&m->envelope.id, &e.envelope.id) && m->envelope.accepted.us == e.envelope.accepted.us
+    return msgid_equal(&m->envelope.id, &e.envelope.id)
+           && m->envelope.accepted.us == e.envelope.accepted.us
            && bytes_equal(m->envelope.key, e.envelope.key) && bytes_is(m->envelope.route, "r")
-           && m->envelope.body_hash == e.envelope.body_hash && m->envelope.print.b[0] == e.envelope.print.b[0]
-           && m->progress.state == STATE_QUEUED && bytes_equal(m->progress.results, p.progress.results)
+           && m->envelope.body_hash == e.envelope.body_hash
+           && m->envelope.print.b[0] == e.envelope.print.b[0] && m->progress.state == STATE_QUEUED
+           && bytes_equal(m->progress.results, p.progress.results)
            && m->progress.fence == p.progress.fence && m->progress.attempt == p.progress.attempt;
 }
 
@@ -140,7 +147,8 @@ static void see_prints(rig_t *rig, seen_t *seen)
         const read_result_t *r = ask(rig, request);
         damaged += r->damaged;
         for (size_t i = 0; i < r->count; i++, count++)
-            if (r->prints[i].seq < 1 || r->prints[i].seq > MESSAGES || r->prints[i].accepted.us != 1000 + r->prints[i].seq)
+            if (r->prints[i].seq < 1 || r->prints[i].seq > MESSAGES
+                || r->prints[i].accepted.us != 1000 + r->prints[i].seq)
                 seen->wrong++;
         request.from_seq = r->next;
         last = r->last || r->error;
@@ -170,8 +178,6 @@ static bool look(rig_t *rig, size_t *whole)
     return judge(&seen);
 }
 
-/* ---- stories --------------------------------------------------------------------------------------- */
-
 static void a_flipped_bit_is_never_believed_and_never_hides(void **state)
 {
     rig_t *rig = *state;
@@ -192,14 +198,16 @@ static void a_flipped_bit_is_never_believed_and_never_hides(void **state)
         } else {
             opened++;
             if (!look(rig, &whole))
-                fail_msg("bit %zu of byte %zu: something wrong was given out, or missing in silence", i % 8, at);
+                fail_msg(
+                    "bit %zu of byte %zu: something wrong was given out, or missing in silence",
+                    i % 8, at);
             store_close(&rig->store);
         }
         image.data[at] ^= (uint8_t)(1u << i % 8);
     }
-    print_message("%zu flips: %zu refused at opening, else %.1f of %d messages whole\n", flips, refused,
-                  (double)whole / (double)opened, MESSAGES);
-    assert_true(refused * 20 < flips);                       /* only the first page and the schema refuse */
+    print_message("%zu flips: %zu refused at opening, else %.1f of %d messages whole\n", flips,
+                  refused, (double)whole / (double)opened, MESSAGES);
+    assert_true(refused * 20 < flips); /* only the first page and the schema refuse */
     assert_true(whole > opened * (MESSAGES - 4));             /* what is lost is what was hit */
     free(image.data);
     rig->store = NULL;
@@ -245,7 +253,8 @@ static void damage_stays_with_its_message(void **state)
         assert_int_equal(r->error, seq == 57 ? -EBADMSG : 0);
         assert_int_equal(r->messages[0].damaged, seq == 57);
         assert_int_equal(r->damaged, seq == 57);
-        assert_true(msgid_equal(&r->messages[0].envelope.id, &(msgid_t){{1, 2, 3, 0, 0, 0, 0, 0, (uint8_t)seq}}));
+        assert_true(msgid_equal(&r->messages[0].envelope.id,
+                                &(msgid_t){{1, 2, 3, 0, 0, 0, 0, 0, (uint8_t)seq}}));
     }
     free(image.data);
 }
@@ -253,7 +262,8 @@ static void damage_stays_with_its_message(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_flipped_bit_is_never_believed_and_never_hides, with_sqlite, rig_end),
+        cmocka_unit_test_setup_teardown(a_flipped_bit_is_never_believed_and_never_hides,
+                                        with_sqlite, rig_end),
         cmocka_unit_test_setup_teardown(a_cut_file_is_noticed, with_sqlite, rig_end),
         cmocka_unit_test_setup_teardown(damage_stays_with_its_message, with_sqlite, rig_end),
     };
