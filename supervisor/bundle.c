@@ -1,5 +1,6 @@
-/* bundle.c: the secrets of one actor as {"name":"base64",...}, built where it can be wiped. They are read at each
- * birth, so that a new secret counts from the next life on and none stays in this process. */
+/* bundle.c: the secrets of one actor as {"name":"base64",...}, built where it can be wiped. They
+ * are read at each birth, so that a new secret counts from the next life on and none stays in this
+ * process. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,10 +9,7 @@
 #include "sys/credentials.h"
 #include "sys/secrets.h"
 
-static size_t base64_size(size_t len)
-{
-    return (len + 2) / 3 * 4;
-}
+static size_t base64_size(size_t len) { return (len + 2) / 3 * 4; }
 
 /* RFC 4648 section 4, padded. */
 static void base64_encode(bytes_t in, char *out)
@@ -19,7 +17,8 @@ static void base64_encode(bytes_t in, char *out)
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < in.len; i += 3) {
         size_t left = in.len - i;
-        uint32_t three = (uint32_t)in.data[i] << 16 | (left > 1 ? (uint32_t)in.data[i + 1] << 8 : 0) |
+        uint32_t three = (uint32_t)in.data[i] << 16 |
+                         (left > 1 ? (uint32_t)in.data[i + 1] << 8 : 0) |
                          (left > 2 ? in.data[i + 2] : 0);
         *out++ = digits[three >> 18];
         *out++ = digits[three >> 12 & 63];

@@ -35,12 +35,9 @@ bool child_lives(const child_t *c)
     return lives[c->state];
 }
 
-/* ---- actions: each does its little, says why, and returns the next state ------------------------------- */
+/* ---- actions: each does its little, says why, and returns the next state ---------------- */
 
-static enum child_state ignore(step_t *s)
-{
-    return s->child->state;
-}
+static enum child_state ignore(step_t *s) { return s->child->state; }
 
 /* A live process that was never started, or a dead one that speaks: our bug. */
 static enum child_state impossible(step_t *s)
@@ -98,14 +95,14 @@ static enum child_state give_up(step_t *s)
     return CHILD_DYING;
 }
 
-static enum child_state not_ready_in_time(step_t *s)
+static enum child_state is_late(step_t *s)
 {
     snprintf(s->cause, sizeof s->cause, "not ready within %lld ms",
              (long long)(s->policy->ready_us / US_PER_MS));
     return give_up(s);
 }
 
-static enum child_state gave_no_sign(step_t *s)
+static enum child_state is_silent(step_t *s)
 {
     snprintf(s->cause, sizeof s->cause, "no sign of life for %lld ms",
              (long long)(instant_since_us(s->now, s->child->heard) / US_PER_MS));
@@ -165,17 +162,19 @@ static void describe_end(step_t *s)
 
 static bool refuses_configuration(const child_event_t *e)
 {
-    return !e->spawn_error && WIFEXITED(e->wait_status) && WEXITSTATUS(e->wait_status) == EXIT_CONFIGURATION;
+    return !e->spawn_error && WIFEXITED(e->wait_status) &&
+           WEXITSTATUS(e->wait_status) == EXIT_CONFIGURATION;
 }
 
 static enum child_state after_death(step_t *s)
 {
     child_t *c = s->child;
     int64_t ready_us = instant_is_never(c->ready_at) ? -1 : instant_since_us(s->now, c->ready_at);
-    restart_verdict_t v = restart_died(&c->record, &s->policy->restart, s->now, ready_us, s->chance);
+    restart_verdict_t v =
+        restart_died(&c->record, &s->policy->restart, s->now, ready_us, s->chance);
     size_t used = strlen(s->cause);
-    snprintf(s->cause + used, sizeof s->cause - used, ", %u%s in %lld s; again in %lld ms", v.recent,
-             ordinal(v.recent), (long long)(s->policy->restart.burst_us / US_PER_S),
+    snprintf(s->cause + used, sizeof s->cause - used, ", %u%s in %lld s; again in %lld ms",
+             v.recent, ordinal(v.recent), (long long)(s->policy->restart.burst_us / US_PER_S),
              (long long)(v.pause_us / US_PER_MS));
     c->due = instant_after_us(s->now, v.pause_us);
     s->out->log = v.failed ? LOG_CHILD_FAILED : LOG_CHILD_DIED;
@@ -199,22 +198,24 @@ static enum child_state died(step_t *s)
     return c->ordered ? begin(s) : after_death(s);
 }
 
-/* ---- the table ---------------------------------------------------------------------------------------------- */
+/* ---- the table -------------------------------------------------------------------------- */
 
 typedef enum child_state action_t(step_t *s);
 
+/* clang-format off */
 static action_t *const table[CHILD_STATE_COUNT][CHILD_EVENT_COUNT] = {
-    /*                  START       SAID_READY    EXITED      DUE                STOP        RESTART */
-    [CHILD_IDLE]     = {begin,      impossible,   impossible, ignore,            stay_down,  begin},
-    [CHILD_STARTING] = {ignore,     became_ready, died,       not_ready_in_time, ask,        ask},
-    [CHILD_READY]    = {ignore,     ignore,       died,       gave_no_sign,      ask,        ask},
-    [CHILD_STOPPING] = {ignore,     ignore,       died,       kill_it,           ask_sooner, ignore},
-    [CHILD_DYING]    = {ignore,     ignore,       died,       kill_it,           ask_sooner, ignore},
-    [CHILD_BACKOFF]  = {ignore,     impossible,   impossible, begin,             stay_down,  begin_afresh},
-    [CHILD_FAILED]   = {ignore,     impossible,   impossible, begin,             stay_down,  begin_afresh},
-    [CHILD_REFUSED]  = {ignore,     impossible,   impossible, ignore,            stay_down,  begin_afresh},
-    [CHILD_DOWN]     = {begin,      impossible,   impossible, ignore,            ignore,     begin_afresh},
+    /*                  START    SAID_READY    EXITED      DUE          STOP        RESTART */
+    [CHILD_IDLE]     = {begin,   impossible,   impossible, ignore,      stay_down,  begin},
+    [CHILD_STARTING] = {ignore,  became_ready, died,       is_late,     ask,        ask},
+    [CHILD_READY]    = {ignore,  ignore,       died,       is_silent,   ask,        ask},
+    [CHILD_STOPPING] = {ignore,  ignore,       died,       kill_it,     ask_sooner, ignore},
+    [CHILD_DYING]    = {ignore,  ignore,       died,       kill_it,     ask_sooner, ignore},
+    [CHILD_BACKOFF]  = {ignore,  impossible,   impossible, begin,       stay_down,  begin_afresh},
+    [CHILD_FAILED]   = {ignore,  impossible,   impossible, begin,       stay_down,  begin_afresh},
+    [CHILD_REFUSED]  = {ignore,  impossible,   impossible, ignore,      stay_down,  begin_afresh},
+    [CHILD_DOWN]     = {begin,   impossible,   impossible, ignore,      ignore,     begin_afresh},
 };
+/* clang-format on */
 
 static void change_state(step_t *s, enum child_state next)
 {
@@ -225,8 +226,8 @@ static void change_state(step_t *s, enum child_state next)
     c->since = s->now;
 }
 
-child_wishes_t child_step(child_t *c, const child_event_t *event, const child_policy_t *policy, instant_t now,
-                          rand_t *chance)
+child_wishes_t child_step(child_t *c, const child_event_t *event, const child_policy_t *policy,
+                          instant_t now, rand_t *chance)
 {
     static const char *const causes[] = {
 #define X(NAME, text) text,
@@ -245,8 +246,13 @@ child_wishes_t child_step(child_t *c, const child_event_t *event, const child_po
 
 void child_init(child_t *c, actor_kind_t actor, uint16_t instance, instant_t now)
 {
-    *c = (child_t){.actor = actor, .instance = instance, .state = CHILD_IDLE, .since = now,
-                   .ready_at = INSTANT_NEVER, .heard = now, .due = INSTANT_NEVER};
+    *c = (child_t){.actor = actor,
+                   .instance = instance,
+                   .state = CHILD_IDLE,
+                   .since = now,
+                   .ready_at = INSTANT_NEVER,
+                   .heard = now,
+                   .due = INSTANT_NEVER};
     snprintf(c->name, sizeof c->name, "%s/%u", actor_name(actor), instance);
 }
 

@@ -1,6 +1,7 @@
-/* child.h: one child's life as a table of states by events. Pure: takes the time, returns wishes; the owner
- * (supervisor.c) forks, signals and sends. Only child_step() changes the state, and reports each change in
- * one line: child limiter/0: ready -> backoff on exit (signal 9), 3rd in 30 s. */
+/* child.h: one child's life as a table of states by events. Pure: takes the time, returns wishes;
+ * the owner (supervisor.c) forks, signals and sends. Only child_step() changes the state, and
+ * reports each change in one line: child limiter/0: ready -> backoff on exit (signal 9), 3rd in 30
+ * s. */
 #ifndef WEIR_SUPERVISOR_CHILD_H
 #define WEIR_SUPERVISOR_CHILD_H
 
@@ -9,49 +10,49 @@
 #include "sys/log.h"
 
 /* CHILD_STATE(NAME, "text", lives, "meaning"); lives: there is a process */
-#define CHILD_STATES(X) \
-    X(IDLE, "idle", 0, "not yet started") \
-    X(STARTING, "starting", 1, "started, has not said READY") \
-    X(READY, "ready", 1, "does its work") \
-    X(STOPPING, "stopping", 1, "was asked to stop") \
-    X(DYING, "dying", 1, "was given up and is being killed") \
-    X(BACKOFF, "backoff", 0, "died, waits for its restart") \
-    X(FAILED, "failed", 0, "dies too often, is tried again now and then") \
-    X(REFUSED, "refused", 0, "refuses its configuration, is not restarted") \
+#define CHILD_STATES(X)                                                                            \
+    X(IDLE, "idle", 0, "not yet started")                                                          \
+    X(STARTING, "starting", 1, "started, has not said READY")                                      \
+    X(READY, "ready", 1, "does its work")                                                          \
+    X(STOPPING, "stopping", 1, "was asked to stop")                                                \
+    X(DYING, "dying", 1, "was given up and is being killed")                                       \
+    X(BACKOFF, "backoff", 0, "died, waits for its restart")                                        \
+    X(FAILED, "failed", 0, "dies too often, is tried again now and then")                          \
+    X(REFUSED, "refused", 0, "refuses its configuration, is not restarted")                        \
     X(DOWN, "down", 0, "stopped for good")
-#define CHILD_EVENTS(X) \
-    X(START, "start") \
-    X(SAID_READY, "its word") \
-    X(EXITED, "exit") \
-    X(DUE, "time") \
-    X(STOP, "order to stop") \
+#define CHILD_EVENTS(X)                                                                            \
+    X(START, "start")                                                                              \
+    X(SAID_READY, "its word")                                                                      \
+    X(EXITED, "exit")                                                                              \
+    X(DUE, "time")                                                                                 \
+    X(STOP, "order to stop")                                                                       \
     X(RESTART, "order to restart")
 
 enum child_state {
 #define X(NAME, text, lives, meaning) CHILD_##NAME,
     CHILD_STATES(X)
 #undef X
-    CHILD_STATE_COUNT
+        CHILD_STATE_COUNT
 };
 enum child_event_kind {
 #define X(NAME, text) CHILD_ON_##NAME,
     CHILD_EVENTS(X)
 #undef X
-    CHILD_EVENT_COUNT
+        CHILD_EVENT_COUNT
 };
 const char *child_state_name(enum child_state s);
 
 typedef struct child_event {
     enum child_event_kind kind;
-    int wait_status;      /* EXITED: as waitpid gives it */
-    int spawn_error;      /* EXITED: negative errno, it could not even be started; 0 otherwise */
-    instant_t deadline;   /* STOP and RESTART: killed then if it still lives */
+    int wait_status;    /* EXITED: as waitpid gives it */
+    int spawn_error;    /* EXITED: negative errno, it could not even be started; 0 otherwise */
+    instant_t deadline; /* STOP and RESTART: killed then if it still lives */
 } child_event_t;
 
 typedef struct child_policy {
     restart_policy_t restart;
-    int64_t ready_us;     /* must be ready within it */
-    int64_t hang_us;      /* no sign of life for it: killed; 0: never */
+    int64_t ready_us; /* must be ready within it */
+    int64_t hang_us;  /* no sign of life for it: killed; 0: never */
 } child_policy_t;
 
 #define CHILD_KILL_AFTER_US US_PER_S /* SIGABRT first, for the core; SIGKILL so much later */
@@ -62,17 +63,17 @@ typedef struct child {
     actor_kind_t actor;
     uint16_t instance;
     enum child_state state;
-    int pid;              /* 0: none */
-    uint64_t generation;  /* of the current life, or of the last one; 0: never lived */
-    instant_t since;      /* when the state began */
-    instant_t ready_at;   /* of the current life; NEVER: not yet */
-    instant_t heard;      /* the last frame of the current life */
-    instant_t due;        /* when CHILD_ON_DUE is wanted; NEVER: not */
-    bool ordered;         /* its end is ours: not counted against it */
+    int pid;             /* 0: none */
+    uint64_t generation; /* of the current life, or of the last one; 0: never lived */
+    instant_t since;     /* when the state began */
+    instant_t ready_at;  /* of the current life; NEVER: not yet */
+    instant_t heard;     /* the last frame of the current life */
+    instant_t due;       /* when CHILD_ON_DUE is wanted; NEVER: not */
+    bool ordered;        /* its end is ours: not counted against it */
     bool stays_down;
     uint64_t lives;
     restart_t record;
-    char last_end[48];    /* how the last life ended: "exit (signal 9)"; empty: none ended yet */
+    char last_end[48]; /* how the last life ended: "exit (signal 9)"; empty: none ended yet */
 } child_t;
 
 /* What child_step() wants done, in this order: tell, abort or kill, ask, spawn. */
@@ -87,12 +88,12 @@ typedef struct child_wishes {
     bool ordered;
     uint64_t generation;
     enum log_event log;
-    char line[256];          /* empty: nothing to log */
+    char line[256]; /* empty: nothing to log */
 } child_wishes_t;
 
 void child_init(child_t *c, actor_kind_t actor, uint16_t instance, instant_t now);
-child_wishes_t child_step(child_t *c, const child_event_t *event, const child_policy_t *policy, instant_t now,
-                          rand_t *chance);
+child_wishes_t child_step(child_t *c, const child_event_t *event, const child_policy_t *policy,
+                          instant_t now, rand_t *chance);
 void child_born(child_t *c, int pid, uint64_t generation);
 /* A frame of its current life came. */
 void child_heard(child_t *c, const child_policy_t *policy, instant_t now);

@@ -4,13 +4,19 @@
 #include <stdio.h>
 
 #include "core/msgid.h"
+#include "core/utf8.h"
 
 #define NUMBER_MAX 9007199254740991LL /* 2^53 - 1: what every JSON reader keeps exact */
+
+/* How many bytes of somebody's word a reason quotes: whole characters, or it were no JSON any more.
+ */
+static int shown(const char *word) { return (int)utf8_prefix(bytes_str(word), CTL_NAME_MAX); }
 
 static bool text_fits(const json_t *value, size_t most)
 {
     size_t len = json_string_length(value);
-    return json_is_string(value) && len > 0 && len <= most && strlen(json_string_value(value)) == len;
+    return json_is_string(value) && len > 0 && len <= most &&
+           strlen(json_string_value(value)) == len;
 }
 
 static bool is_message(const json_t *value)
@@ -53,11 +59,12 @@ static bool args_are_right(const ctl_verb_t *verb, json_t *args, char *why, size
 {
     const char *name;
     json_t *value;
-    json_object_foreach(args, name, value) {
+    json_object_foreach(args, name, value)
+    {
         const ctl_arg_t *arg = arg_find(verb, name);
         const char *missed = arg ? kind_missed(arg->kind, value) : NULL;
         if (!arg)
-            snprintf(why, size, "%s has no argument \"%.64s\"", verb->name, name);
+            snprintf(why, size, "%s has no argument \"%.*s\"", verb->name, shown(name), name);
         else if (missed)
             snprintf(why, size, "%s: \"%s\" must be %s", verb->name, name, missed);
         if (!arg || missed)
@@ -79,7 +86,8 @@ static bool redrive_is_meant(const ctl_verb_t *verb, json_t *args, char *why, si
     int said = !!json_object_get(args, "id") + !!json_object_get(args, "route") +
                json_is_true(json_object_get(args, "all"));
     if (said != 1)
-        snprintf(why, size, "dead.redrive needs one of: a message's \"id\", a \"route\", or \"all\"");
+        snprintf(why, size,
+                 "dead.redrive needs one of: a message's \"id\", a \"route\", or \"all\"");
     return said == 1;
 }
 
@@ -93,7 +101,8 @@ static int read_request(json_t *root, ctl_request_t *out, char *why, size_t size
     }
     const ctl_verb_t *verb = ctl_verb_find(json_string_value(name));
     if (!verb) {
-        snprintf(why, size, "there is no verb \"%.64s\"", json_string_value(name));
+        snprintf(why, size, "there is no verb \"%.*s\"", shown(json_string_value(name)),
+                 json_string_value(name));
         return -EINVAL;
     }
     args = args ? json_incref(args) : json_object();
@@ -112,7 +121,8 @@ int ctl_request_read(bytes_t line, ctl_request_t *out, char *why, size_t size)
         snprintf(why, size, "a request has at most %u bytes", CTL_LINE_MAX - 1);
         return -EBADMSG;
     }
-    json_t *root = json_loadb(line.len ? (const char *)line.data : "", line.len, JSON_REJECT_DUPLICATES, &error);
+    json_t *root = json_loadb(line.len ? (const char *)line.data : "", line.len,
+                              JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(root)) {
         json_decref(root);
         snprintf(why, size, "not a JSON object in one line; a request is {\"verb\":\"status\"}");

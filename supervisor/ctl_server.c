@@ -18,15 +18,15 @@
 
 typedef struct client {
     ctl_server_t *server;
-    int fd;                       /* -1: free */
+    int fd; /* -1: free */
     loop_source_t *source;
     enum ctl_permission permission;
     uid_t uid;
     pid_t pid;
-    uint64_t token;               /* of the request that waits; 0: none */
-    bool closing;                 /* after what is still to be written */
+    uint64_t token; /* of the request that waits; 0: none */
+    bool closing;   /* after what is still to be written */
     instant_t active;
-    char *in;                     /* CTL_LINE_MAX */
+    char *in; /* CTL_LINE_MAX */
     size_t in_len;
     char *out;
     size_t out_len, out_sent;
@@ -39,15 +39,16 @@ struct ctl_server {
     void (*on_request)(void *, const ctl_asked_t *);
     void *arg;
     ctl_groups_t groups;
-    uid_t actors_uid;             /* ANYBODY is nobody: no such user is configured */
+    uid_t actors_uid; /* ANYBODY is nobody: no such user is configured */
     uint64_t last_token;
     char path[108];
     client_t clients[CTL_CLIENTS_MAX];
 };
 
-/* ---- who is there ------------------------------------------------------------------------------------------------ */
+/* ---- who is there ----------------------------------------------------------------------- */
 
-enum ctl_permission ctl_permission_of(const ctl_groups_t *groups, const gid_t *of_peer, size_t count)
+enum ctl_permission ctl_permission_of(const ctl_groups_t *groups, const gid_t *of_peer,
+                                      size_t count)
 {
     enum ctl_permission best = CTL_NOBODY;
     for (size_t i = 0; i < count; i++) {
@@ -87,7 +88,7 @@ static void identify(client_t *c)
     c->permission = own ? CTL_ADMIN : permission_of_groups(c->server, c->fd, peer.gid);
 }
 
-/* ---- one client --------------------------------------------------------------------------------------------------- */
+/* ---- one client ------------------------------------------------------------------------- */
 
 static void drop(client_t *c)
 {
@@ -109,7 +110,8 @@ static void want(client_t *c)
 static bool flush_out(client_t *c)
 {
     while (c->out_sent < c->out_len) {
-        ssize_t n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent,
+                         MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             break;
         if (n <= 0) {
@@ -164,8 +166,10 @@ static void handle_line(client_t *c, bytes_t line, instant_t now)
         return;
     }
     if (request.verb->permission > c->permission) {
-        refuse(c, 403, "not permitted", "this needs membership in a group that the configuration names "
-                                        "(supervisor.operator_group, supervisor.admin_group)", false);
+        refuse(c, 403, "not permitted",
+               "this needs membership in a group that the configuration names "
+               "(supervisor.operator_group, supervisor.admin_group)",
+               false);
     } else {
         ctl_server_t *s = c->server;
         c->token = ++s->last_token;
@@ -174,7 +178,8 @@ static void handle_line(client_t *c, bytes_t line, instant_t now)
     ctl_request_clear(&request);
 }
 
-/* Takes the first line off what was read, when nothing is under way. False: there is none, or the client is gone. */
+/* Takes the first line off what was read, when nothing is under way. False: there is none, or the
+ * client is gone. */
 static bool take_line(client_t *c, instant_t now)
 {
     if (c->fd < 0 || c->token || c->out_sent < c->out_len)
@@ -215,7 +220,7 @@ static void on_client(void *arg, unsigned ready)
         ;
 }
 
-/* ---- the server ----------------------------------------------------------------------------------------------------- */
+/* ---- the server ------------------------------------------------------------------------- */
 
 static client_t *free_place(ctl_server_t *s)
 {
@@ -227,8 +232,9 @@ static client_t *free_place(ctl_server_t *s)
 
 static void turn_away(int fd)
 {
-    static const char line[] = "{\"ok\":false,\"status\":503,\"error\":\"too many people ask at once\","
-                               "\"hint\":\"try again\"}\n";
+    static const char line[] =
+        "{\"ok\":false,\"status\":503,\"error\":\"too many people ask at once\","
+        "\"hint\":\"try again\"}\n";
     ssize_t n = send(fd, line, sizeof line - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)n;
     close(fd);
@@ -242,8 +248,10 @@ static void admit(ctl_server_t *s, client_t *c, int fd)
     identify(c);
     if (c->permission != CTL_NOBODY)
         return;
-    refuse(c, 403, "not permitted", "this user is in none of the groups that the configuration names "
-                                    "(supervisor.viewer_group and others)", true);
+    refuse(c, 403, "not permitted",
+           "this user is in none of the groups that the configuration names "
+           "(supervisor.viewer_group and others)",
+           true);
     flush_out(c);
 }
 
@@ -291,7 +299,7 @@ instant_t ctl_server_turn(ctl_server_t *s, instant_t now)
     return next;
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------------------- */
+/* ---- opening ---------------------------------------------------------------------------- */
 
 static int find_group(const char *name, gid_t *out)
 {
@@ -320,8 +328,8 @@ static int find_people(ctl_server_t *s, const config_t *config)
     return error;
 }
 
-/* The kernel tells who connects, so the mode only keeps out those who may do nothing anyway: one group when there is
- * one, everybody when there are several, since a file has only one. */
+/* The kernel tells who connects, so the mode only keeps out those who may do nothing anyway: one
+ * group when there is one, everybody when there are several, since a file has only one. */
 static int set_mode(const ctl_server_t *s)
 {
     const gid_t all[] = {s->groups.viewer, s->groups.operator_, s->groups.admin};
@@ -349,13 +357,14 @@ static int listen_at(ctl_server_t *s, const char *run_dir)
     if (s->fd < 0)
         return -errno;
     unlink(s->path); /* ours: we hold the lock of this directory */
-    if (bind(s->fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(s->fd, CTL_CLIENTS_MAX) < 0)
+    if (bind(s->fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+        listen(s->fd, CTL_CLIENTS_MAX) < 0)
         return -errno;
     return set_mode(s);
 }
 
-int ctl_server_open(loop_t *loop, const config_t *config, void (*on_request)(void *, const ctl_asked_t *),
-                    void *arg, ctl_server_t **out)
+int ctl_server_open(loop_t *loop, const config_t *config,
+                    void (*on_request)(void *, const ctl_asked_t *), void *arg, ctl_server_t **out)
 {
     ctl_server_t *s = calloc(1, sizeof *s);
     must(s);

@@ -4,8 +4,9 @@
 
 #include "core/base.h"
 
-#define CTL_LINE_MAX (64u << 10)              /* a request with its newline */
-#define CTL_ANSWER_MAX ((1u << 20) + (64u << 10)) /* an answer: an actor's, and what is put around it */
+#define CTL_LINE_MAX (64u << 10) /* a request with its newline */
+#define CTL_ANSWER_MAX                                                                             \
+    ((1u << 20) + (64u << 10)) /* an answer: an actor's, and what is put around it */
 #define CTL_NAME_MAX 64
 #define CTL_TEXT_MAX 512
 #define CTL_ARGS_MAX 6
@@ -45,10 +46,18 @@ typedef struct ctl_verb {
 #define CTL_LOOKS false
 #define CTL_CHANGES true
 static const ctl_verb_t ctl_verbs[CTL_VERB_COUNT] = {
-#define VERB(ID, name, permission, answerer, effect, meaning, example) \
-    {CTL_VERB_##ID, name, CTL_##permission, CTL_##answerer, CTL_##effect, meaning, example, {
+#define VERB(ID, name, permission, answerer, effect, meaning, example)                             \
+    {                                                                                              \
+        CTL_VERB_##ID, name, CTL_##permission, CTL_##answerer, CTL_##effect, meaning, example,     \
+        {
 #define ARG(ID, name, kind, need, meaning) {#name, CTL_##kind, CTL_##need, meaning},
-#define END(ID) {NULL}}},
+#define END(ID)                                                                                    \
+    {                                                                                              \
+        NULL                                                                                       \
+    }                                                                                              \
+    }                                                                                              \
+    }                                                                                              \
+    ,
 #include "supervisor/ctl_verbs.def"
 #undef VERB
 #undef ARG

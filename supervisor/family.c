@@ -28,10 +28,7 @@ size_t family_ready_count(const family_t *f)
     return n;
 }
 
-bool family_is_ready(const family_t *f)
-{
-    return family_ready_count(f) == f->count;
-}
+bool family_is_ready(const family_t *f) { return family_ready_count(f) == f->count; }
 
 static bool has_ready(const family_t *f, unsigned actor)
 {
@@ -76,8 +73,11 @@ size_t family_peers(const family_t *f, const child_t *viewer, msg_peers_t *out)
         const child_t *c = &f->children[i];
         if (c->pid == 0 || (c != viewer && !roster_linked(viewer->actor, c->actor)))
             continue;
-        out[n++] = (msg_peers_t){.actor = c->actor, .instance = c->instance, .generation = c->generation,
-                                 .life = life_of(c), .whole = 1};
+        out[n++] = (msg_peers_t){.actor = c->actor,
+                                 .instance = c->instance,
+                                 .generation = c->generation,
+                                 .life = life_of(c),
+                                 .whole = 1};
     }
     return n;
 }
@@ -93,6 +93,7 @@ void family_summary(const family_t *f, char *out, size_t size)
     for (size_t i = 0; i < f->count && used < size; i++) {
         const child_t *c = &f->children[i];
         if (c->state != CHILD_READY)
-            used += (size_t)snprintf(out + used, size - used, "; %s %s", c->name, child_state_name(c->state));
+            used += (size_t)snprintf(out + used, size - used, "; %s %s", c->name,
+                                     child_state_name(c->state));
     }
 }

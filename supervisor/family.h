@@ -1,5 +1,5 @@
-/* family.h: all the children of the roster: who there is, who is ready, what each is told about the others.
- * Pure. */
+/* family.h: all the children of the roster: who there is, who is ready, what each is told about the
+ * others. Pure. */
 #ifndef WEIR_SUPERVISOR_FAMILY_H
 #define WEIR_SUPERVISOR_FAMILY_H
 
@@ -23,8 +23,9 @@ bool family_wave_is_down(const family_t *f, unsigned wave);
 /* "limiter/0" or, for all of a kind, "limiter": does the name mean this child? */
 bool family_means(const child_t *child, const char *name);
 
-/* What `viewer` is told at its HELLO: itself (so that the list is never empty) and all who live of those it may
- * talk to; each item says that the list is whole. `out` has room for ROSTER_INSTANCES_MAX. */
+/* What `viewer` is told at its HELLO: itself (so that the list is never empty) and all who live of
+ * those it may talk to; each item says that the list is whole. `out` has room for
+ * ROSTER_INSTANCES_MAX. */
 size_t family_peers(const family_t *f, const child_t *viewer, msg_peers_t *out);
 
 /* One line for people: "5 actors ready", "4 of 5 actors ready; limiter/0 backoff". */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* ---- programs ---------------------------------------------------------------------------------------------- */
+/* ---- programs --------------------------------------------------------------------------- */
 
 static bool has_programs(const char *folder)
 {
@@ -44,7 +44,7 @@ int launch_find_programs(launch_t *l)
     return has_programs(l->programs) ? 0 : -ENOENT;
 }
 
-/* ---- birth ------------------------------------------------------------------------------------------------- */
+/* ---- birth ------------------------------------------------------------------------------ */
 
 typedef struct birth_kit {
     int kept[3 + LISTENERS_MAX];
@@ -52,8 +52,8 @@ typedef struct birth_kit {
     char line[512];
 } birth_kit_t;
 
-static void write_line(birth_kit_t *kit, const launch_t *l, const roster_entry_t *entry, uint16_t instance,
-                       uint64_t generation)
+static void write_line(birth_kit_t *kit, const launch_t *l, const roster_entry_t *entry,
+                       uint16_t instance, uint64_t generation)
 {
     size_t used = (size_t)snprintf(
         kit->line, sizeof kit->line,
@@ -62,26 +62,31 @@ static void write_line(birth_kit_t *kit, const launch_t *l, const roster_entry_t
     if (!(entry->may & MAY_LISTEN))
         return;
     for (size_t i = 0; i < l->listeners->count; i++) {
-        used += (size_t)snprintf(kit->line + used, sizeof kit->line - used, "%s%d", i ? "," : " listen=",
-                                 l->listeners->fds[i]);
+        used += (size_t)snprintf(kit->line + used, sizeof kit->line - used, "%s%d",
+                                 i ? "," : " listen=", l->listeners->fds[i]);
         kit->kept[kit->kept_count++] = l->listeners->fds[i];
     }
     must(used < sizeof kit->line);
 }
 
-static int start(const launch_t *l, const roster_entry_t *entry, uint16_t instance, uint64_t generation,
-                 birth_kit_t *kit)
+static int start(const launch_t *l, const roster_entry_t *entry, uint16_t instance,
+                 uint64_t generation, birth_kit_t *kit)
 {
     char path[1200], title[64];
     write_line(kit, l, entry, instance, generation);
     snprintf(path, sizeof path, "%s/%s", l->programs, entry->program);
     snprintf(title, sizeof title, "%s: %u", entry->program, instance);
-    return spawn(&(spawn_t){
-        .path = path, .title = title, .birth = kit->line, .kept = kit->kept, .kept_count = kit->kept_count,
-        .descriptors = entry->descriptors(l->config), .user = l->has_user ? &l->user : NULL});
+    return spawn(&(spawn_t){.path = path,
+                            .title = title,
+                            .birth = kit->line,
+                            .kept = kit->kept,
+                            .kept_count = kit->kept_count,
+                            .descriptors = entry->descriptors(l->config),
+                            .user = l->has_user ? &l->user : NULL});
 }
 
-int launch_child(const launch_t *l, const roster_entry_t *entry, uint16_t instance, uint64_t generation)
+int launch_child(const launch_t *l, const roster_entry_t *entry, uint16_t instance,
+                 uint64_t generation)
 {
     int config = memory_file("weir-config", bytes_str(l->config_text));
     if (config < 0)

@@ -1,5 +1,5 @@
-/* launch.h: a child's birth: its program, its configuration, the secrets it needs and no others, the listening
- * sockets if it may have them, the lock of the run directory. */
+/* launch.h: a child's birth: its program, its configuration, the secrets it needs and no others,
+ * the listening sockets if it may have them, the lock of the run directory. */
 #ifndef WEIR_SUPERVISOR_LAUNCH_H
 #define WEIR_SUPERVISOR_LAUNCH_H
 
@@ -9,22 +9,24 @@
 
 typedef struct launch {
     const config_t *config;
-    char *config_text;              /* the checked form */
-    char programs[1024];            /* folder of the actors' programs */
-    char credentials[1024];         /* folder of the secrets */
+    char *config_text;      /* the checked form */
+    char programs[1024];    /* folder of the actors' programs */
+    char credentials[1024]; /* folder of the secrets */
     bool has_user;
     jail_user_t user;
-    int lock;                       /* inherited by every child */
+    int lock; /* inherited by every child */
     const listeners_t *listeners;
 } launch_t;
 
-/* Finds the programs' folder: WEIR_LIBEXEC, beside ourselves, /usr/libexec/weir. -ENOENT: nowhere. */
+/* Finds the programs' folder: WEIR_LIBEXEC, beside ourselves, /usr/libexec/weir. -ENOENT: nowhere.
+ */
 int launch_find_programs(launch_t *l);
 /* Can every secret of the configuration be read? 0, or why not with its name in `which` (lent). */
 int launch_check_secrets(const launch_t *l, const char **which);
 /* A memory file with the secrets that this actor gets, or why not. */
 int launch_secrets(const launch_t *l, const roster_entry_t *entry);
 /* The process id, or why there is none. */
-int launch_child(const launch_t *l, const roster_entry_t *entry, uint16_t instance, uint64_t generation);
+int launch_child(const launch_t *l, const roster_entry_t *entry, uint16_t instance,
+                 uint64_t generation);
 
 #endif

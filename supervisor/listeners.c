@@ -21,20 +21,26 @@ static bool read_port(const char *text, in_port_t *out)
     return true;
 }
 
-static int address_v6(const char *host, const char *port, struct sockaddr_storage *out, socklen_t *len)
+static int address_v6(const char *host, const char *port, struct sockaddr_storage *out,
+                      socklen_t *len)
 {
     struct sockaddr_in6 *six = (struct sockaddr_in6 *)out;
     six->sin6_family = AF_INET6;
     *len = sizeof *six;
-    return inet_pton(AF_INET6, host, &six->sin6_addr) == 1 && read_port(port, &six->sin6_port) ? 0 : -EINVAL;
+    return inet_pton(AF_INET6, host, &six->sin6_addr) == 1 && read_port(port, &six->sin6_port)
+               ? 0
+               : -EINVAL;
 }
 
-static int address_v4(const char *host, const char *port, struct sockaddr_storage *out, socklen_t *len)
+static int address_v4(const char *host, const char *port, struct sockaddr_storage *out,
+                      socklen_t *len)
 {
     struct sockaddr_in *four = (struct sockaddr_in *)out;
     four->sin_family = AF_INET;
     *len = sizeof *four;
-    return inet_pton(AF_INET, host, &four->sin_addr) == 1 && read_port(port, &four->sin_port) ? 0 : -EINVAL;
+    return inet_pton(AF_INET, host, &four->sin_addr) == 1 && read_port(port, &four->sin_port)
+               ? 0
+               : -EINVAL;
 }
 
 int listener_address(const char *text, struct sockaddr_storage *out, socklen_t *len)
@@ -46,8 +52,10 @@ int listener_address(const char *text, struct sockaddr_storage *out, socklen_t *
         return -EINVAL;
     size_t host_len = (size_t)(colon - text);
     bool bracketed = text[0] == '[' && text[host_len - 1] == ']' && host_len > 2;
-    snprintf(host, sizeof host, "%.*s", (int)(bracketed ? host_len - 2 : host_len), bracketed ? text + 1 : text);
-    return bracketed ? address_v6(host, colon + 1, out, len) : address_v4(host, colon + 1, out, len);
+    snprintf(host, sizeof host, "%.*s", (int)(bracketed ? host_len - 2 : host_len),
+             bracketed ? text + 1 : text);
+    return bracketed ? address_v6(host, colon + 1, out, len)
+                     : address_v4(host, colon + 1, out, len);
 }
 
 static void describe(int fd, char out[LISTENER_TEXT])
@@ -81,7 +89,8 @@ static int open_one(const char *text)
         return -errno;
     /* [::] is IPv6 only: who wants both writes both. */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
-        (address.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) ||
+        (address.ss_family == AF_INET6 &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) ||
         bind(fd, (struct sockaddr *)&address, len) < 0 || listen(fd, LISTENERS_BACKLOG) < 0) {
         error = -errno;
         close(fd);

@@ -1,5 +1,6 @@
-/* listeners.h: the listening sockets. They outlive every ingress: what connects while none runs waits in the
- * backlog and is served by the next one. From systemd (socket activation), or opened here. */
+/* listeners.h: the listening sockets. They outlive every ingress: what connects while none runs
+ * waits in the backlog and is served by the next one. From systemd (socket activation), or opened
+ * here. */
 #ifndef WEIR_SUPERVISOR_LISTENERS_H
 #define WEIR_SUPERVISOR_LISTENERS_H
 
@@ -15,7 +16,7 @@ typedef struct listeners {
     int fds[LISTENERS_MAX];
     char addresses[LISTENERS_MAX][LISTENER_TEXT]; /* as bound: port 0 has become a number */
     size_t count;
-    bool from_systemd;                            /* then http.listen is not looked at */
+    bool from_systemd; /* then http.listen is not looked at */
 } listeners_t;
 
 /* Text to address: "127.0.0.1:8080", "[::1]:8080". No names. -EINVAL: not one. */

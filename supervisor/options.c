@@ -18,9 +18,11 @@ static const char usage_text[] =
     "  --check         check the configuration and its secrets, start nothing\n"
     "  --help, --version\n"
     "\n"
-    "Ends with 0 when stopped as asked (SIGTERM or SIGINT; twice: at once), 64 on wrong use, 70 on a bug of\n"
+    "Ends with 0 when stopped as asked (SIGTERM or SIGINT; twice: at once), 64 on wrong use, 70 on "
+    "a bug of\n"
     "Weir, 75 when it may work later, 78 when the configuration is wrong.\n"
-    "Example: weir-supervisor --config etc/examples/support-desk/weir.yaml --foreground --state /tmp/weir/state "
+    "Example: weir-supervisor --config etc/examples/support-desk/weir.yaml --foreground --state "
+    "/tmp/weir/state "
     "--run /tmp/weir/run\n";
 
 static int usage(FILE *to, int code)

@@ -17,10 +17,10 @@ static outside_t *outside_of_peer(supervisor_t *s, const peer_info_t *from)
     return o && o->peer == from->peer && o->child->generation == from->generation ? o : NULL;
 }
 
-/* ---- out --------------------------------------------------------------------------------------------------------- */
+/* ---- out -------------------------------------------------------------------------------- */
 
-static bool send_items(supervisor_t *s, const outside_t *to, enum message_type type, const void *items,
-                       size_t count)
+static bool send_items(supervisor_t *s, const outside_t *to, enum message_type type,
+                       const void *items, size_t count)
 {
     if (to->peer == PEER_NOBODY || count == 0)
         return false;
@@ -39,10 +39,14 @@ bool peers_send(supervisor_t *s, const outside_t *to, enum message_type type, co
 /* One change, to everybody whom it concerns. */
 void peers_tell(supervisor_t *s, const outside_t *about, const child_wishes_t *what)
 {
-    const msg_peers_t item = {.actor = about->child->actor, .instance = about->child->instance,
-                              .generation = what->generation, .life = what->told, .ordered = what->ordered};
+    const msg_peers_t item = {.actor = about->child->actor,
+                              .instance = about->child->instance,
+                              .generation = what->generation,
+                              .life = what->told,
+                              .ordered = what->ordered};
     for (size_t i = 0; i < s->family.count; i++)
-        if (&s->outside[i] != about && roster_linked(about->child->actor, s->family.children[i].actor))
+        if (&s->outside[i] != about &&
+            roster_linked(about->child->actor, s->family.children[i].actor))
             peers_send(s, &s->outside[i], MESSAGE_PEERS, &item);
 }
 
@@ -52,7 +56,7 @@ static void tell_whole(supervisor_t *s, const outside_t *to)
     send_items(s, to, MESSAGE_PEERS, items, family_peers(&s->family, to->child, items));
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------------------- */
+/* ---- numbers ---------------------------------------------------------------------------- */
 
 static void keep_stats(outside_t *o, const msg_stats_t *stats)
 {
@@ -70,7 +74,8 @@ static void push_own_stats(supervisor_t *s, const outside_t *to)
     size_t len = metrics_samples(s->metrics, actor_name(ACTOR_SUPERVISOR), 0, text, sizeof text);
     if (len == 0)
         return;
-    peers_send(s, to, MESSAGE_STATS, &(msg_stats_t){.actor = ACTOR_SUPERVISOR, .text = bytes_of(text, len)});
+    peers_send(s, to, MESSAGE_STATS,
+               &(msg_stats_t){.actor = ACTOR_SUPERVISOR, .text = bytes_of(text, len)});
 }
 
 /* Each ingress answers /metrics for all; its own numbers it knows best itself. */
@@ -82,7 +87,8 @@ void peers_push_stats(supervisor_t *s)
         push_own_stats(s, &s->outside[i]);
         for (size_t j = 0; j < s->family.count; j++) {
             const outside_t *o = &s->outside[j];
-            const msg_stats_t item = {.actor = o->child->actor, .instance = o->child->instance,
+            const msg_stats_t item = {.actor = o->child->actor,
+                                      .instance = o->child->instance,
                                       .text = bytes_of(o->stats, o->stats_len)};
             if (j != i && o->stats_len)
                 peers_send(s, &s->outside[i], MESSAGE_STATS, &item);
@@ -90,7 +96,7 @@ void peers_push_stats(supervisor_t *s)
     }
 }
 
-/* ---- in ---------------------------------------------------------------------------------------------------------- */
+/* ---- in --------------------------------------------------------------------------------- */
 
 static void refuse(const peer_info_t *from, const char *why)
 {
@@ -168,7 +174,8 @@ static void on_silence(void *arg, const event_t *event) { (void)arg, (void)event
 static void on_refused(void *arg, conn_t conn, enum frame_error why)
 {
     (void)arg;
-    log_text(LOG_FRAME_REFUSED, "frame on supervisor.sock (far end %u) refused, %s; nothing changed", conn,
+    log_text(LOG_FRAME_REFUSED,
+             "frame on supervisor.sock (far end %u) refused, %s; nothing changed", conn,
              frame_error_text(why));
 }
 
@@ -208,10 +215,18 @@ int peers_open(supervisor_t *s)
     char path[512];
     if (gethostname(host, sizeof host - 1) < 0)
         snprintf(host, sizeof host, "unknown");
-    links_self_t self = {.actor = ACTOR_SUPERVISOR, .generation = 1, .config_epoch = s->config->epoch,
-                         .host = host, .version = WEIR_VERSION, .pid = (uint32_t)getpid()};
-    links_owner_t owner = {.arg = s, .transmit = on_transmit, .up = on_up, .message = on_message,
-                           .silence = on_silence, .refused = on_refused};
+    links_self_t self = {.actor = ACTOR_SUPERVISOR,
+                         .generation = 1,
+                         .config_epoch = s->config->epoch,
+                         .host = host,
+                         .version = WEIR_VERSION,
+                         .pid = (uint32_t)getpid()};
+    links_owner_t owner = {.arg = s,
+                           .transmit = on_transmit,
+                           .up = on_up,
+                           .message = on_message,
+                           .silence = on_silence,
+                           .refused = on_refused};
     s->builder = frame_builder_new();
     s->links = links_new(&self, &owner);
     snprintf(path, sizeof path, "%s/supervisor.sock", s->config->run_dir);

@@ -54,7 +54,8 @@ static int take(int fd, unsigned seconds, const char *waits_for)
         if (i >= seconds * RETRIES_PER_S)
             return -EWOULDBLOCK;
         if (i % RETRIES_PER_S == RETRIES_PER_S - 1)
-            log_text(LOG_GENERAL, "waiting for %s, %u s of at most %u", waits_for, i / RETRIES_PER_S + 1, seconds);
+            log_text(LOG_GENERAL, "waiting for %s, %u s of at most %u", waits_for,
+                     i / RETRIES_PER_S + 1, seconds);
         nanosleep(&pause, NULL);
     }
 }

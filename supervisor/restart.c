@@ -33,17 +33,20 @@ static int64_t doubled(int64_t us, unsigned times, int64_t most)
     return us < most ? us : most;
 }
 
-/* The upper half of the cap: the pauses of a streak never shrink, and still differ. */
-static int64_t pause_of(const restart_t *r, const restart_policy_t *policy, bool was_ready, rand_t *chance)
+/* The upper half of the cap: while it doubles no pause is shorter than the last, and they differ.
+ */
+static int64_t pause_of(const restart_t *r, const restart_policy_t *policy, bool was_ready,
+                        rand_t *chance)
 {
     int64_t cap = doubled(policy->min_us, r->streak - (was_ready ? 1 : 0), policy->max_us);
     return cap / 2 + (int64_t)rand_below(chance, (uint64_t)(cap - cap / 2) + 1);
 }
 
-restart_verdict_t restart_died(restart_t *r, const restart_policy_t *policy, instant_t now, int64_t ready_us,
-                               rand_t *chance)
+restart_verdict_t restart_died(restart_t *r, const restart_policy_t *policy, instant_t now,
+                               int64_t ready_us, rand_t *chance)
 {
-    must(policy->burst <= RESTART_BURST_MAX && policy->min_us > 0 && policy->max_us >= policy->min_us);
+    must(policy->burst <= RESTART_BURST_MAX && policy->min_us > 0 &&
+         policy->max_us >= policy->min_us);
     if (ready_us >= policy->forget_us)
         restart_forget(r);
     if (ready_us >= policy->burst_us)

@@ -9,21 +9,24 @@ static unsigned roster_connections(const config_t *c)
 }
 
 #define LINK(FROM, TO)
-#define ACTOR(KIND, program, how_many, wave, secrets, may, descriptors, meaning) \
-    static unsigned how_many_##KIND(const config_t *c) { return (void)c, (how_many); } \
+#define ACTOR(KIND, program, how_many, wave, secrets, may, descriptors, meaning)                   \
+    static unsigned how_many_##KIND(const config_t *c) { return (void)c, (how_many); }             \
     static unsigned descriptors_##KIND(const config_t *c) { return (void)c, (descriptors); }
 #include "supervisor/roster.def"
 #undef ACTOR
 
 const roster_entry_t roster[ROSTER_COUNT] = {
-#define ACTOR(KIND, program, how_many, wave, secrets, may, descriptors, meaning) \
-    {ACTOR_##KIND, program, how_many_##KIND, wave, SECRETS_OF_##secrets, may, descriptors_##KIND, meaning},
+#define ACTOR(KIND, program, how_many, wave, secrets, may, descriptors, meaning)                   \
+    {ACTOR_##KIND,         program, how_many_##KIND,    wave,                                      \
+     SECRETS_OF_##secrets, may,     descriptors_##KIND, meaning},
 #include "supervisor/roster.def"
 #undef ACTOR
 };
 #undef LINK
 
-static const struct { actor_kind_t from, to; } links[] = {
+static const struct {
+    actor_kind_t from, to;
+} links[] = {
 #define ACTOR(KIND, program, how_many, wave, secrets, may, descriptors, meaning)
 #define LINK(FROM, TO) {ACTOR_##FROM, ACTOR_##TO},
 #include "supervisor/roster.def"
@@ -47,10 +50,7 @@ bool roster_needs(unsigned from, unsigned to)
     return false;
 }
 
-bool roster_linked(unsigned a, unsigned b)
-{
-    return roster_needs(a, b) || roster_needs(b, a);
-}
+bool roster_linked(unsigned a, unsigned b) { return roster_needs(a, b) || roster_needs(b, a); }
 
 static void senders(const config_t *c, void (*each)(void *, const char *), void *arg)
 {
@@ -68,8 +68,8 @@ static void downstreams(const config_t *c, void (*each)(void *, const char *), v
             each(arg, c->downstreams[i].secret);
 }
 
-void roster_secrets(const roster_entry_t *entry, const config_t *c, void (*each)(void *arg, const char *name),
-                    void *arg)
+void roster_secrets(const roster_entry_t *entry, const config_t *c,
+                    void (*each)(void *arg, const char *name), void *arg)
 {
     switch (entry->secrets) {
     case SECRETS_OF_NOBODY:

@@ -1,5 +1,5 @@
-/* setup.c: everything that may refuse to start: configuration, secrets, directories, locks, sockets. Each refusal
- * is one clear line that says what to do. */
+/* setup.c: everything that may refuse to start: configuration, secrets, directories, locks,
+ * sockets. Each refusal is one clear line that says what to do. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +13,8 @@
 #include "sys/loop.h"
 #include "sys/process.h"
 
-static int refuse(int code, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static int refuse(int code, int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 static int refuse(int code, int error, const char *format, ...)
 {
     char text[1024];
@@ -23,12 +24,12 @@ static int refuse(int code, int error, const char *format, ...)
     va_end(args);
     if (error && n > 0 && (size_t)n < sizeof text)
         snprintf(text + n, sizeof text - (size_t)n, ": %s", strerror(-error));
-    log_write(&(log_line_t){.event = code == EXIT_CONFIG ? LOG_CONFIG_BAD : LOG_GENERAL, .text = text,
-                            .error = error});
+    log_write(&(log_line_t){
+        .event = code == EXIT_CONFIG ? LOG_CONFIG_BAD : LOG_GENERAL, .text = text, .error = error});
     return code;
 }
 
-/* ---- configuration --------------------------------------------------------------------------------------------- */
+/* ---- configuration ---------------------------------------------------------------------- */
 
 /* The command line wins, and the actors must see what holds: it goes into the checked form. */
 static void override(json_t *json, const options_t *o)
@@ -86,15 +87,16 @@ int supervisor_check(const options_t *options)
     s.config = read_config(options);
     int code = s.config ? prepare_launch(&s) : EXIT_CONFIG;
     if (code == EXIT_ASKED)
-        printf("%s: the configuration is right: %zu routes, %zu sources, %zu downstreams, %zu limits\n",
-               options->config, s.config->route_count, s.config->source_count, s.config->downstream_count,
-               s.config->limit_count);
+        printf("%s: the configuration is right: %zu routes, %zu sources, %zu downstreams, %zu "
+               "limits\n",
+               options->config, s.config->route_count, s.config->source_count,
+               s.config->downstream_count, s.config->limit_count);
     free(s.launch.config_text);
     config_destroy(&s.config);
     return code;
 }
 
-/* ---- places -------------------------------------------------------------------------------------------------------- */
+/* ---- places ----------------------------------------------------------------------------- */
 
 static int find_user(supervisor_t *s)
 {
@@ -103,14 +105,17 @@ static int find_user(supervisor_t *s)
         return 0;
     int error = jail_user(name, &s->launch.user);
     s->launch.has_user = !error;
-    return error ? refuse(EXIT_CONFIG, error, "supervisor.user: there is no usable user \"%s\"", name) : 0;
+    return error
+               ? refuse(EXIT_CONFIG, error, "supervisor.user: there is no usable user \"%s\"", name)
+               : 0;
 }
 
-/* Others may pass through the run directory only when a group may talk to us; the sockets in it are our own
- * (0600), but for ctl.sock. */
+/* Others may pass through the run directory only when a group may talk to us; the sockets in it are
+ * our own (0600), but for ctl.sock. */
 static mode_t run_dir_mode(const config_t *c)
 {
-    bool has_groups = *c->supervisor.viewer_group || *c->supervisor.operator_group || *c->supervisor.admin_group;
+    bool has_groups =
+        *c->supervisor.viewer_group || *c->supervisor.operator_group || *c->supervisor.admin_group;
     return has_groups ? 0711 : 0700;
 }
 
@@ -126,15 +131,21 @@ static int take_places(supervisor_t *s)
         return refuse(EXIT_CONFIG, error, "state_dir %s cannot be used", c->state_dir);
     s->own_lock = place_lock_supervisor(c->run_dir);
     if (s->own_lock == -EBUSY)
-        return refuse(EXIT_AGAIN, 0, "another weir-supervisor runs in %s; stop it (weirctl stop), or give this "
-                                     "one a run_dir of its own (--run DIR)", c->run_dir);
+        return refuse(EXIT_AGAIN, 0,
+                      "another weir-supervisor runs in %s; stop it (weirctl stop), or give this "
+                      "one a run_dir of its own (--run DIR)",
+                      c->run_dir);
     if (s->own_lock < 0)
         return refuse(EXIT_AGAIN, s->own_lock, "%s/supervisor.lock cannot be locked", c->run_dir);
     s->launch.lock = place_lock_actors(c->run_dir);
     if (s->launch.lock == -ETIMEDOUT)
-        return refuse(EXIT_AGAIN, 0, "actors of an earlier supervisor still hold %s/weir.lock; who they are: "
-                                     "fuser %s/weir.lock", c->run_dir, c->run_dir);
-    return s->launch.lock < 0 ? refuse(EXIT_AGAIN, s->launch.lock, "%s/weir.lock cannot be locked", c->run_dir) : 0;
+        return refuse(EXIT_AGAIN, 0,
+                      "actors of an earlier supervisor still hold %s/weir.lock; who they are: "
+                      "fuser %s/weir.lock",
+                      c->run_dir, c->run_dir);
+    return s->launch.lock < 0
+               ? refuse(EXIT_AGAIN, s->launch.lock, "%s/weir.lock cannot be locked", c->run_dir)
+               : 0;
 }
 
 static int open_listeners(supervisor_t *s)
@@ -146,7 +157,7 @@ static int open_listeners(supervisor_t *s)
     return error ? refuse(EXIT_CONFIG, error, "http.listen %s", which) : 0;
 }
 
-/* ---- the rest --------------------------------------------------------------------------------------------------- */
+/* ---- the rest --------------------------------------------------------------------------- */
 
 static child_policy_t policy_of(const config_t *c)
 {
@@ -178,21 +189,24 @@ static int open_sockets(supervisor_t *s)
     if (error)
         return refuse(EXIT_AGAIN, error, "%s/supervisor.sock cannot be opened", s->config->run_dir);
     error = ctl_server_open(s->loop, s->config, verbs_request, s, &s->ctl);
-    return error ? refuse(EXIT_AGAIN, error, "%s/ctl.sock cannot be opened", s->config->run_dir) : 0;
+    return error ? refuse(EXIT_AGAIN, error, "%s/ctl.sock cannot be opened", s->config->run_dir)
+                 : 0;
 }
 
 int supervisor_open(supervisor_t *s, const options_t *options)
 {
     *s = (supervisor_t){.options = *options, .own_lock = -1, .launch = {.lock = -1}};
     umask(077);
-    log_open("supervisor", 0, "info", false); /* who started us reads stderr, until we know better */
+    log_open("supervisor", 0, "info",
+             false); /* who started us reads stderr, until we know better */
     s->config = read_config(options);
     if (!s->config)
         return refuse(EXIT_CONFIG, 0, "%s is refused; nothing was started", options->config);
     log_open("supervisor", 0, s->config->log.level, s->config->log.journal);
     int code = prepare_launch(s);
     if (code == 0 && launch_find_programs(&s->launch) < 0)
-        code = refuse(EXIT_CONFIG, 0, "the actors' programs are not there: set WEIR_LIBEXEC to their folder");
+        code = refuse(EXIT_CONFIG, 0,
+                      "the actors' programs are not there: set WEIR_LIBEXEC to their folder");
     if (code == 0)
         code = find_user(s);
     if (code == 0)

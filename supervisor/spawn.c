@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 /* What a child may see of our environment besides its birth: nothing that could carry a secret. */
-static const char *const inherited[] = {"TZ", "WEIR_CRASH_AT", "ASAN_OPTIONS", "UBSAN_OPTIONS",
-                                        "LSAN_OPTIONS", "JOURNAL_STREAM", "NO_COLOR", "TERM"};
+static const char *const inherited[] = {
+    "TZ",           "WEIR_CRASH_AT",  "ASAN_OPTIONS", "UBSAN_OPTIONS",
+    "LSAN_OPTIONS", "JOURNAL_STREAM", "NO_COLOR",     "TERM"};
 
 static void environment(const char *birth, char *out[COUNT_OF(inherited) + 2])
 {
@@ -35,7 +36,8 @@ static void report(int fd, int error)
 }
 
 /* The child. The order matters: a change of user undoes the death signal. */
-static _Noreturn void become(const spawn_t *what, char **arguments, char **variables, pid_t parent, int failed)
+static _Noreturn void become(const spawn_t *what, char **arguments, char **variables, pid_t parent,
+                             int failed)
 {
     report(failed, what->user ? jail_become(what->user) : 0);
     report(failed, jail_die_with(parent));
@@ -104,8 +106,9 @@ int memory_file(const char *name, bytes_t content)
     if (fd < 0)
         return -errno;
     int error = write_all(fd, content);
-    if (!error && (lseek(fd, 0, SEEK_SET) < 0 ||
-                   fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0))
+    if (!error &&
+        (lseek(fd, 0, SEEK_SET) < 0 ||
+         fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0))
         error = -errno;
     if (error) {
         close(fd);

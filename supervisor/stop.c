@@ -1,6 +1,7 @@
 #include "supervisor/stop.h"
 
-/* What is left of the time is shared by the waves to come, so that one that hangs does not take the queue's. */
+/* What is left of the time is shared by the waves to come, so that one that hangs does not take the
+ * queue's. */
 static enum stop_wish next_wave(stop_t *s, instant_t now)
 {
     s->phase = STOP_WAVES;
@@ -19,14 +20,16 @@ static enum stop_wish all_now(stop_t *s, instant_t now)
     return STOP_WISH_WAVE;
 }
 
-enum stop_wish stop_ordered(stop_t *s, instant_t now, int64_t drain_us, int64_t stop_us, unsigned waves,
-                            bool can_drain, int exit_code)
+enum stop_wish stop_ordered(stop_t *s, instant_t now, int64_t drain_us, int64_t stop_us,
+                            unsigned waves, bool can_drain, int exit_code)
 {
     if (s->phase == STOP_OVER)
         return STOP_WISH_NOTHING;
     if (s->phase != STOP_NOT)
         return all_now(s, now);
-    *s = (stop_t){.waves = waves, .exit_code = exit_code, .end_by = instant_after_us(now, stop_us),
+    *s = (stop_t){.waves = waves,
+                  .exit_code = exit_code,
+                  .end_by = instant_after_us(now, stop_us),
                   .drain_until = instant_after_us(now, drain_us)};
     if (!can_drain || drain_us == 0)
         return next_wave(s, now);

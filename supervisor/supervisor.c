@@ -9,10 +9,11 @@
 #define ORDER_STOP 1
 #define ORDER_DRAIN 2
 
-/* ---- children ------------------------------------------------------------------------------------------------ */
+/* ---- children --------------------------------------------------------------------------- */
 
-/* Unique over all lives of all actors, also over our own: it starts from the wall clock, in milliseconds, with
- * room for a thousand births in each; one that was set back would have to meet the very millisecond. */
+/* Unique over all lives of all actors, also over our own: it starts from the wall clock, in
+ * milliseconds, with room for a thousand births in each; one that was set back would have to meet
+ * the very millisecond. */
 static uint64_t next_generation(supervisor_t *s)
 {
     if (s->last_generation == 0)
@@ -27,7 +28,8 @@ static void on_child_end(void *arg, int pid, int wait_status)
     loop_remove(&o->watch);
     peers_gone(o->supervisor, o);
     verbs_gone(o->supervisor, o);
-    supervisor_event(o->supervisor, o, &(child_event_t){.kind = CHILD_ON_EXITED, .wait_status = wait_status});
+    supervisor_event(o->supervisor, o,
+                     &(child_event_t){.kind = CHILD_ON_EXITED, .wait_status = wait_status});
 }
 
 static void give_birth(supervisor_t *s, outside_t *o)
@@ -35,7 +37,8 @@ static void give_birth(supervisor_t *s, outside_t *o)
     uint64_t generation = next_generation(s);
     if (o->child->generation)
         metrics_add(s->metrics, METRIC_RESTARTS, bytes_str(actor_name(o->child->actor)), 1);
-    int pid = launch_child(&s->launch, roster_find(o->child->actor), o->child->instance, generation);
+    int pid =
+        launch_child(&s->launch, roster_find(o->child->actor), o->child->instance, generation);
     if (pid < 0) {
         supervisor_event(s, o, &(child_event_t){.kind = CHILD_ON_EXITED, .spawn_error = pid});
         return;
@@ -91,12 +94,13 @@ size_t supervisor_restart(supervisor_t *s, const char *name)
         if (!family_means(&s->family.children[i], name))
             continue;
         n++;
-        supervisor_event(s, &s->outside[i], &(child_event_t){.kind = CHILD_ON_RESTART, .deadline = deadline});
+        supervisor_event(s, &s->outside[i],
+                         &(child_event_t){.kind = CHILD_ON_RESTART, .deadline = deadline});
     }
     return n;
 }
 
-/* ---- the stop ------------------------------------------------------------------------------------------------ */
+/* ---- the stop --------------------------------------------------------------------------- */
 
 static void stop_wave(supervisor_t *s)
 {
@@ -135,14 +139,17 @@ void supervisor_stop(supervisor_t *s, int exit_code, const char *why)
 {
     const child_t *drainer = family_find(&s->family, ACTOR_DRAINER, 0);
     const child_t *limiter = family_find(&s->family, ACTOR_LIMITER, 0);
-    bool can_drain = drainer->state == CHILD_READY && limiter->state == CHILD_READY && exit_code == EXIT_ASKED;
+    bool can_drain =
+        drainer->state == CHILD_READY && limiter->state == CHILD_READY && exit_code == EXIT_ASKED;
     int64_t stop_us = s->config->supervisor.stop_ms * US_PER_MS;
     log_text(LOG_GENERAL, "%s: %s", why,
-             s->stop.phase == STOP_NOT ? "stopping in order; once more: at once" : "stopping at once");
+             s->stop.phase == STOP_NOT ? "stopping in order; once more: at once"
+                                       : "stopping at once");
     if (s->stop.phase == STOP_NOT)
         notify_stopping(why, stop_us + US_PER_S);
-    carry_out_stop(s, stop_ordered(&s->stop, loop_now().at, s->config->supervisor.drain_ms * US_PER_MS, stop_us,
-                                   ROSTER_WAVES, can_drain, exit_code));
+    carry_out_stop(s,
+                   stop_ordered(&s->stop, loop_now().at, s->config->supervisor.drain_ms * US_PER_MS,
+                                stop_us, ROSTER_WAVES, can_drain, exit_code));
 }
 
 static void turn_stop(supervisor_t *s, instant_t now)
@@ -156,7 +163,7 @@ static void turn_stop(supervisor_t *s, instant_t now)
     }
 }
 
-/* ---- the turn ------------------------------------------------------------------------------------------------ */
+/* ---- the turn --------------------------------------------------------------------------- */
 
 /* After a freeze of our own, frames wait unread: nobody was silent. */
 static void forgive_silence(supervisor_t *s, instant_t now)
@@ -226,14 +233,16 @@ static void on_turn_timer(void *arg) { (void)arg; } /* it only wakes the loop: t
 
 static void on_stop_signal(void *arg, int number)
 {
-    supervisor_stop(arg, EXIT_ASKED, number == SIGTERM ? "asked to stop (SIGTERM)" : "asked to stop (SIGINT)");
+    supervisor_stop(arg, EXIT_ASKED,
+                    number == SIGTERM ? "asked to stop (SIGTERM)" : "asked to stop (SIGINT)");
 }
 
 static void on_reload_signal(void *arg, int number)
 {
     (void)arg, (void)number;
-    log_text(LOG_GENERAL, "SIGHUP: this version does not reload its configuration; restart Weir to apply "
-                          "changes (weirctl check tells beforehand whether they are right); work goes on");
+    log_text(LOG_GENERAL,
+             "SIGHUP: this version does not reload its configuration; restart Weir to apply "
+             "changes (weirctl check tells beforehand whether they are right); work goes on");
 }
 
 int supervisor_run(supervisor_t *s)

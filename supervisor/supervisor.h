@@ -1,8 +1,10 @@
-/* supervisor.h: what the rooms of the supervisor share. It starts, watches and restarts; it never does work.
- *   setup.c       configuration, directories, locks, sockets: everything that may refuse to start
- *   supervisor.c  the turn: children, their deaths and due times, the stop
- *   peers.c       the links to the children: who may speak, what they say, what they are told
- *   ctl_server.c  the people's socket; verbs.c what it answers */
+/* supervisor.h: what the rooms of the supervisor share. It starts, watches and restarts; it never
+ * does work.
+ *   setup.c        configuration, directories, locks, sockets: everything that may refuse to start
+ *   supervisor.c   the turn: children, their deaths and due times, the stop
+ *   peers.c        the links to the children: who may speak, what they say, what they are told
+ *   ctl_server.c   the people's socket
+ *   verbs.c        what it answers */
 #ifndef WEIR_SUPERVISOR_H
 #define WEIR_SUPERVISOR_H
 
@@ -27,7 +29,7 @@
 
 /* A person's question on its way to an actor; its number is the request's token. */
 typedef struct pending {
-    uint64_t token;           /* 0: free */
+    uint64_t token; /* 0: free */
     enum ctl_verb_id verb;
     const struct outside *asked;
     instant_t until;
@@ -37,10 +39,10 @@ typedef struct pending {
 typedef struct outside {
     struct supervisor *supervisor;
     child_t *child;
-    peer_t peer;              /* its link; PEER_NOBODY: none */
-    conn_t conn;              /* what its link runs over */
-    loop_source_t *watch;     /* its process */
-    char *stats;              /* its latest numbers; NULL: none */
+    peer_t peer;          /* its link; PEER_NOBODY: none */
+    conn_t conn;          /* what its link runs over */
+    loop_source_t *watch; /* its process */
+    char *stats;          /* its latest numbers; NULL: none */
     size_t stats_len;
 } outside_t;
 
@@ -58,16 +60,16 @@ typedef struct supervisor {
     ctl_server_t *ctl;
     pending_t pending[CTL_CLIENTS_MAX]; /* a client has one request at a time */
     family_t family;
-    outside_t outside[ROSTER_INSTANCES_MAX];  /* as family.children */
+    outside_t outside[ROSTER_INSTANCES_MAX]; /* as family.children */
     child_policy_t policy;
     rand_t chance;
     uint64_t last_generation;
     stop_t stop;
-    conn_t conn_now;          /* of the frame being looked at */
+    conn_t conn_now; /* of the frame being looked at */
     instant_t last_turn, stats_at;
     instant_t started;
-    bool was_ready;           /* everybody was, once */
-    bool changed;             /* a child's state, since the last status line */
+    bool was_ready; /* everybody was, once */
+    bool changed;   /* a child's state, since the last status line */
     loop_source_t *turn_timer;
 } supervisor_t;
 
@@ -94,6 +96,6 @@ void peers_gone(supervisor_t *s, outside_t *o); /* its process is gone: so is it
 void verbs_request(void *arg, const ctl_asked_t *asked);
 void verbs_answer(supervisor_t *s, const outside_t *from, const msg_answer_t *answer);
 void verbs_gone(supervisor_t *s, const outside_t *who); /* who asked it gets an answer now */
-instant_t verbs_turn(supervisor_t *s, instant_t now);   /* questions that were not answered in time */
+instant_t verbs_turn(supervisor_t *s, instant_t now); /* questions that were not answered in time */
 
 #endif

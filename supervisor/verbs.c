@@ -1,19 +1,19 @@
-/* verbs.c: what people ask. The supervisor answers about itself and its children; the rest is forwarded as a
- * QUERY to who knows. Whatever happens to that actor, the person gets an answer. */
+/* verbs.c: what people ask. The supervisor answers about itself and its children; the rest is
+ * forwarded as a QUERY to who knows. Whatever happens to that actor, the person gets an answer. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "supervisor/supervisor.h"
 
-/* ---- about ourselves ------------------------------------------------------------------------------------------------ */
+/* ---- about ourselves -------------------------------------------------------------------- */
 
 static json_t *actor_json(const outside_t *o, instant_t now)
 {
     const child_t *c = o->child;
-    json_t *j = json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:I}", "name", c->name, "actor", actor_name(c->actor),
-                          "state", child_state_name(c->state), "pid", c->pid, "generation",
-                          (json_int_t)c->generation, "in_state_ms",
+    json_t *j = json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:I}", "name", c->name, "actor",
+                          actor_name(c->actor), "state", child_state_name(c->state), "pid", c->pid,
+                          "generation", (json_int_t)c->generation, "in_state_ms",
                           (json_int_t)(instant_since_us(now, c->since) / US_PER_MS), "restarts",
                           (json_int_t)(c->lives ? c->lives - 1 : 0));
     must(j);
@@ -46,15 +46,17 @@ static json_t *listen_json(const supervisor_t *s)
 /* queue: what the limiter said; NULL: nothing, `why` says why. */
 static json_t *status_json(const supervisor_t *s, json_t *queue, const char *why)
 {
-    static const char *const phases[] = {[STOP_NOT] = "running", [STOP_DRAIN] = "draining for a stop",
-                                         [STOP_WAVES] = "stopping", [STOP_OVER] = "stopped"};
+    static const char *const phases[] = {[STOP_NOT] = "running",
+                                         [STOP_DRAIN] = "draining for a stop",
+                                         [STOP_WAVES] = "stopping",
+                                         [STOP_OVER] = "stopped"};
     char summary[512];
     family_summary(&s->family, summary, sizeof summary);
     json_t *j = json_pack(
-        "{s:b, s:s, s:s, s:b, s:s, s:I, s:i, s:o, s:o, s:o?}", "ok", 1, "version", WEIR_VERSION, "phase",
-        phases[s->stop.phase], "ready", (int)family_is_ready(&s->family), "summary", summary, "uptime_ms",
-        (json_int_t)(instant_since_us(loop_now().at, s->started) / US_PER_MS), "pid", (int)getpid(), "listen",
-        listen_json(s), "actors", actors_json(s), "queue", queue);
+        "{s:b, s:s, s:s, s:b, s:s, s:I, s:i, s:o, s:o, s:o?}", "ok", 1, "version", WEIR_VERSION,
+        "phase", phases[s->stop.phase], "ready", (int)family_is_ready(&s->family), "summary",
+        summary, "uptime_ms", (json_int_t)(instant_since_us(loop_now().at, s->started) / US_PER_MS),
+        "pid", (int)getpid(), "listen", listen_json(s), "actors", actors_json(s), "queue", queue);
     must(j);
     if (!queue)
         must(json_object_set_new(j, "queue", json_null()) == 0 &&
@@ -77,19 +79,21 @@ static json_t *restart_json(supervisor_t *s, const char *name)
 static json_t *stop_json(supervisor_t *s)
 {
     supervisor_stop(s, EXIT_ASKED, "asked to stop (weirctl)");
-    json_t *j = json_pack("{s:b, s:s}", "ok", 1, "phase", s->stop.phase == STOP_DRAIN ? "draining" : "stopping");
+    json_t *j = json_pack("{s:b, s:s}", "ok", 1, "phase",
+                          s->stop.phase == STOP_DRAIN ? "draining" : "stopping");
     must(j);
     return j;
 }
 
 static json_t *version_json(void)
 {
-    json_t *j = json_pack("{s:b, s:s, s:i}", "ok", 1, "version", WEIR_VERSION, "protocol", PROTOCOL_VERSION);
+    json_t *j = json_pack("{s:b, s:s, s:i}", "ok", 1, "version", WEIR_VERSION, "protocol",
+                          PROTOCOL_VERSION);
     must(j);
     return j;
 }
 
-/* ---- forwarded ------------------------------------------------------------------------------------------------------ */
+/* ---- forwarded -------------------------------------------------------------------------- */
 
 static const outside_t *who_knows(const supervisor_t *s, const ctl_verb_t *verb)
 {
@@ -110,21 +114,26 @@ static pending_t *pending_find(supervisor_t *s, uint64_t token)
 }
 
 /* Ends one question: of status, the own part is an answer all the same. */
-static void answer_without(supervisor_t *s, pending_t *p, unsigned status, const char *error, const char *hint)
+static void answer_without(supervisor_t *s, pending_t *p, unsigned status, const char *error,
+                           const char *hint)
 {
-    json_t *answer = p->verb == CTL_VERB_STATUS ? status_json(s, NULL, error) : ctl_failure(status, error, hint);
+    json_t *answer =
+        p->verb == CTL_VERB_STATUS ? status_json(s, NULL, error) : ctl_failure(status, error, hint);
     uint64_t token = p->token;
     *p = (pending_t){0};
     ctl_server_answer(s->ctl, token, answer);
 }
 
-static bool send_query(supervisor_t *s, const outside_t *to, const ctl_asked_t *asked, enum ctl_verb_id verb)
+static bool send_query(supervisor_t *s, const outside_t *to, const ctl_asked_t *asked,
+                       enum ctl_verb_id verb)
 {
     char who[64];
     char *text = json_dumps(asked->request->args, JSON_COMPACT);
     must(text);
     snprintf(who, sizeof who, "uid %u pid %d", (unsigned)asked->uid, (int)asked->pid);
-    msg_query_t query = {.number = asked->token, .verb = bytes_str(ctl_verbs[verb].name), .args = bytes_str(text),
+    msg_query_t query = {.number = asked->token,
+                         .verb = bytes_str(ctl_verbs[verb].name),
+                         .args = bytes_str(text),
                          .who = bytes_str(who)};
     bool sent = to->child->state == CHILD_READY && peers_send(s, to, MESSAGE_QUERY, &query);
     free(text);
@@ -136,19 +145,23 @@ static void forward(supervisor_t *s, const ctl_asked_t *asked, enum ctl_verb_id 
     const outside_t *to = who_knows(s, &ctl_verbs[verb]);
     pending_t *p = pending_find(s, 0);
     must(p); /* as many places as clients */
-    *p = (pending_t){.token = asked->token, .verb = verb, .asked = to,
+    *p = (pending_t){.token = asked->token,
+                     .verb = verb,
+                     .asked = to,
                      .until = instant_after_us(loop_now().at, QUERY_US)};
     char error[96];
     snprintf(error, sizeof error, "the %s is not ready (%s)", actor_name(to->child->actor),
              child_state_name(to->child->state));
     if (!send_query(s, to, asked, verb))
-        answer_without(s, p, 503, error, "try again shortly; weirctl actors ls shows what happened to it");
+        answer_without(s, p, 503, error,
+                       "try again shortly; weirctl actors ls shows what happened to it");
 }
 
 /* {ok, status, ...what the actor said} */
 static json_t *answer_json(const msg_answer_t *answer)
 {
-    json_t *body = json_loadb((const char *)answer->body.data, answer->body.len, JSON_REJECT_DUPLICATES, NULL);
+    json_t *body =
+        json_loadb((const char *)answer->body.data, answer->body.len, JSON_REJECT_DUPLICATES, NULL);
     if (!json_is_object(body)) {
         json_decref(body);
         return ctl_failure(502, "the actor's answer cannot be read", "this is a bug of Weir");
@@ -182,7 +195,8 @@ void verbs_gone(supervisor_t *s, const outside_t *who)
 {
     for (size_t i = 0; i < COUNT_OF(s->pending); i++)
         if (s->pending[i].token && s->pending[i].asked == who)
-            answer_without(s, &s->pending[i], 503, "the actor that was asked ended before it answered",
+            answer_without(s, &s->pending[i], 503,
+                           "the actor that was asked ended before it answered",
                            "try again; what was asked may or may not have happened");
 }
 
@@ -200,7 +214,7 @@ instant_t verbs_turn(supervisor_t *s, instant_t now)
     return next;
 }
 
-/* ---- the request ------------------------------------------------------------------------------------------------------ */
+/* ---- the request ------------------------------------------------------------------------ */
 
 static void journal(const ctl_asked_t *asked)
 {

@@ -26,13 +26,15 @@ static struct curl_slist *list_of(const http_once_t *request)
     return list;
 }
 
-static void set_options(CURL *curl, const http_once_t *request, struct curl_slist *headers, http_once_answer_t *a)
+static void set_options(CURL *curl, const http_once_t *request, struct curl_slist *headers,
+                        http_once_answer_t *a)
 {
     must(curl_easy_setopt(curl, CURLOPT_URL, request->url) == CURLE_OK);
     must(curl_easy_setopt(curl, CURLOPT_POST, 1L) == CURLE_OK);
-    must(curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body.len ? (const char *)request->body.data : "") ==
+    must(curl_easy_setopt(curl, CURLOPT_POSTFIELDS,
+                          request->body.len ? (const char *)request->body.data : "") == CURLE_OK);
+    must(curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len) ==
          CURLE_OK);
-    must(curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len) == CURLE_OK);
     must(curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK);
     must(curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK);
     must(curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK);
@@ -56,7 +58,8 @@ int http_once(const http_once_t *request, http_once_answer_t *answer)
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     answer->status = (unsigned)status;
-    snprintf(answer->error, sizeof answer->error, "%s", code == CURLE_OK ? "" : curl_easy_strerror(code));
+    snprintf(answer->error, sizeof answer->error, "%s",
+             code == CURLE_OK ? "" : curl_easy_strerror(code));
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
     curl_global_cleanup();

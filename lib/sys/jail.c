@@ -28,17 +28,15 @@ int jail_user(const char *name, jail_user_t *out)
 int jail_become(const jail_user_t *user)
 {
     if (setgroups((size_t)user->group_count, user->groups) < 0 ||
-        setresgid(user->gid, user->gid, user->gid) < 0 || setresuid(user->uid, user->uid, user->uid) < 0)
+        setresgid(user->gid, user->gid, user->gid) < 0 ||
+        setresuid(user->uid, user->uid, user->uid) < 0)
         return -errno;
     if (user->uid != 0 && setuid(0) == 0)
         return -EPERM;
     return 0;
 }
 
-int jail_no_new_privileges(void)
-{
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
-}
+int jail_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0; }
 
 int jail_die_with(pid_t parent)
 {

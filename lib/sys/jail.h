@@ -1,5 +1,6 @@
-/* jail.h: what a child does to itself between fork and exec: becomes nobody much, keeps nothing that was not
- * handed to it, dies with its parent. All of it is async-signal-safe; looking up the user is done before. */
+/* jail.h: what a child does to itself between fork and exec: becomes nobody much, keeps nothing
+ * that was not handed to it, dies with its parent. All of it is async-signal-safe; looking up the
+ * user is done before. */
 #ifndef WEIR_SYS_JAIL_H
 #define WEIR_SYS_JAIL_H
 
@@ -15,15 +16,19 @@ typedef struct jail_user {
     gid_t groups[JAIL_GROUPS_MAX];
     int group_count;
 } jail_user_t;
-/* Looks a user up with its groups. -ENOENT: there is none of that name; -E2BIG: more groups than fit. */
+/* Looks a user up with its groups. -ENOENT: there is none of that name; -E2BIG: more groups than
+ * fit. */
 int jail_user(const char *name, jail_user_t *out);
 
-/* For good: groups, group, user, and checks that there is no way back. Also no new privileges by exec. */
+/* For good: groups, group, user, and checks that there is no way back. Also no new privileges by
+ * exec. */
 int jail_become(const jail_user_t *user);
 int jail_no_new_privileges(void);
-/* SIGKILL when `parent` ends; -ESRCH if it has ended already. After jail_become, which would undo it. */
+/* SIGKILL when `parent` ends; -ESRCH if it has ended already. After jail_become, which would undo
+ * it. */
 int jail_die_with(pid_t parent);
-/* No core files (they would hold secrets), as many descriptors as it needs or the hard limit allows. */
+/* No core files (they would hold secrets), as many descriptors as it needs or the hard limit
+ * allows. */
 int jail_limits(unsigned descriptors);
 /* Every signal at its default and unblocked. */
 int jail_signals(void);

@@ -5,15 +5,9 @@
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
-void notify_ready(const char *status)
-{
-    sd_notifyf(0, "READY=1\nSTATUS=%s", status);
-}
+void notify_ready(const char *status) { sd_notifyf(0, "READY=1\nSTATUS=%s", status); }
 
-void notify_status(const char *status)
-{
-    sd_notifyf(0, "STATUS=%s", status);
-}
+void notify_status(const char *status) { sd_notifyf(0, "STATUS=%s", status); }
 
 void notify_stopping(const char *status, int64_t within_us)
 {

@@ -3,7 +3,10 @@
 #include "commands.h"
 #include "sys/config.h"
 
-typedef struct reader { bool json; unsigned errors; } reader_t;
+typedef struct reader {
+    bool json;
+    unsigned errors;
+} reader_t;
 
 static void on_error(void *arg, const char *line)
 {
@@ -34,9 +37,11 @@ int run_check(const cli_t *cli)
     }
     config_t *config = config_load(json);
     json_decref(json);
-    printf(cli->json ? "{\"ok\":true,\"routes\":%zu,\"sources\":%zu,\"downstreams\":%zu,\"limits\":%zu}\n"
-                     : "the configuration is right: %zu routes, %zu sources, %zu downstreams, %zu limits\n",
-           config->route_count, config->source_count, config->downstream_count, config->limit_count);
+    printf(
+        cli->json
+            ? "{\"ok\":true,\"routes\":%zu,\"sources\":%zu,\"downstreams\":%zu,\"limits\":%zu}\n"
+            : "the configuration is right: %zu routes, %zu sources, %zu downstreams, %zu limits\n",
+        config->route_count, config->source_count, config->downstream_count, config->limit_count);
     for (size_t i = 0; i < config->route_count && !cli->json; i++)
         printf("  %-20s POST %s\n", config->routes[i].name, config->routes[i].path);
     config_destroy(&config);

@@ -24,7 +24,7 @@ const char *cli_value(const cli_t *cli, const char *name)
     return NULL;
 }
 
-/* ---- options ------------------------------------------------------------------------------------------------ */
+/* ---- options ---------------------------------------------------------------------------- */
 
 static const ctl_arg_t *find_in(const ctl_arg_t *args, const char *name, size_t len)
 {
@@ -48,7 +48,11 @@ static int add_value(cli_t *cli, const char *name, const char *value)
     return -1;
 }
 
-typedef struct typed { int argc; char **argv; int at; } typed_t;
+typedef struct typed {
+    int argc;
+    char **argv;
+    int at;
+} typed_t;
 
 /* The value behind "=", or the next word. */
 static const char *value_of(typed_t *t, const char *equals)
@@ -63,14 +67,16 @@ static int missing_value(const char *option)
     return cli_complain(EXIT_USAGE, "%s needs a value", option);
 }
 
-static int read_global(cli_t *cli, typed_t *t, const char *name, size_t len, const char *equals, bool *taken)
+static int read_global(cli_t *cli, typed_t *t, const char *name, size_t len, const char *equals,
+                       bool *taken)
 {
     *taken = true;
     if (strncmp(name, "json", len) == 0 && len == 4) {
         cli->json = true;
     } else if (strncmp(name, "help", len) == 0 && len == 4) {
         cli->help = true;
-    } else if (len == 6 && (strncmp(name, "socket", len) == 0 || strncmp(name, "config", len) == 0)) {
+    } else if (len == 6 &&
+               (strncmp(name, "socket", len) == 0 || strncmp(name, "config", len) == 0)) {
         const char *value = value_of(t, equals);
         if (!value)
             return missing_value(*name == 's' ? "--socket" : "--config");
@@ -100,13 +106,14 @@ static int read_option(cli_t *cli, typed_t *t)
     return value ? add_value(cli, arg->name, value) : missing_value(word);
 }
 
-/* ---- commands ----------------------------------------------------------------------------------------------- */
+/* ---- commands --------------------------------------------------------------------------- */
 
 /* "dead" "ls" is dead.ls; "status" is itself. *used: how many words it took. */
 static const command_t *find_command(const char *first, const char *second, int *used)
 {
     char two[128];
-    if (second && snprintf(two, sizeof two, "%s.%s", first, second) < (int)sizeof two && command_find(two)) {
+    if (second && snprintf(two, sizeof two, "%s.%s", first, second) < (int)sizeof two &&
+        command_find(two)) {
         *used = 2;
         return command_find(two);
     }
@@ -120,7 +127,8 @@ static int read_command(cli_t *cli, typed_t *t)
     const char *second = t->at + 1 < t->argc ? t->argv[t->at + 1] : NULL;
     cli->command = find_command(t->argv[t->at], second, &used);
     if (!cli->command)
-        return cli_complain(EXIT_USAGE, "there is no command \"%s\"; see weirctl help", t->argv[t->at]);
+        return cli_complain(EXIT_USAGE, "there is no command \"%s\"; see weirctl help",
+                            t->argv[t->at]);
     t->at += used - 1;
     return -1;
 }
@@ -180,7 +188,7 @@ int cli_read(int argc, char **argv, cli_t *out)
     return code;
 }
 
-/* ---- for Weir ----------------------------------------------------------------------------------------------- */
+/* ---- for Weir --------------------------------------------------------------------------- */
 
 static json_t *number_or_text(const char *value)
 {

@@ -1,5 +1,6 @@
-/* cli.h: what was typed, and how weirctl ends. Commands come from supervisor/ctl_verbs.def: "dead.ls" is typed as
- * "dead ls", its arguments by place or as --name VALUE. A few commands are weirctl's own (check, send, help). */
+/* cli.h: what was typed, and how weirctl ends. Commands come from supervisor/ctl_verbs.def:
+ * "dead.ls" is typed as "dead ls", its arguments by place or as --name VALUE. A few commands are
+ * weirctl's own (check, send, help). */
 #ifndef WEIRCTL_CLI_H
 #define WEIRCTL_CLI_H
 
@@ -20,7 +21,9 @@
 #define CLI_CONFIG_DEFAULT "/etc/weir/weir.yaml"
 #define CLI_VALUES_MAX 64
 
-typedef struct cli_value { const char *name, *value; } cli_value_t; /* value of a flag: "" */
+typedef struct cli_value {
+    const char *name, *value;
+} cli_value_t; /* value of a flag: "" */
 
 typedef struct cli {
     const char *socket, *config; /* as typed; NULL: not */
@@ -33,7 +36,7 @@ typedef struct cli {
 /* A command: a verb of the table, or one of weirctl's own that is described the same way. */
 typedef struct command {
     const ctl_verb_t *verb;
-    ctl_arg_t extra[3];           /* options of weirctl's own; name NULL ends */
+    ctl_arg_t extra[3]; /* options of weirctl's own; name NULL ends */
     int (*run)(const cli_t *cli);
 } command_t;
 

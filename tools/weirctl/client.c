@@ -61,11 +61,15 @@ static int connect_to(const char *path, int *code)
     if (fd >= 0)
         close(fd);
     if (error == EACCES || error == EPERM)
-        *code = cli_complain(EXIT_NOT_PERMITTED, "not permitted to use %s; run as root or as a member of the "
-                                                 "groups that the configuration names", path);
+        *code = cli_complain(EXIT_NOT_PERMITTED,
+                             "not permitted to use %s; run as root or as a member of the "
+                             "groups that the configuration names",
+                             path);
     else if (error == ENOENT || error == ECONNREFUSED)
-        *code = cli_complain(EXIT_NOT_RUNNING, "Weir is not running (no socket at %s); start it with ./run or "
-                                               "systemctl start weir", path);
+        *code = cli_complain(EXIT_NOT_RUNNING,
+                             "Weir is not running (no socket at %s); start it with ./run or "
+                             "systemctl start weir",
+                             path);
     else
         *code = cli_complain(EXIT_AGAIN, "%s: %s", path, strerror(error));
     return -1;
@@ -131,7 +135,8 @@ json_t *client_ask(const char *socket, const char *verb, json_t *args, int *code
     close(fd);
     if (!json_is_object(answer)) {
         json_decref(answer);
-        *code = cli_complain(EXIT_AGAIN, "Weir gave no answer at %s; try again, or look at its log", socket);
+        *code = cli_complain(EXIT_AGAIN, "Weir gave no answer at %s; try again, or look at its log",
+                             socket);
         return NULL;
     }
     return answer;

@@ -8,9 +8,10 @@
 #include "client.h"
 #include "show.h"
 
-/* ---- asking ---------------------------------------------------------------------------------------------------- */
+/* ---- asking ----------------------------------------------------------------------------- */
 
-/* Asks the typed verb. The answer when it is ok, the caller's; else NULL and *code. With --json it is printed. */
+/* Asks the typed verb. The answer when it is ok, the caller's; else NULL and *code. With --json it
+ * is printed. */
 static json_t *ask(const cli_t *cli, json_t *args, int *code)
 {
     char socket[512];
@@ -39,7 +40,7 @@ static int ask_and_show(const cli_t *cli, void (*show)(const json_t *))
     return code;
 }
 
-/* ---- lists come in pages --------------------------------------------------------------------------------------- */
+/* ---- lists come in pages ---------------------------------------------------------------- */
 
 static int page(const cli_t *cli, int64_t *after, size_t *shown, bool *more)
 {
@@ -74,7 +75,7 @@ static int run_list(const cli_t *cli)
     return code;
 }
 
-/* ---- draining ---------------------------------------------------------------------------------------------------- */
+/* ---- draining --------------------------------------------------------------------------- */
 
 static void pause_ms(long ms)
 {
@@ -89,13 +90,15 @@ static int64_t monotonic_ms(void)
     return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
-/* What is left to finish: parked work that nobody can finish (held) does not count. -1: not known now. */
+/* What is left to finish: parked work that nobody can finish (held) does not count. -1: not known
+ * now. */
 static int64_t left_now(const char *socket)
 {
     int code;
     json_t *answer = client_ask(socket, ctl_verbs[CTL_VERB_STATUS].name, json_object(), &code);
     json_t *queue = json_object_get(answer, "queue");
-    int64_t left = json_is_object(queue) ? number_at(queue, "queued") + number_at(queue, "assigned") : -1;
+    int64_t left =
+        json_is_object(queue) ? number_at(queue, "queued") + number_at(queue, "assigned") : -1;
     json_decref(answer);
     return left;
 }
@@ -111,20 +114,20 @@ static int wait_drained(const cli_t *cli)
         if (left == 0)
             return cli->json ? puts("{\"ok\":true,\"left\":0}"), EXIT_OK : puts("drained"), EXIT_OK;
         if (left != told && !cli->json)
-            fprintf(stderr, left < 0 ? "waiting for the limiter\n" : "%lld messages left\n", (long long)left);
+            fprintf(stderr, left < 0 ? "waiting for the limiter\n" : "%lld messages left\n",
+                    (long long)left);
         told = left;
         if (monotonic_ms() >= until)
-            return cli_complain(EXIT_AGAIN, "not drained within %s s; it goes on, ask again with weirctl drain --wait",
-                                timeout);
+            return cli_complain(
+                EXIT_AGAIN,
+                "not drained within %s s; it goes on, ask again with weirctl drain --wait",
+                timeout);
         pause_ms(500);
     }
     return code;
 }
 
-static void show_mode(const json_t *answer)
-{
-    printf("mode %s\n", text_at(answer, "mode"));
-}
+static void show_mode(const json_t *answer) { printf("mode %s\n", text_at(answer, "mode")); }
 
 static int run_drain(const cli_t *cli)
 {
@@ -132,22 +135,30 @@ static int run_drain(const cli_t *cli)
     return code == EXIT_OK && cli_value(cli, "wait") ? wait_drained(cli) : code;
 }
 
-/* ---- the short ones ---------------------------------------------------------------------------------------------- */
+/* ---- the short ones --------------------------------------------------------------------- */
 
 static void show_answer(const json_t *answer)
 {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)answer, name, value) {
-        char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    json_object_foreach((json_t *)answer, name, value)
+    {
+        char *text =
+            json_is_string(value) ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
         if (strcmp(name, "ok") != 0)
             printf("%s: %s\n", name, text ? text : json_string_value(value));
         free(text);
     }
 }
 
-static void show_actors_answer(const json_t *answer) { show_actors(json_object_get(answer, "actors")); }
-static void show_limits_answer(const json_t *answer) { show_limits(json_object_get(answer, "limits")); }
+static void show_actors_answer(const json_t *answer)
+{
+    show_actors(json_object_get(answer, "actors"));
+}
+static void show_limits_answer(const json_t *answer)
+{
+    show_limits(json_object_get(answer, "limits"));
+}
 
 static int run_status(const cli_t *cli) { return ask_and_show(cli, show_status); }
 static int run_actors(const cli_t *cli) { return ask_and_show(cli, show_actors_answer); }
@@ -181,24 +192,32 @@ static int run_help(const cli_t *cli)
     return EXIT_OK;
 }
 
-/* ---- the table ---------------------------------------------------------------------------------------------------- */
+/* ---- the table -------------------------------------------------------------------------- */
 
-static const ctl_verb_t own_check = {
-    .name = "check", .meaning = "is the configuration right? starts and changes nothing",
-    .example = "weirctl check --config /etc/weir/weir.yaml"};
+static const ctl_verb_t own_check = {.name = "check",
+                                     .meaning =
+                                         "is the configuration right? starts and changes nothing",
+                                     .example = "weirctl check --config /etc/weir/weir.yaml"};
 static const ctl_verb_t own_send = {
-    .name = "send", .meaning = "send a file to a route, signed as its source demands",
+    .name = "send",
+    .meaning = "send a file to a route, signed as its source demands",
     .example = "weirctl send tickets ticket.json",
     .args = {{"route", CTL_NAME, CTL_PLACE, "the route"},
              {"file", CTL_TEXT, CTL_PLACE, "the body; - reads the standard input"},
-             {"id", CTL_TEXT, CTL_OPTION, "the sender's id of the message, for routes whose id is a header"},
+             {"id", CTL_TEXT, CTL_OPTION,
+              "the sender's id of the message, for routes whose id is a header"},
              {"header", CTL_TEXT, CTL_OPTION, "NAME:VALUE, again for more"}}};
 static const ctl_verb_t own_help = {
-    .name = "help", .meaning = "all commands, or one", .example = "weirctl help dead ls",
+    .name = "help",
+    .meaning = "all commands, or one",
+    .example = "weirctl help dead ls",
     .args = {{"command", CTL_NAME, CTL_PLACE_OPTIONAL, "a command"},
              {"word", CTL_NAME, CTL_PLACE_OPTIONAL, "its second word"}}};
 
-#define OF_WEIR(ID, run) {&ctl_verbs[CTL_VERB_##ID], {{NULL}}, run}
+#define OF_WEIR(ID, run)                                                                           \
+    {                                                                                              \
+        &ctl_verbs[CTL_VERB_##ID], {{NULL}}, run                                                   \
+    }
 static const command_t commands[] = {
     OF_WEIR(STATUS, run_status),
     OF_WEIR(LS, run_list),

@@ -9,10 +9,12 @@ static const char introduction[] =
 static const char ending[] =
     "\nOptions everywhere:\n"
     "  --socket PATH  ctl socket (from --config, else $WEIR_SOCKET, else " CLI_SOCKET_DEFAULT ")\n"
-    "  --config FILE  configuration, to find the socket; for check and send (" CLI_CONFIG_DEFAULT ")\n"
+    "  --config FILE  configuration, to find the socket; for check and send (" CLI_CONFIG_DEFAULT
+    ")\n"
     "  --json         Weir's answers as they are, one a line\n"
     "  --help         also after a command\n"
-    "\nEnds with 0 when done, 1 refused or failed, 64 wrong use, 69 Weir is not running, 75 try again,\n"
+    "\nEnds with 0 when done, 1 refused or failed, 64 wrong use, 69 Weir is not running, 75 try "
+    "again,\n"
     "77 not permitted, 78 the configuration is wrong (check, send).\n"
     "Example: weirctl why 01J9ZQ4T6W3V8X2M5N7P1R0SAB\n";
 

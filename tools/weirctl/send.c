@@ -1,4 +1,5 @@
-/* send.c: weirctl send: a file to a route, signed as the route's source demands, as a sender would. */
+/* send.c: weirctl send: a file to a route, signed as the route's source demands, as a sender would.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,7 +30,7 @@ typedef struct sending {
     size_t header_count;
 } sending_t;
 
-/* ---- what is sent ------------------------------------------------------------------------------------------------ */
+/* ---- what is sent ----------------------------------------------------------------------- */
 
 static int read_body(sending_t *s)
 {
@@ -50,7 +51,8 @@ static int read_body(sending_t *s)
         close(fd);
     if (n < 0)
         return cli_complain(EXIT_USAGE, "%s: %s", file, strerror(error));
-    return s->body_len > BODY_MAX ? cli_complain(EXIT_USAGE, "%s is longer than 4 MiB", file) : EXIT_OK;
+    return s->body_len > BODY_MAX ? cli_complain(EXIT_USAGE, "%s is longer than 4 MiB", file)
+                                  : EXIT_OK;
 }
 
 static bool has_header(const sending_t *s, const char *name)
@@ -88,7 +90,8 @@ static int add_typed_headers(sending_t *s)
         if (code)
             return code;
     }
-    return has_header(s, "content-type") ? EXIT_OK : add_header(s, "Content-Type", "application/json");
+    return has_header(s, "content-type") ? EXIT_OK
+                                         : add_header(s, "Content-Type", "application/json");
 }
 
 /* The id belongs into the header that the route's pointer names. */
@@ -99,8 +102,9 @@ static int add_id(sending_t *s)
     if (!id)
         return EXIT_OK;
     if (!pointer || strncmp(pointer, prefix, strlen(prefix)) != 0)
-        return cli_complain(EXIT_USAGE, "the id of route %s is %s%s, not a header: change the file instead of --id",
-                            s->route->name, pointer ? "" : "the body's hash", pointer ? pointer : "");
+        return cli_complain(
+            EXIT_USAGE, "the id of route %s is %s%s, not a header: change the file instead of --id",
+            s->route->name, pointer ? "" : "the body's hash", pointer ? pointer : "");
     return add_header(s, pointer + strlen(prefix), id);
 }
 
@@ -108,9 +112,10 @@ static int sign(sending_t *s, bytes_t secret)
 {
     char value[HEADER_BYTES];
     if (s->route->source->auth == AUTH_BEARER) {
-        if (snprintf(value, sizeof value, "Bearer %.*s", (int)secret.len, (const char *)secret.data) >=
-            (int)sizeof value)
-            return cli_complain(EXIT_CONFIG, "the token of source %s is too long", s->route->source->name);
+        if (snprintf(value, sizeof value, "Bearer %.*s", (int)secret.len,
+                     (const char *)secret.data) >= (int)sizeof value)
+            return cli_complain(EXIT_CONFIG, "the token of source %s is too long",
+                                s->route->source->name);
         return add_header(s, "Authorization", value);
     }
     char hex[SHA256_HEX];
@@ -140,9 +145,10 @@ static int add_proof(sending_t *s)
     return code;
 }
 
-/* ---- where to ---------------------------------------------------------------------------------------------------- */
+/* ---- where to --------------------------------------------------------------------------- */
 
-/* What Weir says it listens on (the configuration may say port 0); the configuration, when it does not run. */
+/* What Weir says it listens on (the configuration may say port 0); the configuration, when it does
+ * not run. */
 static void find_address(const sending_t *s, char *out, size_t size)
 {
     char socket[512];
@@ -172,7 +178,7 @@ static void url_of(const sending_t *s, char *out, size_t size)
         snprintf(out, size, "http://%s%s", address, s->route->path);
 }
 
-/* ---- the answer -------------------------------------------------------------------------------------------------- */
+/* ---- the answer ------------------------------------------------------------------------- */
 
 static int code_of(unsigned status)
 {
@@ -196,7 +202,8 @@ static int report(const sending_t *s, const http_once_answer_t *a)
         printf("%s %s\n", text_at(body, "id"), text_at(body, "status"));
     } else {
         const char *detail = text_at(body, "detail");
-        cli_complain(0, "refused with %u: %s", a->status, strcmp(detail, "-") ? detail : text_at(body, "title"));
+        cli_complain(0, "refused with %u: %s", a->status,
+                     strcmp(detail, "-") ? detail : text_at(body, "title"));
     }
     json_decref(body);
     return code;
@@ -210,22 +217,28 @@ static int post(sending_t *s)
     for (size_t i = 0; i < s->header_count; i++)
         headers[i] = s->headers[i];
     url_of(s, url, sizeof url);
-    http_once_t request = {.url = url, .headers = headers, .header_count = s->header_count,
-                           .body = bytes_of(s->body, s->body_len), .timeout_ms = TIMEOUT_MS};
+    http_once_t request = {.url = url,
+                           .headers = headers,
+                           .header_count = s->header_count,
+                           .body = bytes_of(s->body, s->body_len),
+                           .timeout_ms = TIMEOUT_MS};
     int error = http_once(&request, &answer);
     int code;
     if (error == -ECONNREFUSED)
-        code = cli_complain(EXIT_NOT_RUNNING, "Weir does not listen at %s; start it with ./run or systemctl start "
-                                              "weir", url);
+        code = cli_complain(EXIT_NOT_RUNNING,
+                            "Weir does not listen at %s; start it with ./run or systemctl start "
+                            "weir",
+                            url);
     else if (error)
-        code = cli_complain(EXIT_AGAIN, "no answer from %s: %s; it may have been accepted", url, answer.error);
+        code = cli_complain(EXIT_AGAIN, "no answer from %s: %s; it may have been accepted", url,
+                            answer.error);
     else
         code = report(s, &answer);
     http_once_clear(&answer);
     return code;
 }
 
-/* ---- the command ------------------------------------------------------------------------------------------------- */
+/* ---- the command ------------------------------------------------------------------------ */
 
 static void on_config_error(void *arg, const char *line)
 {
@@ -243,14 +256,16 @@ static int find_route(sending_t *s)
     json_decref(json);
     s->route = config_route(s->config, bytes_str(name));
     return s->route ? EXIT_OK
-                    : cli_complain(EXIT_REFUSED, "%s has no route \"%s\"; weirctl check --config %s lists them",
+                    : cli_complain(EXIT_REFUSED,
+                                   "%s has no route \"%s\"; weirctl check --config %s lists them",
                                    s->config_file, name, s->config_file);
 }
 
 int run_send(const cli_t *cli)
 {
     static sending_t s;
-    int (*const steps[])(sending_t *) = {find_route, read_body, add_typed_headers, add_id, add_proof, post};
+    int (*const steps[])(sending_t *) = {find_route, read_body, add_typed_headers,
+                                         add_id,     add_proof, post};
     s = (sending_t){.cli = cli, .config_file = cli->config ? cli->config : CLI_CONFIG_DEFAULT};
     int code = EXIT_OK;
     for (size_t i = 0; i < COUNT_OF(steps) && code == EXIT_OK; i++)

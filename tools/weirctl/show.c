@@ -15,7 +15,7 @@ int64_t number_at(const json_t *object, const char *name)
     return json_integer_value(json_object_get(object, name));
 }
 
-/* ---- status -------------------------------------------------------------------------------------------------- */
+/* ---- status ----------------------------------------------------------------------------- */
 
 void show_actors(const json_t *actors)
 {
@@ -23,10 +23,12 @@ void show_actors(const json_t *actors)
     size_t i;
     json_t *a;
     table_t *t = table_new("ACTOR|STATE|FOR|PID|RESTARTS|LAST END");
-    json_array_foreach(actors, i, a) {
+    json_array_foreach(actors, i, a)
+    {
         table_cell(t, "%s", text_at(a, "name"));
         if (json_object_get(a, "again_in_ms"))
-            table_cell(t, "%s, again in %s", text_at(a, "state"), table_age(number_at(a, "again_in_ms"), again));
+            table_cell(t, "%s, again in %s", text_at(a, "state"),
+                       table_age(number_at(a, "again_in_ms"), again));
         else
             table_cell(t, "%s", text_at(a, "state"));
         table_cell(t, "%s", table_age(number_at(a, "in_state_ms"), since));
@@ -45,7 +47,8 @@ void show_limits(const json_t *limits)
     size_t i;
     json_t *l;
     table_t *t = table_new("LIMIT|IN USE|SLOTS|WAITING");
-    json_array_foreach(limits, i, l) {
+    json_array_foreach(limits, i, l)
+    {
         table_cell(t, "%s", text_at(l, "name"));
         table_cell(t, "%lld", (long long)number_at(l, "in_use"));
         table_cell(t, "%lld", (long long)number_at(l, "slots"));
@@ -59,7 +62,8 @@ static void show_pools(const json_t *pools)
     size_t i;
     json_t *p;
     table_t *t = table_new("POOL|FREE CONNECTIONS|READY TO RUN");
-    json_array_foreach(pools, i, p) {
+    json_array_foreach(pools, i, p)
+    {
         table_cell(t, "%s", text_at(p, "name"));
         table_cell(t, "%lld", (long long)number_at(p, "credit"));
         table_cell(t, "%lld", (long long)number_at(p, "ready"));
@@ -70,12 +74,15 @@ static void show_pools(const json_t *pools)
 static void show_queue(const json_t *q)
 {
     char oldest[32], free_space[32], bytes[32];
-    printf("mode %s; %lld queued, %lld assigned, %lld held, %lld dead, %lld done; %s, oldest %s, %s of disk free%s\n",
-           text_at(q, "mode"), (long long)number_at(q, "queued"), (long long)number_at(q, "assigned"),
-           (long long)number_at(q, "held"), (long long)number_at(q, "dead"), (long long)number_at(q, "done"),
+    printf("mode %s; %lld queued, %lld assigned, %lld held, %lld dead, %lld done; %s, oldest %s, "
+           "%s of disk free%s\n",
+           text_at(q, "mode"), (long long)number_at(q, "queued"),
+           (long long)number_at(q, "assigned"), (long long)number_at(q, "held"),
+           (long long)number_at(q, "dead"), (long long)number_at(q, "done"),
            table_size(number_at(q, "bytes"), bytes), table_age(number_at(q, "oldest_ms"), oldest),
            table_size(number_at(q, "disk_free"), free_space),
-           json_is_true(json_object_get(q, "loading")) ? "; still reading the queue after the start" : "");
+           json_is_true(json_object_get(q, "loading")) ? "; still reading the queue after the start"
+                                                       : "");
     if (json_is_true(json_object_get(q, "disk_low")))
         printf("the disk is nearly full: new work is refused until there is space\n");
 }
@@ -106,7 +113,7 @@ void show_status(const json_t *answer)
     }
 }
 
-/* ---- messages ------------------------------------------------------------------------------------------------- */
+/* ---- messages --------------------------------------------------------------------------- */
 
 /* In a list the blocker is one word, of a single message an object. */
 static const char *blocker_of(const json_t *message)
@@ -121,8 +128,10 @@ void show_messages(const json_t *messages, bool dead)
     char age[32];
     size_t i;
     json_t *m;
-    table_t *t = table_new(dead ? "ID|ROUTE|KEY|STEP|FAILED|AGE|REASON" : "ID|ROUTE|KEY|STATE|STEP|FAILED|AGE|WAITS FOR");
-    json_array_foreach(messages, i, m) {
+    table_t *t = table_new(dead ? "ID|ROUTE|KEY|STEP|FAILED|AGE|REASON"
+                                : "ID|ROUTE|KEY|STATE|STEP|FAILED|AGE|WAITS FOR");
+    json_array_foreach(messages, i, m)
+    {
         table_cell(t, "%s", text_at(m, "id"));
         table_cell(t, "%s", text_at(m, "route"));
         table_cell(t, "%s", text_at(m, "key"));
@@ -141,9 +150,12 @@ static void show_steps(const json_t *steps)
     size_t i;
     json_t *s;
     table_t *t = table_new("STEP|STATE|RESULT");
-    json_array_foreach(steps, i, s) {
+    json_array_foreach(steps, i, s)
+    {
         json_t *result = json_object_get(s, "result");
-        char *text = result && !json_is_null(result) ? json_dumps(result, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+        char *text = result && !json_is_null(result)
+                         ? json_dumps(result, JSON_COMPACT | JSON_ENCODE_ANY)
+                         : NULL;
         table_cell(t, "%s", text_at(s, "name"));
         table_cell(t, "%s", text_at(s, "state"));
         table_cell(t, "%s", text ? text : "-");
@@ -164,14 +176,16 @@ static void show_time(const char *what, int64_t wall_ms)
 
 void show_message(const json_t *m)
 {
-    printf("%-10s %s\n%-10s %s\n%-10s %s\n", "message", text_at(m, "id"), "route", text_at(m, "route"), "source",
-           text_at(m, "source"));
+    printf("%-10s %s\n%-10s %s\n%-10s %s\n", "message", text_at(m, "id"), "route",
+           text_at(m, "route"), "source", text_at(m, "source"));
     printf("%-10s %s\n%-10s %s\n", "key", text_at(m, "key"), "state", text_at(m, "state"));
     if (strcmp(text_at(m, "reason"), "-") != 0)
         printf("%-10s %s\n", "reason", text_at(m, "reason"));
     printf("%-10s %lld, %lld failed%s\n", "attempts", (long long)number_at(m, "attempt"),
            (long long)number_at(m, "failed"),
-           json_is_true(json_object_get(m, "maybe_duplicate")) ? "; an effect may have happened twice" : "");
+           json_is_true(json_object_get(m, "maybe_duplicate"))
+               ? "; an effect may have happened twice"
+               : "");
     show_time("accepted", number_at(m, "accepted_at_ms"));
     if (number_at(m, "finished_at_ms"))
         show_time("finished", number_at(m, "finished_at_ms"));
@@ -189,7 +203,8 @@ void show_why(const json_t *m)
     printf("%s is %s, step %s", text_at(m, "id"), text_at(m, "state"), text_at(m, "step"));
     if (strcmp(blocker_of(m), "-") == 0) {
         const char *detail = named ? text_at(b, "detail") : text_at(m, "reason");
-        printf("; nothing blocks it%s%s\n", strcmp(detail, "-") ? ": " : "", strcmp(detail, "-") ? detail : "");
+        printf("; nothing blocks it%s%s\n", strcmp(detail, "-") ? ": " : "",
+               strcmp(detail, "-") ? detail : "");
         return;
     }
     printf("\nit waits for: %s", blocker_of(m));

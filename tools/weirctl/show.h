@@ -6,8 +6,8 @@
 
 #include "table.h"
 
-const char *text_at(const json_t *object, const char *name);  /* "-" when absent or empty */
-int64_t number_at(const json_t *object, const char *name);    /* 0 when absent */
+const char *text_at(const json_t *object, const char *name); /* "-" when absent or empty */
+int64_t number_at(const json_t *object, const char *name);   /* 0 when absent */
 
 void show_status(const json_t *answer);
 void show_actors(const json_t *actors);

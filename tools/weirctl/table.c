@@ -96,8 +96,10 @@ void table_print(table_t **table)
 
 const char *table_age(int64_t ms, char out[32])
 {
-    static const struct { int64_t ms; const char *unit; } units[] = {
-        {86400000, "days"}, {3600000, "h"}, {60000, "min"}, {1000, "s"}, {1, "ms"}};
+    static const struct {
+        int64_t ms;
+        const char *unit;
+    } units[] = {{86400000, "days"}, {3600000, "h"}, {60000, "min"}, {1000, "s"}, {1, "ms"}};
     for (size_t i = 0; i < COUNT_OF(units); i++)
         if (ms >= units[i].ms * (i == 0 ? 2 : 1) || units[i].ms == 1) {
             snprintf(out, 32, "%lld %s", (long long)(ms / units[i].ms), units[i].unit);

@@ -12,8 +12,8 @@
 typedef struct table table_t;
 /* Titles separated by '|': "ACTOR|STATE|PID". */
 table_t *table_new(const char *titles);
-/* Adds a cell; a full row begins the next one. Longer than a cell: cut, with three dots. Control bytes, which a
- * message may carry in its key, are shown as '?'. */
+/* Adds a cell; a full row begins the next one. Longer than a cell: cut, with three dots. Control
+ * bytes, which a message may carry in its key, are shown as '?'. */
 void table_cell(table_t *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Prints and frees it. The titles are bold on a terminal, unless NO_COLOR is set. */
 void table_print(table_t **t);
