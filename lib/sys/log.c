@@ -61,7 +61,7 @@ void log_open(const char *actor, unsigned instance, const char *level, bool jour
         atexit(log_flush);
     state.opened = true;
     log_sink_close(&state.sink);
-    log_sink_open(&state.sink, journal);
+    log_sink_open(&state.sink, journal ? LOG_JOURNAL_PATH : NULL);
 }
 
 static int64_t clock_us(clockid_t clock)

@@ -12,16 +12,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#define JOURNAL_SOCKET "/run/systemd/journal/socket"
 #define CUT "... (cut)"
 #define FIELDS_MOST 9
 #define LOG_TEXT_ROOM 1024u /* of a datagram, kept for the sentence */
 
 /* ---- open, close ---- */
 
-static int open_journal(void)
+static int open_journal(const char *path)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    must(strlen(path) < sizeof address.sun_path);
+    strcpy(address.sun_path, path);
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
         close(fd);
@@ -37,11 +38,11 @@ static int open_terminal(void)
     return open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
-void log_sink_open(log_sink_t *sink, bool journal)
+void log_sink_open(log_sink_t *sink, const char *journal)
 {
     const char *no_colour = getenv("NO_COLOR");
-    *sink = (log_sink_t){.wants_journal = journal};
-    sink->journal = journal ? open_journal() : -1;
+    *sink = (log_sink_t){.path = journal};
+    sink->journal = journal ? open_journal(journal) : -1;
     sink->terminal = open_terminal();
     sink->colour = isatty(STDERR_FILENO) && (!no_colour || !*no_colour);
 }
@@ -233,7 +234,7 @@ static bool send_datagram(log_sink_t *sink, const char *data, size_t len)
     ssize_t n = send(sink->journal, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0 && errno != EAGAIN && errno != ENOBUFS && errno != EMSGSIZE) {
         close(sink->journal); /* journald was restarted: its socket has a new life */
-        sink->journal = open_journal();
+        sink->journal = open_journal(sink->path);
         n = sink->journal < 0 ? -1 : send(sink->journal, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
     return n == (ssize_t)len;
@@ -242,8 +243,8 @@ static bool send_datagram(log_sink_t *sink, const char *data, size_t len)
 bool log_sink_write(log_sink_t *sink, const log_entry_t *entry)
 {
     char out[LOG_DATAGRAM_MAX];
-    if (sink->wants_journal && sink->journal < 0)
-        sink->journal = open_journal(); /* it may have come since */
+    if (sink->path && sink->journal < 0)
+        sink->journal = open_journal(sink->path); /* it may have come since */
     if (sink->journal >= 0)
         return send_datagram(sink, out, log_format_journal(entry, out, sizeof out));
     out[0] = '\n';

@@ -10,9 +10,10 @@
 #define LOG_DATAGRAM_MAX 8192u /* one line with its fields; longer texts are cut and marked */
 
 typedef struct log_sink {
-    int journal;  /* connected datagram socket; -1: none */
-    int terminal; /* lines for people; stderr opened anew, or -1: stderr itself */
-    bool wants_journal, colour;
+    int journal;      /* connected datagram socket; -1: none */
+    int terminal;     /* lines for people; stderr opened anew, or -1: stderr itself */
+    const char *path; /* journald's socket; NULL: not wanted */
+    bool colour;
     bool torn; /* the last line for people went out only in part */
 } log_sink_t;
 
@@ -24,8 +25,10 @@ typedef struct log_entry {
     wall_t wall;
 } log_entry_t;
 
-/* Falls back to the terminal when there is no journald. */
-void log_sink_open(log_sink_t *sink, bool journal);
+#define LOG_JOURNAL_PATH "/run/systemd/journal/socket"
+/* `journal`: the path of journald's socket (kept, not copied), NULL: only the terminal. As long as
+ * nobody listens there, lines go to the terminal. */
+void log_sink_open(log_sink_t *sink, const char *journal);
 void log_sink_close(log_sink_t *sink);
 /* False: dropped, because it would have had to wait. */
 bool log_sink_write(log_sink_t *sink, const log_entry_t *entry);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -214,6 +215,81 @@ static void stderr_as_a_socket_never_waits_either(void **state)
     assert_true(dropped > 1000);
 }
 
+/* ---- journald ---- */
+
+static int stand_in_journald(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    unlink(path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+static size_t datagrams(int journald, char *last, size_t size)
+{
+    size_t count = 0;
+    ssize_t n;
+    while ((n = recv(journald, last, size - 1, 0)) >= 0) {
+        last[n] = '\0';
+        count++;
+    }
+    return count;
+}
+
+static void a_stuck_journald_costs_lines_and_a_new_one_is_found(void **state)
+{
+    char path[] = "/tmp/weir-test-journal-XXXXXX", last[LOG_DATAGRAM_MAX];
+    (void)state;
+    close(mkstemp(path));
+    int journald = stand_in_journald(path);
+    log_line_t line = {.text = "a line"};
+    log_entry_t entry = entry_of(&line);
+    log_sink_t sink;
+    log_sink_open(&sink, path);
+    size_t sent = 0;
+    alarm(20);
+    for (int i = 0; i < 5000; i++) /* nobody reads: the kernel keeps a few */
+        sent += log_sink_write(&sink, &entry);
+    alarm(0);
+    assert_true(sent > 0 && sent < 5000);
+    assert_int_equal(datagrams(journald, last, sizeof last), sent);
+    assert_non_null(strstr(last, "MESSAGE=a line\n"));
+    assert_true(log_sink_write(&sink, &entry));
+    close(journald);
+    journald = stand_in_journald(path); /* a restart: the old socket leads nowhere */
+    assert_true(log_sink_write(&sink, &entry));
+    assert_int_equal(datagrams(journald, last, sizeof last), 1);
+    log_sink_close(&sink);
+    close(journald);
+    unlink(path);
+}
+
+static void without_journald_lines_go_to_people_until_it_comes(void **state)
+{
+    char path[] = "/tmp/weir-test-journal-XXXXXX", out[LOG_DATAGRAM_MAX];
+    (void)state;
+    close(mkstemp(path));
+    unlink(path);
+    pipe_end_t p = catch_stderr();
+    log_line_t line = {.text = "a line"};
+    log_entry_t entry = entry_of(&line);
+    log_sink_t sink;
+    log_sink_open(&sink, path);
+    bool shown = log_sink_write(&sink, &entry);
+    drain(&p, out, sizeof out);
+    int journald = stand_in_journald(path);
+    bool sent = log_sink_write(&sink, &entry);
+    log_sink_close(&sink);
+    release(&p);
+    assert_true(shown && sent);
+    assert_non_null(strstr(out, "limiter: a line\n"));
+    assert_int_equal(datagrams(journald, out, sizeof out), 1);
+    close(journald);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +301,8 @@ int main(void)
         cmocka_unit_test(repeats_are_told_as_a_number),
         cmocka_unit_test(a_stuck_reader_costs_lines_and_no_time),
         cmocka_unit_test(stderr_as_a_socket_never_waits_either),
+        cmocka_unit_test(a_stuck_journald_costs_lines_and_a_new_one_is_found),
+        cmocka_unit_test(without_journald_lines_go_to_people_until_it_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
