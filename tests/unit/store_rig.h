@@ -182,4 +182,20 @@ static inline void commit(rig_t *rig, store_batch_t *batch)
     wait_commit(rig, store_submit(rig->store, batch));
 }
 
+/* seq 1..count, each third one done, each fifth one dead */
+static inline void commit_many(rig_t *rig, int64_t count)
+{
+    store_batch_t *batch = store_batch_new();
+    for (int64_t seq = 1; seq <= count; seq++)
+        add_message(batch, seq, seq % 2 ? "odd" : "even",
+                    seq % 5 == 0 ? STATE_DEAD : seq % 3 == 0 ? STATE_DONE : STATE_QUEUED);
+    store_batch_tally(batch, &(tally_t){.next_seq = count + 1,
+                                        .first_live = 1,
+                                        .live = 3,
+                                        .live_bytes = 4,
+                                        .done = 5,
+                                        .dead = 6});
+    commit(rig, batch);
+}
+
 #endif
