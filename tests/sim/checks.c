@@ -182,8 +182,24 @@ static void submit_left(const node_t *from, const frame_head_t *head, const msg_
 
 /* ---- a frame leaves */
 
+static void note_item(const node_t *from, const node_t *far, const message_t *m, size_t n)
+{
+    uint8_t type = m->head.type;
+    if (type != MESSAGE_ASSIGN && type != MESSAGE_SETTLE && type != MESSAGE_SETTLED)
+        return;
+    const msg_settled_t *same = (const msg_settled_t *)((const uint8_t *)m->items + n * m->spec->size);
+    const msg_settle_t *settle = (const msg_settle_t *)same; /* all three begin with the same fields */
+    trace_note("  %s/%u says to %s/%u: %s message %llu, attempt %llu, fence %llu%s%s", actor_name(from->kind),
+               from->instance, actor_name(far->kind), far->instance, m->spec->name, (unsigned long long)same->seq,
+               (unsigned long long)same->attempt, (unsigned long long)same->fence,
+               type == MESSAGE_SETTLE ? ": " : "",
+               type == MESSAGE_SETTLE ? outcome_name((unsigned)settle->outcome) : "");
+}
+
 static void check_item(node_t *from, node_t *far, const message_t *m, size_t n)
 {
+    if (trace_all)
+        note_item(from, far, m, n);
     switch (m->head.type) {
     case MESSAGE_ASSIGN: assign_left(far, &m->head, &((const msg_assign_t *)m->items)[n]); break;
     case MESSAGE_SETTLE: settle_left(from, &((const msg_settle_t *)m->items)[n]); break;

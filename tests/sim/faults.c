@@ -41,6 +41,8 @@ static void reset_link(node_t *n)
 static void strike(unsigned fault)
 {
     node_t *n = somebody();
+    if (fault != FAULT_CRASH_OTHER && fault != FAULT_CLOCK && fault != FAULT_STOP)
+        sim.limiter_well_since = sim.now.at.us;
     switch (fault) {
     case FAULT_CRASH_LIMITER: crash(node_limiter()); break;
     case FAULT_CRASH_OTHER: crash(n); break;
@@ -83,6 +85,7 @@ void faults_end(void)
 {
     trace_note("from here on everything works");
     sim.calm = true;
+    sim.limiter_well_since = sim.now.at.us;
     sim.disk_full = sim.disk_slow = sim.poison_next = false;
     for (size_t i = 1; i < sim.node_count; i++)
         if (sim.nodes[i].alive)

@@ -102,7 +102,10 @@ static void world_event(sim_event_t *event)
         if (n->life == event->life)
             node_thaw(n);
         break;
-    case SIM_SPACE: sim.disk_full = false; break;
+    case SIM_SPACE:
+        sim.disk_full = false;
+        sim.limiter_well_since = sim.now.at.us;
+        break;
     case SIM_CONFIRM: supervise_confirm(n); break;
     case SIM_START: node_start(n); break;
     case SIM_SUPERVISE: supervise_tick(); break;
@@ -134,14 +137,23 @@ static bool step(void)
     return true;
 }
 
-/* Nothing is asked any more and everything taken is finished. */
+static void count_live(void *arg, const stored_message_t *m)
+{
+    *(size_t *)arg += m->progress.state != STATE_DONE && m->progress.state != STATE_DEAD;
+}
+
+/* Nothing is asked any more and everything taken is finished, also for a limiter that has not loaded it yet. */
 static bool at_rest(void)
 {
+    size_t live = 0;
     const node_t *limiter = node_limiter();
     for (size_t i = 1; i < sim.node_count; i++)
         if (!sim.nodes[i].alive || !sim.nodes[i].ready)
             return false;
-    return sender_waiting() == 0 && limiter_live(carrier_self(limiter->carrier)) == 0;
+    if (sender_waiting() > 0 || limiter_live(carrier_self(limiter->carrier)) > 0)
+        return false;
+    memory_disk_each(sim.disk, count_live, &live);
+    return live == 0;
 }
 
 typedef struct totals { uint64_t seeds, steps, hash, accepted, repeated, refused, effects, done, deaths; } totals_t;

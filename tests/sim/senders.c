@@ -118,7 +118,7 @@ void sender_reply(node_t *n, uint64_t token, const http_reply_t *reply)
                   (const char *)reply->body.data);
     }
     if (!op->closed)
-        send_later(op, 50000 + (int64_t)chance_below(400000));
+        send_later(op, 100000 + (int64_t)chance_below(900000));
 }
 
 size_t sender_waiting(void)
