@@ -218,7 +218,7 @@ static void damaged_rows_are_written_down(void **state)
     store_close(&rig->store);
     assert_int_equal(ask_sql(rig, "SELECT count(*) FROM quarantine"), 3);
     assert_int_equal(
-        ask_sql(rig, "SELECT row_table FROM quarantine WHERE seq=7 AND hex(id) LIKE '010203%07'"),
+        ask_sql(rig, "SELECT row_table FROM quarantine WHERE seq=7 AND hex(id) LIKE '01020300000000000700%'"),
         ROW_ENVELOPE);
     assert_int_equal(ask_sql(rig, "SELECT row_table FROM quarantine WHERE seq=8"), ROW_PROGRESS);
     rig_open(rig);
@@ -248,9 +248,6 @@ static void a_store_is_brought_forward_step_by_step(void **state)
     assert_int_not_equal(sqlite_migrate(db, broken, 1, 9, 10), SQLITE_OK);
     assert_int_equal(sqlite_get_meta(db, META_SCHEMA, text, sizeof text), 1);
     assert_string_equal(text, "9");
-    assert_int_equal(
-        sqlite3_exec(db, "INSERT INTO thing SELECT 1/(second=42) FROM thing", NULL, NULL, NULL),
-        SQLITE_OK);
     sqlite3_stmt *ask = NULL;
     assert_int_equal(sqlite3_prepare_v2(db, "SELECT max(second) FROM thing", -1, &ask, NULL),
                      SQLITE_OK);
