@@ -32,6 +32,7 @@ static void carry_out(carrier_t *c, const box_entry_t *entry)
     case ENTRY_REPLY: w->reply(w->arg, entry->reply->token, &entry->reply->reply); break;
     case ENTRY_CALL: w->call(w->arg, entry->call); break;
     case ENTRY_CANCEL: w->cancel(w->arg, entry->number); break;
+    case ENTRY_READ: must(store_read(w->store, entry->read) == 0); break;
     case ENTRY_READY: c->is_ready = true; carrier_say_ready(c); break;
     case ENTRY_STOP: w->stop(w->arg, entry->stop->exit_code, entry->stop->why); break;
     }

@@ -32,7 +32,7 @@ void wish_send_now(effects_t *e, peer_t to, enum message_type type, const void *
 
 void wish_change(effects_t *e, const change_t *change); /* needs a store */
 void wish_tally(effects_t *e, const tally_t *tally);    /* the sums after the changes so far */
-void wish_read(effects_t *e, const read_request_t *request);
+void wish_read(effects_t *e, const read_request_t *request); /* content: as it is after the changes so far */
 
 void wish_timer(effects_t *e, instant_t due);           /* the actor's one timer; replaces; NEVER disarms */
 void wish_again(effects_t *e);                          /* step again (EVENT_AGAIN), after other events had their turn */

@@ -13,7 +13,8 @@
 #define BUILDER_BYTES_KEPT (1u << 20) /* one that grew over it is not kept */
 
 enum entry_kind {
-    ENTRY_FRAME, ENTRY_WELCOME, ENTRY_REPLY, ENTRY_CALL, ENTRY_CANCEL, ENTRY_READY, ENTRY_STOP
+    ENTRY_FRAME, ENTRY_WELCOME, ENTRY_REPLY, ENTRY_CALL, ENTRY_CANCEL, ENTRY_READ, ENTRY_READY,
+    ENTRY_STOP
 };
 typedef struct stop_order { int exit_code; const char *why; } stop_order_t;
 typedef struct reply_order { uint64_t token; http_reply_t reply; } reply_order_t;
@@ -25,6 +26,7 @@ typedef struct box_entry {
         uint64_t number;       /* WELCOME: the epoch; CANCEL: the token */
         const reply_order_t *reply;
         const http_call_t *call;
+        const read_request_t *read;
         const stop_order_t *stop;
     };
 } box_entry_t;

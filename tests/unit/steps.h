@@ -101,6 +101,7 @@ static inline void steps_begin(steps_t *s, const actor_spec_t *spec, const char 
     s->birth = (birth_t){.config = s->config,
                          .actor = spec->kind,
                          .generation = 7,
+                         .metrics = s->metrics,
                          .seed = 4711,
                          .secret = steps_secret,
                          .secret_arg = s};
@@ -217,6 +218,7 @@ static inline void steps_take_box(steps_t *s, box_t *box)
         case ENTRY_STOP:
             steps_add(s, ENTRY_STOP)->status = (unsigned)entry->stop->exit_code;
             break;
+        case ENTRY_READ:
         case ENTRY_READY:
         case ENTRY_WELCOME:
             steps_add(s, entry->kind);
