@@ -18,7 +18,7 @@ SEED = int(os.environ.get("WEIR_SEED", str(random.SystemRandom().randrange(1 << 
 
 def restart(weir):
     """The supervisor is killed; its actors go with it; the next one continues where the disk is."""
-    weir.program.signal(signal.SIGKILL)
+    weir.program.strike(signal.SIGKILL)
     weir.program.end(signal.SIGKILL)
     weir.start(ready=False)
 

@@ -6,8 +6,7 @@ import http from "node:http";
 
 const [modules, url, secret] = process.argv.slice(2);
 const require = createRequire(modules + "/");
-const { sign } = await import(pathToFileURL(require.resolve("@octokit/webhooks-methods")).href).catch(
-  () => import(pathToFileURL(modules + "/@octokit/webhooks-methods/dist-node/index.js").href));
+const { sign } = await import(pathToFileURL(modules + "/@octokit/webhooks-methods/dist-node/index.js").href);
 const events = require(modules + "/@octokit/webhooks-examples/api.github.com/index.json");
 const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
 

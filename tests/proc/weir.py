@@ -106,14 +106,14 @@ class Program:
     def alive(self):
         return self.process.poll() is None
 
-    def signal(self, number):
+    def strike(self, number):
         if self.alive():
             self.process.send_signal(number)
 
     def end(self, number=signal.SIGTERM, seconds=40):
         """Its exit status. Killed when it does not end in time."""
-        self.signal(signal.SIGCONT)
-        self.signal(number)
+        self.strike(signal.SIGCONT)
+        self.strike(number)
         try:
             status = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -232,7 +232,7 @@ class Weir:
         def is_ready():
             check(self.program.alive(), f"weir-supervisor ended with {self.program.process.poll()}: "
                   + self.program.text()[-400:].strip().replace("\n", " | "))
-            return self.get("/readyz")[0] == 200
+            return self.get("/readyz")[0] == 200 and self.ctl("status")["ready"]
         wait_until(is_ready, seconds, "Weir is ready")
         return time.monotonic() - self.began
 
