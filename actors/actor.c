@@ -236,6 +236,7 @@ static void introduce(actor_t *a)
         .instance = a->line.instance,
         .generation = a->line.generation,
         .seed = process_seed(),
+        .metrics = a->metrics,
         .opened = a->store ? &a->opened : NULL,
         .store = a->store,
         .secret = on_secret,
@@ -378,8 +379,8 @@ static int open_all(actor_t *a)
         return complain(a, EXIT_CONFIG, "the supervisor's secrets cannot be read", r, NULL);
     if (a->spec->stores && (r = open_store(a)) != 0)
         return r;
-    introduce(a);
     a->metrics = metrics_new();
+    introduce(a);
     a->loop = loop_new();
     return open_world(a);
 }

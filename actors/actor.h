@@ -52,6 +52,7 @@ typedef struct birth {
     uint16_t instance;
     uint64_t generation;
     uint64_t seed;                          /* for jitter and ids: chance in, decisions out */
+    const metrics_t *metrics;               /* its own numbers, for /metrics; NULL: nobody counts */
     const store_opened_t *opened;           /* limiter only */
     store_t *store;                         /* limiter only, to read settings at START */
     bytes_t (*secret)(void *arg, const char *name); /* empty: not given to this actor */

@@ -4,8 +4,7 @@
 
 #include "actors/ingress/ingress.h"
 
-#define EXPOSITION_HEAD                                                                            \
-    (64u << 10) /* HELP and TYPE of every family, and the labels that are added */
+#define EXPOSITION_HEAD (64u << 10) /* HELP and TYPE of every family */
 
 /* ---- is it ready? */
 
@@ -126,6 +125,9 @@ static stats_text_t *stats_of(ingress_t *self, uint8_t actor, uint16_t instance)
 
 void health_stats(const scene_t *s, const msg_stats_t *stats)
 {
+    const birth_t *birth = s->self->birth;
+    if (stats->actor == birth->actor && stats->instance == birth->instance)
+        return; /* our own, older than what we have */
     stats_text_t *place = stats_of(s->self, (uint8_t)stats->actor, (uint16_t)stats->instance);
     if (!place)
         return;
@@ -137,23 +139,40 @@ void health_stats(const scene_t *s, const msg_stats_t *stats)
 }
 
 /* What an actor said long ago is not what is: a dead one disappears. */
+static size_t fresh_texts(const scene_t *s, bytes_t *texts)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s->self->stats_count; i++) {
+        const stats_text_t *stats = &s->self->stats[i];
+        if (instant_since_us(s->now.at, stats->at) <= STATS_FRESH_US)
+            texts[count++] = bytes_of(stats->text, stats->len);
+    }
+    return count;
+}
+
+/* The supervisor passes on what the others said; its own numbers the ingress knows best itself. */
 void health_metrics(const scene_t *s, const http_request_t *request)
 {
-    const ingress_t *self = s->self;
-    bytes_t texts[STATS_TEXTS_MAX];
-    size_t count = 0, room = EXPOSITION_HEAD;
-    for (size_t i = 0; i < self->stats_count; i++) {
-        if (instant_since_us(s->now.at, self->stats[i].at) > STATS_FRESH_US)
-            continue;
-        texts[count++] = bytes_of(self->stats[i].text, self->stats[i].len);
-        room += self->stats[i].len;
+    const birth_t *birth = s->self->birth;
+    bytes_t texts[STATS_TEXTS_MAX + 1];
+    size_t count = fresh_texts(s, texts), room = EXPOSITION_HEAD;
+    char *own = malloc(STATS_BYTES_MAX);
+    must(own);
+    if (birth->metrics) {
+        const char *name = actor_name(birth->actor);
+        size_t length =
+            metrics_samples(birth->metrics, name, birth->instance, own, STATS_BYTES_MAX);
+        texts[count++] = bytes_of(own, length);
     }
+    for (size_t i = 0; i < count; i++)
+        room += texts[i].len;
     char *out = malloc(room);
     must(out);
     size_t length = metrics_exposition(texts, count, out, room);
     reply_as(s, request->token, 200, "text/plain; version=0.0.4; charset=utf-8",
              bytes_of(out, length));
     free(out);
+    free(own);
 }
 
 void health_destroy(ingress_t *self)

@@ -98,6 +98,8 @@ static void the_metrics_of_all_actors_are_in_one_text(void **state)
     assert_status(s, token, 200, "text/plain; version=0.0.4; charset=utf-8");
     assert_contains(steps_reply(s, token)->text, "instance=\"0\"} 42\n");
     assert_lacks(steps_reply(s, token)->text, "} 41\n");
+    assert_contains(steps_reply(s, token)->text,
+                    "weir_credit_available_messages{actor=\"ingress\"");
     assert_contains(steps_reply(s, token)->text, "# TYPE weir_messages_accepted_total counter");
     steps_pass(s, 20 * US_PER_S);
     assert_lacks(steps_reply(s, get(s, "/metrics"))->text, "} 42\n"); /* an old word is no word */
