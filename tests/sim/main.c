@@ -27,9 +27,9 @@ static void report(void *arg, const char *line)
 
 static config_t *config_of_seed(void)
 {
-    static const int sizes[] = {12, 40, 200};
+    static const int sizes[] = {12, 40, 40, 200, 200, 200};
     json_t *json = json_deep_copy(checked);
-    json_object_set_new(json_object_get(json, "queue"), "messages_max", json_integer(sizes[chance_below(3)]));
+    json_object_set_new(json_object_get(json, "queue"), "messages_max", json_integer(sizes[chance_below(COUNT_OF(sizes))]));
     config_t *config = config_load(json); /* keeps it */
     json_decref(json);
     must(config);

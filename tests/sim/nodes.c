@@ -51,6 +51,8 @@ void node_start(node_t *n)
     n->turn_at = INT64_MAX;
     memset(n->running, 0, sizeof n->running);
     sim.credit[n->index] = (wire_credit_t){0};
+    if (n->kind == ACTOR_LIMITER)
+        sim.limiter_died = INT64_MAX;
     if (n->spec->stores)
         must(memory_store_open(sim.disk, &n->store, &n->opened) == 0);
     n->birth = (birth_t){.config = sim.config, .actor = n->kind, .instance = n->instance,
@@ -105,8 +107,10 @@ void node_kill(node_t *n, bool in_order)
     for (size_t i = 0; i < sim.op_count; i++)
         if (sim.ops[i].waiting && sim.ops[i].waiting_at == n->index)
             sender_refused(&sim.ops[i]);
-    if (n->kind == ACTOR_LIMITER)
+    if (n->kind == ACTOR_LIMITER) {
         sim.limiter_deaths++;
+        sim.limiter_died = sim.now.at.us;
+    }
     int64_t confirmed = chance_in(4) ? (int64_t)chance_below(300000) : (int64_t)chance_below(5000);
     sim_push((sim_event_t){.at = after(confirmed), .kind = SIM_CONFIRM, .number = n->index});
 }

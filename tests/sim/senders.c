@@ -4,7 +4,6 @@
 #include "core/msgid.h"
 #include "tests/sim/sim.h"
 
-#define ANSWER_WITHIN_US (11 * US_PER_S) /* an ingress that is well answers everything within it */
 #define KEYS 6u
 
 static op_t *op_new(void)
@@ -91,8 +90,7 @@ void sender_request(const sim_event_t *event)
                               .path = bytes_str(route->path), .headers = headers, .header_count = 1,
                               .body = bytes_of(body, (size_t)len), .client = bytes_str("127.0.0.1"),
                               .loopback = true};
-    sim_push((sim_event_t){.at = after(ANSWER_WITHIN_US), .kind = SIM_OVERDUE, .op = op->number,
-                           .attempt = event->attempt});
+    check_taken(n, op, event->attempt);
     carrier_request(n->carrier, &request, sim.now);
 }
 
@@ -100,7 +98,7 @@ void sender_reply(node_t *n, uint64_t token, const http_reply_t *reply)
 {
     op_t *op = &sim.ops[(token >> 16) - 1];
     sim.replies[reply->status < COUNT_OF(sim.replies) ? reply->status : 0]++;
-    check_reply(n, op, reply);
+    check_reply(n, op, token & 0xFFFF, reply);
     if (!op->waiting || op->attempts != (token & 0xFFFF) || op->waiting_at != n->index)
         return;
     if (!sim.calm && chance_in(40)) {

@@ -75,6 +75,7 @@ typedef struct op {
     int64_t seq;              /* as assigned; 0: not yet */
     uint8_t waiting_at;       /* ingress node; the request's attempt is `attempts` */
     bool waiting;
+    uint64_t open[4];         /* by attempt: an ingress has it and has not answered */
     unsigned writes[STEPS_MAX], effects[STEPS_MAX], unmarked[STEPS_MAX], failures[STEPS_MAX];
 } op_t;
 
@@ -134,7 +135,7 @@ typedef struct sim {
     bool disk_full, disk_slow, poison_next;
     uint32_t faults;          /* which may happen: a bit a fault */
     unsigned limiter_deaths;
-    int64_t limiter_well_since;
+    int64_t limiter_well_since, limiter_died; /* limiter_died: INT64_MAX while it lives */
     size_t frames_on_way;
     uint64_t counts[SIM_KINDS], verdicts[VERDICT_COUNT], deaths, effects_done, replies[600];
 } sim_t;
@@ -207,7 +208,8 @@ void check_node_died(const node_t *n);
 void check_call(const call_t *call);
 void check_after_step(node_t *n);
 void check_bereft(const sim_event_t *event);
-void check_reply(node_t *n, op_t *op, const http_reply_t *reply);
+void check_reply(const node_t *n, op_t *op, uint32_t attempt, const http_reply_t *reply);
+void check_taken(const node_t *n, op_t *op, uint32_t attempt); /* an ingress has the request */
 void check_overdue(const sim_event_t *event);
 void check_end(void);
 const assigned_t *assigned_find(const msgid_t *id, uint64_t attempt);

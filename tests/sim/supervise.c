@@ -99,7 +99,7 @@ void supervise_confirm(node_t *n)
     msg_peers_t word = word_of(n, LIFE_DEAD);
     tell_all(&word);
     sim_push((sim_event_t){.at = after(US_PER_S), .kind = SIM_BEREFT, .number = n->generation});
-    int64_t pause = sim.calm ? 20000 : 20000 + (int64_t)chance_below(600000);
+    int64_t pause = sim.calm ? 20000 : 20000 + (int64_t)chance_below(chance_in(8) ? 6000000 : 600000);
     sim_push((sim_event_t){.at = after(pause), .kind = SIM_START, .number = n->index});
 }
 

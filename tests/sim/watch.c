@@ -57,10 +57,44 @@ static bool id_in(const http_reply_t *reply, msgid_t *id)
     return msgid_parse(bytes_of(reply->body.data + sizeof mark - 1, MSGID_TEXT - 1), id) == 0;
 }
 
-void check_reply(node_t *n, op_t *op, const http_reply_t *reply)
+/* ---- answers to senders. The sender may have gone; whoever takes a request answers it all the same. */
+
+#define ALWAYS_US (VERDICT_WAIT_US + 500 * US_PER_MS)
+#define AWAY_US (LIMITER_WAIT_US + 300 * US_PER_MS) /* the limiter is known to be dead */
+#define GENTLE_US US_PER_S                          /* nobody but responders has trouble */
+
+/* The number of the event: how long an answer may take. The limit of one who froze begins with its thaw. */
+void check_taken(const node_t *n, op_t *op, uint32_t attempt)
+{
+    bool away = sim.limiter_died < sim.now.at.us - US_PER_S;
+    int64_t most = sim.gentle ? GENTLE_US : away ? AWAY_US : ALWAYS_US;
+    op->open[attempt / 64 % 4] |= 1ull << attempt % 64;
+    sim_push((sim_event_t){.at = after(most), .kind = SIM_OVERDUE, .life = n->life, .op = op->number,
+                           .attempt = attempt | (uint32_t)n->index << 8 | (uint32_t)away << 16});
+}
+
+void check_overdue(const sim_event_t *event)
+{
+    op_t *op = &sim.ops[event->op];
+    const node_t *n = &sim.nodes[event->attempt >> 8 & 0xFF];
+    uint32_t attempt = event->attempt & 0xFF;
+    bool away = event->attempt >> 16, is_open = op->open[attempt / 64] >> attempt % 64 & 1;
+    int64_t most = sim.gentle ? GENTLE_US : away ? AWAY_US : ALWAYS_US;
+    if (!is_open || !n->alive || n->life != event->life || n->frozen)
+        return;
+    if (sim.now.at.us - n->since < most || (away && sim.limiter_died > sim.now.at.us - AWAY_US))
+        sim_push((sim_event_t){.at = after(ALWAYS_US), .kind = SIM_OVERDUE, .life = event->life, .op = event->op,
+                               .attempt = event->attempt & 0xFFFF});
+    else
+        violation("invariant 8: operation %u, try %u was not answered within %lld ms%s", op->number, attempt,
+                  (long long)(most / US_PER_MS), away ? " while the limiter was dead" : "");
+}
+
+void check_reply(const node_t *n, op_t *op, uint32_t attempt, const http_reply_t *reply)
 {
     msgid_t id;
     (void)n;
+    op->open[attempt / 64 % 4] &= ~(1ull << attempt % 64);
     if (reply->status >= 300)
         return;
     if (!id_in(reply, &id))
@@ -71,16 +105,6 @@ void check_reply(node_t *n, op_t *op, const http_reply_t *reply)
         violation("invariant 2: operation %u was accepted as two messages", op->number);
     op->id = id;
     op->has_id = true;
-}
-
-/* The sender may have gone; whoever takes a request answers it all the same, unless it dies or freezes. */
-void check_overdue(const sim_event_t *event)
-{
-    const op_t *op = &sim.ops[event->op];
-    const node_t *n = &sim.nodes[op->waiting_at];
-    if (op->waiting && op->attempts == event->attempt && n->alive && !n->frozen
-        && sim.now.at.us - n->since > 11 * US_PER_S)
-        violation("invariant 8: operation %u was never answered", op->number);
 }
 
 /* ---- a second after a confirmed death */
