@@ -125,6 +125,11 @@ static void the_epoch_follows_the_content_not_the_spelling(void **state)
     config_t *c = load("http: {idle_ms: 5001, body_ms: 1000}");
     assert_true(a->epoch == b->epoch);
     assert_true(a->epoch != c->epoch);
+    config_t *d = load("limits: {a: {slots: 1}, b: {slots: 2}}");
+    config_t *e = load("limits: {b: {slots: 2}, a: {slots: 1}}");
+    assert_true(d->epoch == e->epoch);
+    config_destroy(&d);
+    config_destroy(&e);
     config_destroy(&a);
     config_destroy(&b);
     config_destroy(&c);

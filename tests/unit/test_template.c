@@ -11,7 +11,7 @@
 static const char body[] =
     "{\"id\":\"T 1/2\",\"n\":42,\"r\":1.5,\"yes\":true,\"o\":{\"a\":[1]},\"empty\":\"\","
     "\"dots\":\"..\",\"nl\":\"a\\r\\nb\",\"null\":null,\"uml\":\"\xc3\xa4\","
-    "\"trick\":\"${/message/n}\",\"nul\":\"a\\u0000b\"}";
+    "\"trick\":\"${/message/n}\",\"nul\":\"a\\u0000b\",\"del\":\"a\\u007fb\"}";
 
 static document_t *document(void)
 {
@@ -50,6 +50,7 @@ static const struct {
     {TEMPLATE_HEADER, "n=${/message/n}", "n=42", 0},
     {TEMPLATE_HEADER, "${/message/nl}", NULL, -EINVAL},
     {TEMPLATE_HEADER, "${/message/nul}", NULL, -EINVAL},
+    {TEMPLATE_HEADER, "${/message/del}", NULL, -EINVAL},
     {TEMPLATE_HEADER, "${/message/o}", NULL, -EINVAL},
 };
 
