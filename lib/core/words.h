@@ -1,11 +1,12 @@
-/* words.h: the enums of words.def and their names: ACTOR_LIMITER, VERDICT_ACCEPTED, STATE_DONE ... */
+/* words.h: the enums of words.def and their names: ACTOR_LIMITER, VERDICT_ACCEPTED ... */
 #ifndef WEIR_CORE_WORDS_H
 #define WEIR_CORE_WORDS_H
 
 #include "core/base.h"
 
-/* One enum per set. The preprocessor cannot filter words.def by set inside an enum, so every word of
- * every set is a constant of one enum, <SET>_<NAME> with its own set's number; the typedefs document. */
+/* One enum per set. The preprocessor cannot filter words.def by set inside an enum, so every word
+ * of every set is a constant of one enum, <SET>_<NAME> with its own set's number; the typedefs
+ * document. */
 #define WORD_ENUM_actor(n, N) ACTOR_##N = n,
 #define WORD_ENUM_verdict(n, N) VERDICT_##N = n,
 #define WORD_ENUM_state(n, N) STATE_##N = n,
@@ -22,7 +23,8 @@ enum weir_word {
 };
 #undef WORD
 
-typedef uint8_t actor_kind_t, verdict_t, state_t, outcome_t, blocker_t, work_mode_t, class_t, life_t;
+typedef uint8_t actor_kind_t, verdict_t, state_t, outcome_t, blocker_t, work_mode_t, class_t,
+    life_t;
 enum { ACTOR_COUNT = 6, VERDICT_COUNT = 9, STATE_COUNT = 5, OUTCOME_COUNT = 6, BLOCKER_COUNT = 7,
        MODE_COUNT = 4, CLASS_COUNT = 4, LIFE_COUNT = 3 };
 
