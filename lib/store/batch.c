@@ -88,6 +88,7 @@ static void keep_envelope(store_batch_t *b, envelope_t *e)
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         *texts[i] = arena_copy(&b->arena, *texts[i]);
     b->enqueues++;
+    b->contents += e->content != NULL;
     b->content_bytes += blob_bytes(e->content).len;
 }
 
@@ -108,6 +109,7 @@ static void add_progress(store_batch_t *b, const change_t *change)
         return;
     }
     change_t *kept = change_room(b);
+    b->progresses++;
     *kept = *change;
     keep_progress(b, &kept->progress);
     *slot_of(b, change->progress.seq) = (uint32_t)b->count;

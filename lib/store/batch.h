@@ -15,6 +15,8 @@ struct store_batch {
     change_t *changes;
     size_t count, room;
     size_t enqueues;       /* how many of them are CHANGE_ENQUEUE */
+    size_t progresses;     /* how many were CHANGE_PROGRESS when they came */
+    size_t contents;       /* how many enqueues have a content */
     size_t content_bytes;
     uint32_t *slots; /* open addressing: hash of seq -> 1 + index of its last CHANGE_PROGRESS */
     size_t slot_count;     /* a power of two, at least twice room */

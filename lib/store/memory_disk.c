@@ -245,10 +245,18 @@ static void apply_change(memory_disk_t *disk, const change_t *change)
     }
 }
 
+static bool is_message(const change_t *change)
+{
+    return change->kind == CHANGE_ENQUEUE || change->kind == CHANGE_PROGRESS;
+}
+
+/* Messages first, then what goes: as the other stores do. */
 void memory_disk_apply(memory_disk_t *disk, const store_batch_t *batch)
 {
-    for (size_t i = 0; i < batch->count; i++)
-        apply_change(disk, &batch->changes[i]);
+    for (int messages = 1; messages >= 0; messages--)
+        for (size_t i = 0; i < batch->count; i++)
+            if (is_message(&batch->changes[i]) == messages)
+                apply_change(disk, &batch->changes[i]);
     if (batch->enqueues)
         put_prints(disk, batch);
     if (batch->has_tally)

@@ -47,9 +47,9 @@ enum write_statement {
     W_BEGIN,
     W_COMMIT,
     W_ROLLBACK,
-    W_ENVELOPE,
-    W_CONTENT,
-    W_PROGRESS,
+    W_ENVELOPES,
+    W_CONTENTS,
+    W_PROGRESSES,
     W_SETTING,
     W_DROP_CONTENT,
     W_DROP_ENVELOPE,
@@ -110,6 +110,7 @@ typedef struct sqlite_store {
     /* the writer's: */
     int64_t next_group;                   /* of the transaction that is open */
     tally_t tally;                        /* the newest written */
+    const store_batch_t *applying;        /* what the tables of sqlite_rows.c show */
     bool full, reserve_kept;
     char trouble[256];                    /* text of the poison, written once */
     uint8_t *entries;                     /* a group of prints being packed */
@@ -149,6 +150,9 @@ int sqlite_put_meta(sqlite3 *db, enum meta_row row, const char *value);
 int sqlite_get_meta(sqlite3 *db, enum meta_row row, char *value, size_t size);
 int sqlite_prepare_all(sqlite3 *db, const char *const *sql, sqlite3_stmt **out, size_t count);
 extern const char *const sqlite_write_sql[W_COUNT], *const sqlite_read_sql[R_COUNT];
+
+/* sqlite_rows.c: tables batch_envelope, batch_content and batch_progress of the writer's connection. */
+int sqlite_rows_register(sqlite_store_t *self);
 
 /* sqlite_write.c: one batch inside an open transaction. SQLite's code. */
 int sqlite_apply(sqlite_store_t *self, const store_batch_t *batch);

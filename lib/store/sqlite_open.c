@@ -386,7 +386,9 @@ static int prepare(opening_t *o)
 {
     sqlite_store_t *self = o->self;
     sqlite3 *bad = self->writer;
-    int rc = sqlite_prepare_all(self->writer, sqlite_write_sql, self->write, W_COUNT);
+    int rc = sqlite_rows_register(self);
+    if (rc == SQLITE_OK)
+        rc = sqlite_prepare_all(self->writer, sqlite_write_sql, self->write, W_COUNT);
     if (rc == SQLITE_OK)
         rc = sqlite_connect(self->file, SQLITE_OPEN_READWRITE, 8 << 10, &self->reader),
         bad = self->reader;

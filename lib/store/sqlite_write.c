@@ -20,55 +20,6 @@ static void bind_blob(sqlite3_stmt *statement, int at, const void *data, size_t 
     sqlite3_bind_blob(statement, at, len ? data : "", (int)len, SQLITE_STATIC);
 }
 
-static int put_content(sqlite_store_t *self, const envelope_t *e)
-{
-    bytes_t data = blob_bytes(e->content);
-    sqlite3_stmt *put = self->write[W_CONTENT];
-    sqlite3_bind_int64(put, 1, e->seq);
-    sqlite3_bind_int64(put, 2, (int64_t)content_sum(e->seq, data));
-    bind_blob(put, 3, data.data, data.len);
-    return sqlite_run(put);
-}
-
-static int put_envelope(sqlite_store_t *self, const envelope_t *e)
-{
-    uint32_t content_len = (uint32_t)blob_bytes(e->content).len;
-    sqlite3_stmt *put = self->write[W_ENVELOPE];
-    sqlite3_bind_int64(put, 1, e->seq);
-    bind_blob(put, 2, e->id.b, 16);
-    bind_blob(put, 3, e->print.b, 16);
-    sqlite3_bind_int64(put, 4, (int64_t)e->body_hash);
-    sqlite3_bind_int64(put, 5, e->accepted.us);
-    sqlite3_bind_int(put, 6, e->class);
-    const bytes_t texts[] = {e->source, e->route, e->key, e->labels, e->content_type, e->trace};
-    for (int i = 0; i < (int)COUNT_OF(texts); i++)
-        sqlite_bind_bytes(put, 7 + i, texts[i]);
-    sqlite3_bind_int64(put, 13, e->fields_len);
-    sqlite3_bind_int64(put, 14, content_len);
-    sqlite3_bind_int64(put, 15, (int64_t)envelope_sum(e, content_len));
-    int rc = sqlite_run(put);
-    return rc == SQLITE_OK && e->content ? put_content(self, e) : rc;
-}
-
-static int put_progress(sqlite_store_t *self, const progress_t *p)
-{
-    sqlite3_stmt *put = self->write[W_PROGRESS];
-    const int64_t numbers[] = {p->attempt, p->failed, p->deaths, p->flags,
-                               (int64_t)p->holder_actor << 16 | p->holder_instance,
-                               (int64_t)p->holder_generation, (int64_t)p->fence, p->due_us,
-                               p->start_by_us, p->finished.us, p->bytes};
-    sqlite3_bind_int64(put, 1, p->seq);
-    sqlite3_bind_int(put, 2, p->state);
-    sqlite_bind_bytes(put, 3, p->step);
-    for (int i = 0; i < (int)COUNT_OF(numbers); i++)
-        sqlite3_bind_int64(put, 4 + i, numbers[i]);
-    sqlite_bind_bytes(put, 15, p->reason);
-    sqlite_bind_bytes(put, 16, p->results);
-    sqlite_bind_bytes(put, 17, p->slots);
-    sqlite3_bind_int64(put, 18, (int64_t)progress_sum(p));
-    return sqlite_run(put);
-}
-
 static int put_setting(sqlite_store_t *self, bytes_t name, bytes_t value)
 {
     sqlite3_stmt *put = self->write[W_SETTING];
@@ -107,17 +58,16 @@ static int drop_prints(sqlite_store_t *self, wall_t before)
     return last ? drop_row(self, W_DROP_PRINTS, last) : SQLITE_OK;
 }
 
+/* Envelopes and progress went before, all at once. */
 static int apply_change(sqlite_store_t *self, const change_t *change)
 {
     switch (change->kind) {
-    case CHANGE_ENQUEUE: return put_envelope(self, &change->envelope);
-    case CHANGE_PROGRESS: return put_progress(self, &change->progress);
     case CHANGE_SETTING: return put_setting(self, change->setting.name, change->setting.value);
     case CHANGE_DROP_BODY: return drop_row(self, W_DROP_CONTENT, change->seq);
     case CHANGE_DROP: return drop_message(self, change->seq);
     case CHANGE_DROP_PRINTS: return drop_prints(self, change->before);
     }
-    return SQLITE_OK; /* CHANGE_NOTHING */
+    return SQLITE_OK;
 }
 
 /* One row for all prints of the batch: dedup costs a row a batch, not a row a message. */
@@ -173,9 +123,24 @@ int sqlite_write_note(sqlite_store_t *self, const damage_note_t *note)
     return sqlite_run(put);
 }
 
-int sqlite_apply(sqlite_store_t *self, const store_batch_t *batch)
+/* Rows with texts of the batch, through sqlite_rows.c. */
+static int put_rows(sqlite_store_t *self, const store_batch_t *batch)
 {
     int rc = SQLITE_OK;
+    self->applying = batch;
+    if (batch->enqueues)
+        rc = sqlite_run(self->write[W_ENVELOPES]);
+    if (rc == SQLITE_OK && batch->contents)
+        rc = sqlite_run(self->write[W_CONTENTS]);
+    if (rc == SQLITE_OK && batch->progresses)
+        rc = sqlite_run(self->write[W_PROGRESSES]);
+    self->applying = NULL;
+    return rc;
+}
+
+int sqlite_apply(sqlite_store_t *self, const store_batch_t *batch)
+{
+    int rc = put_rows(self, batch);
     for (size_t i = 0; i < batch->count && rc == SQLITE_OK; i++)
         rc = apply_change(self, &batch->changes[i]);
     if (rc == SQLITE_OK && batch->enqueues)

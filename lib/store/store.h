@@ -71,7 +71,7 @@ enum change_kind {
     CHANGE_PROGRESS,  /* progress: insert or replace */
     CHANGE_SETTING,   /* name, value: insert or replace (modes, switches) */
     CHANGE_DROP_BODY, /* seq: its content goes */
-    CHANGE_DROP,      /* seq: envelope, content and progress go */
+    CHANGE_DROP,      /* seq: envelope, content and progress go; nothing more about it in this batch */
     CHANGE_DROP_PRINTS, /* before: dedup prints accepted before it may go (whole groups only) */
 };
 typedef struct change {
