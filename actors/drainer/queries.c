@@ -130,11 +130,13 @@ static void ask_undrain(const question_t *q) { change_mode(q, MODE_NORMAL); }
 
 /* ---- redrives */
 
-static json_t *redrive_now(const redrive_t *job)
+static json_t *redrive_now(const drainer_t *self)
 {
-    return json_pack("{s:b, s:I, s:I, s:s, s:i}", "active", job->active, "asked",
-                     (json_int_t)job->asked, "left", (json_int_t)job->left, "route", job->route,
-                     "rate", (int)job->rate);
+    const redrive_t *job = &self->redrive;
+    return json_pack("{s:b, s:b, s:I, s:I, s:I, s:s, s:i}", "active", job->active, "gave_up",
+                     job->gave_up, "asked", (json_int_t)job->asked, "left", (json_int_t)job->left,
+                     "dead", (json_int_t)self->pressure.dead, "route", job->route, "rate",
+                     (int)job->rate);
 }
 
 static void redrive_one(const question_t *q, bytes_t text)
@@ -195,7 +197,7 @@ static void ask_redrive(const question_t *q)
         redrive_many(q, route);
 }
 
-static void ask_redrive_status(const question_t *q) { say(q, 200, redrive_now(&q->self->redrive)); }
+static void ask_redrive_status(const question_t *q) { say(q, 200, redrive_now(q->self)); }
 
 /* ---- the table */
 

@@ -49,6 +49,6 @@ void redrive_report(redrive_t *job, uint64_t dead)
     job->last_dead = dead;
     if (dead == 0 || job->stale_reports >= REDRIVE_REPORTS_MAX) {
         job->active = false;
-        job->left = 0;
+        job->gave_up = true;
     }
 }

@@ -13,7 +13,7 @@
     4u /* reports without fewer dead letters: none of the wanted kind is left */
 
 typedef struct redrive {
-    bool active;
+    bool active, gave_up;                     /* gave_up: no more of its kind was found */
     char route[NAME_BYTES_MAX + 1], who[129]; /* route empty: of every route */
     unsigned rate;                            /* a second */
     uint64_t left, asked;                     /* still to ask for; asked for so far */

@@ -289,7 +289,7 @@ static void a_redrive_that_finds_nothing_more_ends(void **state)
     ask(s, 1, "dead.redrive", "{\"route\":\"tickets\",\"rate\":1}");
     for (int i = 0; i < 4; i++)
         pressure(s, 0, 1000, 0);
-    assert_answer(ask(s, 2, "redrive.status", "{}"), 200, "\"active\":false");
+    assert_answer(ask(s, 2, "redrive.status", "{}"), 200, "\"active\":false,\"gave_up\":true");
 }
 
 static void one_dead_letter_is_redriven_at_once(void **state)
