@@ -13,6 +13,7 @@
 #include "sys/log.h"
 
 #define PEER_GROUPS_MAX 256
+#define BACKLOG 128 /* who finds no place is told so, not left waiting */
 #define NO_GROUP ((gid_t)-1)
 #define ANYBODY ((uid_t)-1)
 
@@ -357,8 +358,7 @@ static int listen_at(ctl_server_t *s, const char *run_dir)
     if (s->fd < 0)
         return -errno;
     unlink(s->path); /* ours: we hold the lock of this directory */
-    if (bind(s->fd, (struct sockaddr *)&address, sizeof address) < 0 ||
-        listen(s->fd, CTL_CLIENTS_MAX) < 0)
+    if (bind(s->fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(s->fd, BACKLOG) < 0)
         return -errno;
     return set_mode(s);
 }

@@ -191,23 +191,41 @@ static instant_t turn_children(supervisor_t *s, instant_t now)
     return next;
 }
 
-static void say_status(supervisor_t *s)
+static void say_first_ready(supervisor_t *s, const char *summary)
 {
-    char summary[512];
-    if (!s->changed)
-        return;
-    s->changed = false;
-    family_summary(&s->family, summary, sizeof summary);
-    if (s->was_ready || !family_is_ready(&s->family)) {
-        notify_status(summary);
-        return;
-    }
     s->was_ready = true;
-    notify_ready(summary);
     log_text(LOG_STARTED, "Weir is ready: %s after %lld ms", summary,
              (long long)(instant_since_us(loop_now().at, s->started) / US_PER_MS));
     for (size_t i = 0; i < s->listeners.count; i++)
         log_text(LOG_GENERAL, "listening on %s", s->listeners.addresses[i]);
+}
+
+/* What systemd could not take stays to be told at a later turn. */
+static void say_status(supervisor_t *s)
+{
+    char summary[512];
+    bool ready = family_is_ready(&s->family);
+    if (!s->changed)
+        return;
+    family_summary(&s->family, summary, sizeof summary);
+    if (ready && !s->was_ready)
+        say_first_ready(s, summary);
+    int error = ready && !s->told_ready ? notify_ready(summary) : notify_status(summary);
+    s->told_ready = s->told_ready || (ready && !error);
+    s->changed = error != 0;
+}
+
+/* From the turn itself: what feeds the watchdog is that turns go on. */
+static instant_t say_alive(supervisor_t *s, instant_t now)
+{
+    int64_t every_us = notify_alive_every_us();
+    if (every_us == 0)
+        return INSTANT_NEVER;
+    if (!instant_before(now, s->alive_at)) {
+        notify_alive();
+        s->alive_at = instant_after_us(now, every_us);
+    }
+    return s->alive_at;
 }
 
 static void on_turn(void *arg)
@@ -225,6 +243,7 @@ static void on_turn(void *arg)
         s->stats_at = instant_after_us(now.at, STATS_EVERY_US);
         peers_push_stats(s);
     }
+    next = instant_min(next, say_alive(s, now.at));
     say_status(s);
     loop_timer_at(s->turn_timer, instant_min(next, s->stats_at));
 }
@@ -253,7 +272,6 @@ int supervisor_run(supervisor_t *s)
     loop_signal(s->loop, SIGINT, on_stop_signal, s);
     loop_signal(s->loop, SIGHUP, on_reload_signal, s);
     loop_before_wait(s->loop, on_turn, s);
-    loop_watchdog(s->loop);
     for (size_t i = 0; i < s->family.count; i++)
         supervisor_event(s, &s->outside[i], &(child_event_t){.kind = CHILD_ON_START});
     int code = loop_run(s->loop);

@@ -66,10 +66,11 @@ typedef struct supervisor {
     uint64_t last_generation;
     stop_t stop;
     conn_t conn_now; /* of the frame being looked at */
-    instant_t last_turn, stats_at;
+    instant_t last_turn, stats_at, alive_at;
     instant_t started;
-    bool was_ready; /* everybody was, once */
-    bool changed;   /* a child's state, since the last status line */
+    bool was_ready;  /* everybody was, once */
+    bool told_ready; /* and systemd has heard it */
+    bool changed;    /* a child's state, since the last status line */
     loop_source_t *turn_timer;
 } supervisor_t;
 
