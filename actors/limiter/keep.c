@@ -59,10 +59,10 @@ void redrive_told(limiter_t *l, const msg_redrive_t *redrive)
     read_request_t r = {.kind = READ_LIST,
                         .state = STATE_DEAD,
                         .most = (uint32_t)redrive->most,
-                        .want_content = true,
                         .token = READ_TOKEN(READ_FOR_REDRIVE, 0)};
     if (!msgid_equal(&redrive->id, &none)) {
         r.kind = READ_BY_ID;
+        r.want_content = true;
         r.id = redrive->id;
     } else if (redrive->route.len) {
         memcpy(r.route, redrive->route.data, redrive->route.len);
@@ -76,8 +76,12 @@ void redrive_told(limiter_t *l, const msg_redrive_t *redrive)
 static void revive(limiter_t *l, const stored_message_t *m)
 {
     const route_t *r = config_route(l->config, m->envelope.route);
+    bool same_body;
+    int64_t newest = prints_find(l->prints, &m->envelope.print, m->envelope.body_hash, &same_body);
     if (!r || l->tally.live >= l->config->queue.messages_max)
         return;
+    if (newest != 0 && newest != m->progress.seq)
+        return; /* asked for twice: it is back already, only the disk does not know yet */
     item_t *i = item_new(l, l->tally.next_seq++);
     envelope_t e = m->envelope;
     e.seq = i->seq;
@@ -91,6 +95,8 @@ static void revive(limiter_t *l, const stored_message_t *m)
     i->route = (uint16_t)(r - l->config->routes);
     i->class = e.class;
     i->flags = (m->progress.flags & ~(uint32_t)PROGRESS_WROTE) | PROGRESS_REDRIVEN;
+    if (i->flags & PROGRESS_UNKNOWN)
+        i->flags |= PROGRESS_MAYBE_DUPLICATE; /* what may have happened may happen again */
     i->attempt = m->progress.attempt;
     i->bytes = m->progress.bytes;
     const step_t *s = route_step(r, m->progress.step);
@@ -105,9 +111,33 @@ static void revive(limiter_t *l, const stored_message_t *m)
     item_log(l, i, LOG_REDRIVEN, "dead letter put back at the tail of its key", "");
 }
 
+/* A list comes without contents, and in slices: each message is read by itself, and the list goes on. */
+static void redrive_listed(limiter_t *l, const read_result_t *read)
+{
+    for (size_t n = 0; n < read->count; n++) {
+        read_request_t r = {.kind = READ_BY_SEQ,
+                            .seq = read->messages[n].progress.seq,
+                            .want_content = true,
+                            .token = READ_TOKEN(READ_FOR_REDRIVE, 0)};
+        if (!read_ask(l, &r))
+            return; /* the drainer asks for what is still dead again */
+    }
+    read_request_t more = read->request;
+    more.from_seq = read->next;
+    more.most -= (uint32_t)read->count;
+    if (!read->last && more.most > 0)
+        read_ask(l, &more);
+}
+
 void redrive_arrived(limiter_t *l, const read_result_t *read)
 {
-    for (size_t n = 0; read->error == 0 && n < read->count; n++) {
+    if (read->error != 0)
+        return;
+    if (read->request.kind == READ_LIST) {
+        redrive_listed(l, read);
+        return;
+    }
+    for (size_t n = 0; n < read->count; n++) {
         const stored_message_t *m = &read->messages[n];
         if (!m->damaged && m->progress.state == STATE_DEAD && m->envelope.content)
             revive(l, m);

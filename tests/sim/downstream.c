@@ -138,7 +138,8 @@ static void effect(call_t *call)
         if (op->unmarked[call->step] > 1)
             violation("invariant 5: operation %u, step %zu: a second effect that is not marked as possibly one",
                       op->number, call->step);
-        if (!sim.config->downstreams[call->downstream].idempotent && op->effects[call->step] > 1)
+        bool may_repeat = sim.config->downstreams[call->downstream].idempotent || sim.with_redrives;
+        if (!may_repeat && op->effects[call->step] > 1)
             violation("invariant 5: operation %u, step %zu: sent again where its outcome was unknown", op->number,
                       call->step);
     }

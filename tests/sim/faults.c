@@ -8,6 +8,8 @@ void faults_choose(void)
     sim.faults = (uint32_t)rand_next(&sim.chance) & (uint32_t)rand_next(&sim.chance);
     if (chance_in(4))
         sim.faults = UINT32_MAX;
+    sim.with_modes = !sim.gentle && chance_in(3);
+    sim.with_redrives = chance_in(3);
     if (sim.gentle)
         sim.faults = 1u << FAULT_FREEZE;
 }

@@ -27,9 +27,11 @@ static void report(void *arg, const char *line)
 
 static config_t *config_of_seed(void)
 {
-    static const int sizes[] = {12, 40, 40, 200, 200, 200};
+    static const int sizes[] = {12, 40, 40, 200, 200, 200}, caches[] = {0, 3000, 1 << 28};
     json_t *json = json_deep_copy(checked);
     json_object_set_new(json_object_get(json, "queue"), "messages_max", json_integer(sizes[chance_below(COUNT_OF(sizes))]));
+    json_object_set_new(json_object_get(json, "queue"), "cache_bytes",
+                        json_integer(caches[chance_below(COUNT_OF(caches))]));
     config_t *config = config_load(json); /* keeps it */
     json_decref(json);
     must(config);
@@ -65,6 +67,7 @@ static void world_begin(uint64_t seed, uint64_t steps)
     add_node(&drainer_spec, 1);
     sim_push((sim_event_t){.at = after(50000), .kind = SIM_ARRIVAL});
     sim_push((sim_event_t){.at = after(200000), .kind = SIM_FAULT});
+    sim_push((sim_event_t){.at = after(150000), .kind = SIM_ASK});
 }
 
 static void world_end(void)
@@ -110,6 +113,7 @@ static void world_event(sim_event_t *event)
     case SIM_START: node_start(n); break;
     case SIM_SUPERVISE: supervise_tick(); break;
     case SIM_BEREFT: check_bereft(event); break;
+    case SIM_ASK: ask_next(); break;
     default: violation("an event of no kind");
     }
 }
@@ -156,13 +160,18 @@ static bool at_rest(void)
     return live == 0;
 }
 
-typedef struct totals { uint64_t seeds, steps, hash, accepted, repeated, refused, effects, done, deaths; } totals_t;
+typedef struct totals {
+    uint64_t seeds, steps, hash, accepted, repeated, refused, effects, done, dead;
+    uint64_t redriven, unknown, told, probed, killed;
+} totals_t;
 
 static void add_finished(void *arg, const stored_message_t *m)
 {
     totals_t *t = arg;
     t->done += m->progress.state == STATE_DONE;
-    t->deaths += m->progress.state == STATE_DEAD;
+    t->dead += m->progress.state == STATE_DEAD;
+    t->redriven += (m->progress.flags & PROGRESS_REDRIVEN) != 0;
+    t->unknown += (m->progress.flags & PROGRESS_UNKNOWN) != 0;
 }
 
 static void totals_add(totals_t *t)
@@ -174,6 +183,9 @@ static void totals_add(totals_t *t)
     t->repeated += sim.verdicts[VERDICT_DUPLICATE];
     t->refused += sim.replies[503];
     t->effects += sim.effects_done;
+    t->told += sim.told;
+    t->probed += sim.probes_answered;
+    t->killed += sim.deaths;
 }
 
 static void run_seed(uint64_t seed, uint64_t steps, totals_t *totals)
@@ -263,9 +275,14 @@ static void run_many(const options_t *o)
         run_seed(seed, o->steps, &t);
         took = wall_seconds() - began;
     }
-    printf("accepted %llu, duplicates %llu, answered 503 %llu, effects %llu, done %llu, dead %llu\n",
-           (unsigned long long)t.accepted, (unsigned long long)t.repeated, (unsigned long long)t.refused,
-           (unsigned long long)t.effects, (unsigned long long)t.done, (unsigned long long)t.deaths);
+    const struct { const char *what; uint64_t count; } told[] = {
+        {"accepted", t.accepted}, {"duplicates", t.repeated}, {"answered 503", t.refused},
+        {"effects", t.effects}, {"done", t.done}, {"dead", t.dead}, {"redriven", t.redriven},
+        {"unknown", t.unknown}, {"actors killed", t.killed}, {"questions answered", t.told},
+        {"probes answered", t.probed}};
+    for (size_t i = 0; i < COUNT_OF(told); i++)
+        printf("%s%llu %s", i ? ", " : "", (unsigned long long)told[i].count, told[i].what);
+    printf("\n");
     printf("%llu seeds, %llu steps, no violation; trace %016llx; %.0f steps/s, %.0f seeds/min\n",
            (unsigned long long)t.seeds, (unsigned long long)t.steps, (unsigned long long)t.hash,
            (double)t.steps / took, (double)t.seeds * 60 / took);

@@ -86,6 +86,7 @@ void node_kill(node_t *n, bool in_order)
 {
     trace_note("%s/%u life %u dies%s", actor_name(n->kind), n->instance, n->life, in_order ? " in order" : "");
     n->alive = n->frozen = n->ready = false;
+    sim.deaths += !in_order;
     carrier_destroy(&n->carrier);
     if (n->store && in_order) {
         store_close(&n->store);

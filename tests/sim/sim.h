@@ -21,7 +21,7 @@
 enum sim_kind {
     SIM_TURN, SIM_FRAME, SIM_COMMIT, SIM_STORE, SIM_READ, SIM_ARRIVAL, SIM_REQUEST, SIM_REPLY, SIM_PATIENCE,
     SIM_OVERDUE, SIM_WRITE, SIM_EFFECT, SIM_ANSWER, SIM_TIMEOUT, SIM_FAULT, SIM_THAW, SIM_SPACE, SIM_CONFIRM,
-    SIM_START, SIM_SUPERVISE, SIM_BEREFT, SIM_KINDS
+    SIM_START, SIM_SUPERVISE, SIM_BEREFT, SIM_ASK, SIM_KINDS
 };
 typedef struct frame { conn_t conn; uint32_t epoch; bool to_server; uint8_t type; size_t len; uint8_t data[]; } frame_t;
 typedef struct sim_event {
@@ -131,6 +131,8 @@ typedef struct sim {
     wire_credit_t credit[NODES_MAX]; /* of the link between that node and the limiter */
     int64_t key_reached[16][64];     /* by route and key: the greatest seq that wrote */
     bool calm;                /* faults are over */
+    bool with_modes, with_redrives;
+    uint64_t probes, probes_answered, asked, told;
     bool gentle;              /* a seed in which only responders freeze */
     bool disk_full, disk_slow, poison_next;
     uint32_t faults;          /* which may happen: a bit a fault */
@@ -178,6 +180,7 @@ void supervise_frame(conn_t conn, bytes_t frame);
 void supervise_tick(void);
 void supervise_confirm(node_t *n);
 void supervise_order_stop(node_t *n);
+void supervise_ask(node_t *n, const char *verb, const char *args);
 
 /* senders.c */
 void sender_arrival(void);
@@ -187,6 +190,10 @@ void sender_reply_arrived(const sim_event_t *event);
 void sender_patience(const sim_event_t *event);
 void sender_refused(op_t *op);              /* nobody listens */
 size_t sender_waiting(void);
+
+/* asks.c */
+void ask_next(void);
+bool ask_answered(uint64_t token);          /* false: the token is a submission's */
 
 /* downstream.c */
 void call_begin(node_t *n, const http_call_t *call);

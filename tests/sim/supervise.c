@@ -56,10 +56,20 @@ static void on_up(void *arg, const event_t *event)
     send_item(event->from.peer, MESSAGE_PEERS, words, sizeof *words, count);
 }
 
+static void on_answer(const msg_answer_t *answer)
+{
+    sim.told++;
+    if (trace_all)
+        trace_note("answered %llu: %.*s", (unsigned long long)answer->status,
+                   (int)(answer->body.len < 90 ? answer->body.len : 90), (const char *)answer->body.data);
+}
+
 static void on_message(void *arg, const event_t *event)
 {
     (void)arg;
     node_t *n = node_of(event->from.generation);
+    if (event->message->head.type == MESSAGE_ANSWER)
+        on_answer(event->message->items);
     if (!n || event->message->head.type != MESSAGE_READY || n->ready)
         return;
     n->ready = true;
@@ -107,4 +117,13 @@ void supervise_order_stop(node_t *n)
 {
     msg_order_t order = {.order = 1, .deadline_ms = 2000};
     send_item(sim.conns[n->to_supervisor].peer, MESSAGE_ORDER, &order, sizeof order, 1);
+}
+
+void supervise_ask(node_t *n, const char *verb, const char *args)
+{
+    if (!n->alive)
+        return;
+    msg_query_t query = {.number = ++sim.asked, .verb = bytes_str(verb), .args = bytes_str(args),
+                         .who = bytes_str("uid 0")};
+    send_item(sim.conns[n->to_supervisor].peer, MESSAGE_QUERY, &query, sizeof query, 1);
 }

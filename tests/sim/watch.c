@@ -38,7 +38,9 @@ void check_call(const call_t *call)
     op_t *op = &sim.ops[call->op];
     if (sim.now.at.us > call->told_start_by)
         violation("invariant 5: operation %u: sent after its start_by", op->number);
-    if (op->seq == 0)
+    const disk_message_t *m = memory_disk_by_seq(sim.disk, call->seq);
+    bool is_redriven = m && (m->message.progress.flags & PROGRESS_REDRIVEN); /* it joined the tail again */
+    if (op->seq == 0 || is_redriven)
         op->seq = call->seq;
     if (op->seq != call->seq)
         violation("invariant 2: operation %u became two messages", op->number);

@@ -1,0 +1,86 @@
+/* asks.c: people and probes: questions, modes, drains and redrives through the supervisor; looks at messages,
+ * health and metrics over HTTP. */
+#include <stdio.h>
+
+#include "core/msgid.h"
+#include "tests/sim/sim.h"
+
+#define PROBE (1ull << 62) /* tokens of requests that are no submissions */
+
+static node_t *drainer(void)
+{
+    for (size_t i = 1; i < sim.node_count; i++)
+        if (sim.nodes[i].kind == ACTOR_DRAINER)
+            return &sim.nodes[i];
+    return NULL;
+}
+
+static void some_id(char *out)
+{
+    const op_t *op = sim.op_count ? &sim.ops[chance_below(sim.op_count)] : NULL;
+    msgid_t id = op && op->has_id ? op->id : (msgid_t){{1}};
+    msgid_text(&id, out);
+}
+
+static void ask_limiter(void)
+{
+    static const char *const verbs[] = {"status", "limits.ls", "ls", "dead.ls", "show", "why", "nonsense"};
+    char id[MSGID_TEXT], args[80];
+    some_id(id);
+    snprintf(args, sizeof args, "{\"id\":\"%s\",\"most\":20}", id);
+    supervise_ask(node_limiter(), verbs[chance_below(COUNT_OF(verbs))], args);
+}
+
+static void change_mode(void)
+{
+    static const char *const modes[] = {"normal", "normal", "draining", "degraded", "maintenance"};
+    char args[80];
+    snprintf(args, sizeof args, "{\"mode\":\"%s\",\"why\":\"to see\"}", modes[chance_below(COUNT_OF(modes))]);
+    supervise_ask(drainer(), "mode", args);
+}
+
+static void probe(void)
+{
+    static const char *const paths[] = {"/health", "/livez", "/readyz", "/metrics", "/nowhere"};
+    char path[64], id[MSGID_TEXT];
+    node_t *n = &sim.nodes[2 + chance_below(sim.config->actors.ingress)];
+    if (!n->alive || n->frozen)
+        return;
+    some_id(id);
+    snprintf(path, sizeof path, "/v1/messages/%s", id);
+    const char *what = chance_in(2) ? path : paths[chance_below(COUNT_OF(paths))];
+    http_request_t request = {.token = PROBE | ++sim.probes, .method = bytes_str("GET"), .path = bytes_str(what),
+                              .client = bytes_str("127.0.0.1"), .loopback = true};
+    carrier_request(n->carrier, &request, sim.now);
+    node_plan_turn(n, sim.now.at.us);
+}
+
+bool ask_answered(uint64_t token)
+{
+    if (!(token & PROBE))
+        return false;
+    if (++sim.probes_answered > sim.probes)
+        violation("a probe was answered twice");
+    return true;
+}
+
+/* From the calm on the mode is made normal, again until that is heard. */
+void ask_next(void)
+{
+    sim_push((sim_event_t){.at = after(sim.calm ? US_PER_S : (int64_t)chance_below(100000)), .kind = SIM_ASK});
+    if (sim.calm) {
+        supervise_ask(drainer(), "mode", "{\"mode\":\"normal\"}");
+        return;
+    }
+    uint64_t what = chance_below(100);
+    if (what < 40)
+        probe();
+    else if (what < 80)
+        ask_limiter();
+    else if (what < 85 && sim.with_modes)
+        change_mode();
+    else if (what < 95 && sim.with_redrives)
+        supervise_ask(drainer(), "dead.redrive", "{\"all\":true}");
+    else
+        supervise_ask(drainer(), "redrive.status", "{}");
+}
