@@ -125,13 +125,16 @@ void loop_destroy(loop_t **at)
     free(loop);
 }
 
+/* After the loop has ended its sources can still be set, to no effect: closing touches them. */
+static void took(int r) { must(r >= 0 || r == -ESTALE); }
+
 int loop_run(loop_t *loop) { return sd_event_loop(loop->event); }
 
 void loop_stop(loop_t *loop, int code) { must(sd_event_exit(loop->event, code) >= 0); }
 
 void loop_again(loop_t *loop)
 {
-    must(sd_event_source_set_enabled(loop->again, SD_EVENT_ONESHOT) >= 0);
+    took(sd_event_source_set_enabled(loop->again, SD_EVENT_ONESHOT));
 }
 
 int loop_watchdog(loop_t *loop) { return sd_event_set_watchdog(loop->event, true); }
@@ -182,8 +185,8 @@ void loop_fd_want(loop_source_t *s, unsigned want)
         return;
     s->want = want;
     if (want)
-        must(sd_event_source_set_io_events(s->event, epoll_of(want)) >= 0);
-    must(sd_event_source_set_enabled(s->event, want ? SD_EVENT_ON : SD_EVENT_OFF) >= 0);
+        took(sd_event_source_set_io_events(s->event, epoll_of(want)));
+    took(sd_event_source_set_enabled(s->event, want ? SD_EVENT_ON : SD_EVENT_OFF));
 }
 
 /* ---- timers ------------------------------------------------------------------------------------- */
@@ -216,12 +219,12 @@ void loop_timer_at(loop_source_t *s, instant_t due)
     bool was_armed = s->due_us != INT64_MAX;
     s->due_us = due.us;
     if (instant_is_never(due)) {
-        must(sd_event_source_set_enabled(s->event, SD_EVENT_OFF) >= 0);
+        took(sd_event_source_set_enabled(s->event, SD_EVENT_OFF));
         return;
     }
-    must(sd_event_source_set_time(s->event, due.us > 0 ? (uint64_t)due.us : 1) >= 0);
+    took(sd_event_source_set_time(s->event, due.us > 0 ? (uint64_t)due.us : 1));
     if (!was_armed)
-        must(sd_event_source_set_enabled(s->event, SD_EVENT_ONESHOT) >= 0);
+        took(sd_event_source_set_enabled(s->event, SD_EVENT_ONESHOT));
 }
 
 loop_source_t *loop_before_wait(loop_t *loop, void (*on)(void *), void *arg)

@@ -229,14 +229,8 @@ static void read_monitor(zlink_t *link)
     zmq_msg_close(&part);
 }
 
-/* The monitor is read here only: it says that few connections began and ended, so its queue cannot fill
- * between two beats of the link. */
 static int blocked(zlink_t *link)
 {
-    if (link->monitor)
-        read_monitor(link);
-    if (!link->router && !link->up)
-        return -EHOSTUNREACH;
     link->blocked++;
     if (!link->logged_blocked)
         log_text(LOG_BUG, "a link reached its high-water mark of %d frames; the frame is dropped",
@@ -252,6 +246,22 @@ static int send_part(zlink_t *link, const void *data, size_t len, int flags)
         r = zmq_send(link->socket, data, len, flags | ZMQ_DONTWAIT);
     while (r < 0 && errno == EINTR);
     return r < 0 ? -errno : 0;
+}
+
+/* A DEALER says "again" both without a connection and at its high-water mark: the monitor tells which. It is read
+ * here only: it says that few connections began and ended, so its queue cannot fill between two beats of the link.
+ * A connection may come up between two looks; has_input() makes ZeroMQ take note of it. */
+static int send_again(zlink_t *link, bytes_t frame)
+{
+    read_monitor(link);
+    if (!link->up)
+        return -EHOSTUNREACH;
+    has_input(link);
+    int r = send_part(link, frame.data, frame.len, 0);
+    if (r != -EAGAIN)
+        return r;
+    read_monitor(link);
+    return link->up ? blocked(link) : -EHOSTUNREACH;
 }
 
 static int send_to_end(zlink_t *link, uint32_t conn, bytes_t frame)
@@ -276,8 +286,8 @@ int zlink_send(zlink_t *link, uint32_t conn, bytes_t frame)
     if (has_input(link))
         loop_again(link->loop); /* the edge may have been used up by this send */
     if (r == -EAGAIN)
-        return blocked(link);
-    must(r == 0 || r == -EHOSTUNREACH);
+        r = link->router ? blocked(link) : send_again(link, frame);
+    must(r == 0 || r == -EHOSTUNREACH || r == -EAGAIN);
     return r;
 }
 
