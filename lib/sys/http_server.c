@@ -60,7 +60,8 @@ static enum MHD_Result queue_response(http_conn_t *conn)
 static enum MHD_Result refuse(http_conn_t *conn, unsigned status)
 {
     http_server_counts_t *counts = &conn->server->counts;
-    *(status == 413 || status == 431 ? &counts->oversize : status == 503 ? &counts->refused : &counts->malformed) += 1;
+    bool large = status == 413 || status == 431;
+    *(large ? &counts->oversize : status == 503 ? &counts->refused : &counts->malformed) += 1;
     bytes_t body = http_refusal_body(status);
     struct MHD_Response *r = MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.data,
                                                              MHD_RESPMEM_PERSISTENT);
@@ -363,6 +364,10 @@ static void let_go(http_server_t *s)
         http_conn_t *conn = s->slots[i];
         if (!conn)
             continue;
+        if (conn->phase == PHASE_GATE) {
+            http_gate_refuse(conn, 0);
+            continue;
+        }
         shutdown(conn->fd, SHUT_RDWR);
         conn->phase = PHASE_GONE;
         if (conn->suspended)

@@ -189,24 +189,8 @@ static struct tcp_info counted(int fd)
     return info;
 }
 
-/* A first line that is no HTTP at all makes the library close without a word: the word is ours. */
-static void answer_garbage(http_conn_t *conn)
-{
-    if (conn->phase != PHASE_HEAD || conn->reused)
-        return;
-    struct tcp_info info = counted(conn->fd);
-    if (received(&info) == 0)
-        return;
-    conn->server->counts.malformed++;
-    if (info.tcpi_bytes_sent == 0 && info.tcpi_notsent_bytes == 0)
-        send_raw(conn->fd, 400);
-    conn->linger = true;
-}
-
 void http_conns_forget(http_conn_t *conn)
 {
-    if (!conn->server->closing)
-        answer_garbage(conn);
     if (conn->linger)
         begin_linger(conn);
     conn_free(conn);
@@ -266,6 +250,14 @@ static void check_body(http_conn_t *conn, instant_t now)
     }
 }
 
+static void check_gate(http_conn_t *conn, instant_t now)
+{
+    if (instant_since_us(now, conn->since) < conn->server->options.header_ms * US_PER_MS)
+        return;
+    conn->server->counts.timeouts++;
+    http_gate_refuse(conn, conn->gate_seen > 0 ? 408 : 0);
+}
+
 static void check_write(http_conn_t *conn, instant_t now)
 {
     if (instant_since_us(now, conn->since) < conn->server->options.body_ms * US_PER_MS)
@@ -277,6 +269,9 @@ static void check_write(http_conn_t *conn, instant_t now)
 static void check_deadline(http_conn_t *conn, instant_t now)
 {
     switch ((enum http_phase)conn->phase) {
+    case PHASE_GATE:
+        check_gate(conn, now);
+        break;
     case PHASE_HEAD:
         check_head(conn, now);
         break;
@@ -348,11 +343,11 @@ static http_conn_t *conn_new(http_server_t *s, int fd, const struct sockaddr_sto
     conn->count->open++;
     s->counts.open++;
     s->counts.accepted++;
-    http_conn_enter(conn, PHASE_HEAD);
+    http_conn_enter(conn, PHASE_GATE);
     return conn;
 }
 
-static void admit(http_server_t *s, int fd, const struct sockaddr_storage *address, socklen_t len)
+static void admit(http_server_t *s, int fd, const struct sockaddr_storage *address)
 {
     struct http_client_count *count = count_of(s, address);
     bool crowded = s->options.connections_per_client && count->open >= s->options.connections_per_client;
@@ -362,12 +357,7 @@ static void admit(http_server_t *s, int fd, const struct sockaddr_storage *addre
         return;
     }
     http_conn_t *conn = conn_new(s, fd, address);
-    if (MHD_add_connection(s->daemon, fd, (const struct sockaddr *)address, len) != MHD_YES) {
-        s->counts.refused++;
-        conn_free(conn); /* the library has closed the descriptor */
-        return;
-    }
-    s->kick = true;
+    http_gate_open(conn);
     start_tick(s);
 }
 
@@ -386,7 +376,7 @@ static void on_connect(void *arg, unsigned ready)
         socklen_t len = sizeof address;
         int fd = accept4(listener->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            admit(s, fd, &address, len);
+            admit(s, fd, &address);
         } else if (is_no_room(errno)) {
             s->out_of_files = true; /* until the next tick, or the loop would spin */
             want_listeners(s);

@@ -1,4 +1,5 @@
-/* Is this head beyond doubt? libmicrohttpd 0.9.75 forgives much: it joins folded lines, ends a value at a NUL,
+/* Is this head beyond doubt? Asked twice: of the first head of a connection as it came on the wire, before the
+ * library has it (http_server_gate.c), and of every head as the library parsed it. libmicrohttpd 0.9.75 forgives much: it joins folded lines, ends a value at a NUL,
  * takes a lone LF for a line end, drops a line with an empty name, and prefers one of two lengths. What two
  * parsers may read differently is refused here (RFC 9112, sections 2.2, 3, 5.2, 6.3 and 11).
  *
@@ -10,12 +11,7 @@
 
 #include "sys/http_server_inside.h"
 
-struct look {
-    struct head_verdict *verdict;
-    const char *at; /* where the next line must begin */
-    unsigned fields, hosts, lengths, codings;
-    bool http11;
-};
+#define METHOD_BYTES_MAX 16u
 
 static bool is_token_char(unsigned char c) { return isalnum(c) || (c && strchr("!#$%&'*+-.^_`|~", c)); }
 
@@ -38,21 +34,28 @@ static bool is_value(const char *s, size_t len)
     return true;
 }
 
-static bool is_target_text(const char *s)
+static bool is_target_text(const char *s, size_t len)
 {
-    for (; *s; s++)
-        if ((unsigned char)*s <= 0x20 || (unsigned char)*s >= 0x7f || strchr("#\"<>\\^`{|}", *s))
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)s[i];
+        if (c <= 0x20 || c >= 0x7f || strchr("#\"<>\\^`{|}", c))
             return false;
+    }
     return true;
 }
 
-static bool is_target(const char *s, const char *method)
+static bool starts(const char *s, size_t len, const char *with)
 {
-    if (strcmp(s, "*") == 0)
-        return strcmp(method, "OPTIONS") == 0;
-    if (s[0] != '/' && strncasecmp(s, "http://", 7) != 0 && strncasecmp(s, "https://", 8) != 0)
+    return len >= strlen(with) && strncasecmp(s, with, strlen(with)) == 0;
+}
+
+static bool is_target(const char *s, size_t len, bool options)
+{
+    if (len == 1 && s[0] == '*')
+        return options;
+    if (!starts(s, len, "/") && !starts(s, len, "http://") && !starts(s, len, "https://"))
         return false;
-    return is_target_text(s);
+    return is_target_text(s, len);
 }
 
 static bool is_name(const char *name, size_t len, const char *want)
@@ -60,14 +63,14 @@ static bool is_name(const char *name, size_t len, const char *want)
     return strlen(want) == len && strncasecmp(name, want, len) == 0;
 }
 
-static void doubt(struct look *l, unsigned status)
+static void doubt(struct head_look *l, unsigned status)
 {
     if (l->verdict->status == 0)
         l->verdict->status = status;
 }
 
 /* 1 to 18 digits: fits in 63 bits, and no parser reads it otherwise. */
-static void look_at_length(struct look *l, const char *value, size_t len)
+static void look_at_length(struct head_look *l, const char *value, size_t len)
 {
     uint64_t n = 0;
     while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
@@ -84,7 +87,7 @@ static void look_at_length(struct look *l, const char *value, size_t len)
     l->verdict->content_length = n;
 }
 
-static void look_at_meaning(struct look *l, const char *name, size_t name_len, const char *value, size_t len)
+static void look_at_meaning(struct head_look *l, const char *name, size_t name_len, const char *value, size_t len)
 {
     if (is_name(name, name_len, "content-length"))
         look_at_length(l, value, len);
@@ -98,56 +101,152 @@ static void look_at_meaning(struct look *l, const char *name, size_t name_len, c
         doubt(l, 417);
 }
 
+static void look_at_field(struct head_look *l, const char *name, size_t name_len, const char *value, size_t len)
+{
+    if (!is_token(name, name_len) || !is_value(value, len))
+        doubt(l, 400);
+    if (++l->fields > HTTP_HEADERS_MAX)
+        doubt(l, 431);
+    if (l->verdict->status == 0)
+        look_at_meaning(l, name, name_len, value, len);
+}
+
+static void look_at_method(struct head_look *l, const char *method, size_t len)
+{
+    if (!is_token(method, len) || len > METHOD_BYTES_MAX)
+        doubt(l, 400);
+}
+
+static void look_at_version(struct head_look *l, const char *version, size_t len)
+{
+    bool shaped = len == 8 && memcmp(version, "HTTP/", 5) == 0 && isdigit((unsigned char)version[5]) &&
+                  version[6] == '.' && isdigit((unsigned char)version[7]);
+    l->http11 = shaped && memcmp(version, "HTTP/1.1", 8) == 0;
+    if (!shaped)
+        doubt(l, 400);
+    else if (!l->http11 && memcmp(version, "HTTP/1.0", 8) != 0)
+        doubt(l, 505);
+}
+
+static void look_at_whole(struct head_look *l)
+{
+    bool framed_once = l->lengths + l->codings <= 1;
+    bool hosted = l->http11 ? l->hosts == 1 : l->hosts <= 1;
+    if (!framed_once || !hosted)
+        doubt(l, 400);
+}
+
+/* ---- as the library parsed it ------------------------------------------------------------------------ */
+
 static enum MHD_Result on_field(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len,
                                 const char *value, size_t len)
 {
-    struct look *l = arg;
+    struct head_look *l = arg;
     (void)kind;
-    bool in_place = value && name == l->at && value > name + name_len;
-    if (!in_place || !is_token(name, name_len) || !is_value(value, len)) {
+    if (!value || name != l->at || value <= name + name_len)
         doubt(l, 400);
-        return MHD_NO;
-    }
+    else
+        look_at_field(l, name, name_len, value, len);
     l->at = value + len + 2;
-    if (++l->fields > HTTP_HEADERS_MAX) {
-        doubt(l, 431);
-        return MHD_NO;
-    }
-    look_at_meaning(l, name, name_len, value, len);
-    return MHD_YES;
-}
-
-static void look_at_line(const http_conn_t *conn, const char *url, const char *method, const char *version,
-                         struct look *l)
-{
-    size_t method_len = strlen(method);
-    bool in_place = url == method + method_len + 1 && version == url + conn->uri_len + 1;
-    l->http11 = strcmp(version, "HTTP/1.1") == 0;
-    if (!in_place || !is_token(method, method_len) || method_len > 16 || !is_target(url, method) ||
-        (conn->query && !is_target_text(conn->query)))
-        doubt(l, 400);
-    l->at = version + strlen(version) + 2;
+    return l->verdict->status ? MHD_NO : MHD_YES;
 }
 
 void http_head_check(http_conn_t *conn, const char *url, const char *method, const char *version,
                      struct head_verdict *out)
 {
     *out = (struct head_verdict){0};
-    struct look l = {.verdict = out};
+    struct head_look l = {.verdict = out};
     const union MHD_ConnectionInfo *size =
         MHD_get_connection_info(conn->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    size_t method_len = strlen(method), query_len = conn->query ? strlen(conn->query) : 0;
     conn->head_len = size ? size->header_size : 0;
-    look_at_line(conn, url, method, version, &l);
+    look_at_method(&l, method, method_len);
+    look_at_version(&l, version, strlen(version));
+    if (!is_target(url, strlen(url), strcmp(method, "OPTIONS") == 0) || !is_target_text(conn->query, query_len) ||
+        url != method + method_len + 1 || version != url + conn->uri_len + 1)
+        doubt(&l, 400);
     if (conn->head_len > conn->server->options.header_bytes_max)
         doubt(&l, 431);
     if (out->status)
         return;
+    l.at = version + strlen(version) + 2;
     MHD_get_connection_values_n(conn->mhd, MHD_HEADER_KIND, on_field, &l);
-    bool all_there = l.at + 2 == method + conn->head_len;
-    bool framed_once = l.lengths + l.codings <= 1;
-    bool hosted = l.http11 ? l.hosts == 1 : l.hosts <= 1;
-    if (!all_there || !framed_once || !hosted)
+    if (l.at + 2 != method + conn->head_len)
         doubt(&l, 400);
+    look_at_whole(&l);
+}
+
+/* ---- as it came on the wire --------------------------------------------------------------------------- */
+
+/* The line at *at without its CR LF; moves behind it. 1: a line; 0: not whole yet; -1: a lone LF. */
+static int next_line(const char **at, const char *end, const char **line, size_t *len)
+{
+    const char *lf = memchr(*at, '\n', (size_t)(end - *at));
+    if (!lf)
+        return 0;
+    if (lf == *at || lf[-1] != '\r')
+        return -1;
+    *line = *at;
+    *len = (size_t)(lf - 1 - *at);
+    *at = lf + 1;
+    return 1;
+}
+
+static void scan_request_line(struct head_look *l, const char *line, size_t len)
+{
+    const char *first = memchr(line, ' ', len);
+    const char *target = first ? first + 1 : line + len;
+    const char *second = memchr(target, ' ', (size_t)(line + len - target));
+    if (!first || !second) {
+        doubt(l, 400);
+        return;
+    }
+    size_t method_len = (size_t)(first - line), target_len = (size_t)(second - target);
+    look_at_method(l, line, method_len);
+    look_at_version(l, second + 1, (size_t)(line + len - second - 1));
+    if (!is_target(target, target_len, is_name(line, method_len, "options")))
+        doubt(l, 400);
+}
+
+static void scan_field(struct head_look *l, const char *line, size_t len)
+{
+    const char *colon = memchr(line, ':', len), *value = colon ? colon + 1 : NULL, *end = line + len;
+    if (!colon) {
+        doubt(l, 400);
+        return;
+    }
+    while (value < end && (*value == ' ' || *value == '\t'))
+        value++;
+    while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+    look_at_field(l, line, (size_t)(colon - line), value, (size_t)(end - value));
+}
+
+enum head_scan http_head_scan(bytes_t bytes, struct head_verdict *out)
+{
+    *out = (struct head_verdict){0};
+    struct head_look l = {.verdict = out};
+    const char *at = (const char *)bytes.data, *end = at + bytes.len, *line;
+    size_t len, empty = 0;
+    for (bool requested = false; out->status == 0;) {
+        int r = next_line(&at, end, &line, &len);
+        if (r == 0 && !requested && at < end && *at != '\r' && !is_token_char((unsigned char)*at))
+            r = -1; /* no request begins so: say it now */
+        if (r == 0)
+            return HEAD_MORE;
+        if (r < 0 || (!requested && len == 0 && ++empty > 2))
+            doubt(&l, 400);
+        else if (!requested && len > 0) {
+            scan_request_line(&l, line, len);
+            requested = true;
+        } else if (requested && len > 0)
+            scan_field(&l, line, len);
+        else if (requested) {
+            look_at_whole(&l);
+            return out->status ? HEAD_BAD : HEAD_WHOLE;
+        }
+    }
+    return HEAD_BAD;
 }
 
 /* ---- handing over ----------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
-/* http_server_inside.h: what the three files of the HTTP server share. http_server.c: requests and answers on
- * libmicrohttpd; http_server_conns.c: accepting, limits, deadlines; http_server_head.c: is this head beyond doubt? */
+/* http_server_inside.h: what the files of the HTTP server share. http_server.c: requests and answers on libmicrohttpd;
+ * http_server_conns.c: accepting, limits, deadlines; http_server_gate.c: a connection before its first head is whole;
+ * http_server_head.c: is this head beyond doubt? */
 #ifndef WEIR_SYS_HTTP_SERVER_INSIDE_H
 #define WEIR_SYS_HTTP_SERVER_INSIDE_H
 
@@ -16,7 +17,8 @@
 
 /* Where a connection stands. Each phase but WAIT has a deadline of ours. */
 enum http_phase {
-    PHASE_HEAD,  /* waits for a whole head: idle, or a request has begun */
+    PHASE_GATE,  /* new: not the library's before its first head is whole and beyond doubt */
+    PHASE_HEAD,  /* waits for the next head: idle, or a request has begun */
     PHASE_BODY,
     PHASE_WAIT,  /* the owner has the request */
     PHASE_WRITE, /* the answer goes out */
@@ -35,6 +37,8 @@ typedef struct http_conn {
     struct MHD_Connection *mhd;
     struct MHD_Response *response; /* answered, not yet queued */
     struct http_client_count *count;
+    loop_source_t *gate;
+    size_t gate_seen;  /* bytes of the first head that have come */
     instant_t since;   /* when the phase began */
     uint64_t consumed; /* bytes of whole requests: more have come when the next request has begun */
     uint64_t token;
@@ -88,6 +92,17 @@ struct head_verdict {
     bool chunked;
     uint64_t content_length;
 };
+/* What the looks at a head's parts have found so far. */
+struct head_look {
+    struct head_verdict *verdict;
+    const char *at; /* where the next line must begin, as the library parses in place */
+    unsigned fields, hosts, lengths, codings;
+    bool http11;
+};
+/* Of bytes off the wire, which may go on behind the head. Pure. */
+enum head_scan { HEAD_MORE, HEAD_WHOLE, HEAD_BAD };
+enum head_scan http_head_scan(bytes_t bytes, struct head_verdict *out);
+/* Of a head that the library parsed. */
 void http_head_check(http_conn_t *conn, const char *url, const char *method, const char *version,
                      struct head_verdict *out);
 /* Fills server->fields; how many. */
@@ -97,11 +112,17 @@ size_t http_head_fields(http_conn_t *conn);
 
 void http_conns_open(http_server_t *server);
 void http_conns_close(http_server_t *server);
-void http_conns_forget(http_conn_t *conn); /* the library closes it */
+void http_conns_forget(http_conn_t *conn); /* its descriptor is closed behind this call */
 void http_conn_enter(http_conn_t *conn, enum http_phase phase);
 /* Sends a whole refusal over the library's head and cuts the connection. */
 void http_conn_cut(http_conn_t *conn, unsigned status);
 void http_conn_free_request(http_conn_t *conn);
+
+/* ---- http_server_gate.c */
+
+void http_gate_open(http_conn_t *conn);
+/* Ends a connection that the library has not got: a refusal (0: without a word), then the close. */
+void http_gate_refuse(http_conn_t *conn, unsigned status);
 
 /* ---- http_server_refuse.c: answers that the server gives by itself */
 

@@ -15,6 +15,7 @@ static struct refusal refusals[] = {
     {417, "Expectation Failed", "expectation", "Only 100-continue can be expected."},
     {431, "Request Header Fields Too Large", "head_too_large", "The head is larger than is taken here."},
     {501, "Not Implemented", "not_implemented", "This method is not known here."},
+    {505, "HTTP Version Not Supported", "version", "This version of HTTP is not spoken here."},
     {503, "Service Unavailable", "connections", "No connection is free; come back in a second."},
 };
 
