@@ -204,12 +204,13 @@ void wish_read(effects_t *e, const read_request_t *request)
 {
     take_room(e);
     must(e->store);
-    if (request->kind != READ_CONTENT) {
+    if (request->kind != READ_CONTENT && request->kind != READ_FINISHED) {
         must(store_read(e->store, request) == 0); /* the actor counts its open reads */
         return;
     }
-    /* A message may be picked up before its enqueue is on disk: its content is there after that. Other reads
-     * must not wait, because on a full disk nothing commits and people still ask. */
+    /* A message may be picked up before its enqueue is on disk: its content is there after that; and what is past
+     * its retention is listed once only, when the last slice is gone. Other reads must not wait, because on a
+     * full disk nothing commits and people still ask. */
     read_request_t *copy = arena_take(&e->held->arena, sizeof *copy);
     *copy = *request;
     box_add(e->held, ENTRY_READ)->read = copy;

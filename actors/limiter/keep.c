@@ -4,6 +4,9 @@
 /* ---- retention
  * ---------------------------------------------------------------------------------------------- */
 
+static bool *purging(limiter_t *l, uint64_t state) { return &l->purging[state == STATE_DEAD]; }
+
+/* One slice at a time: a row listed twice would be counted twice. */
 static void purge_ask(limiter_t *l, uint8_t state, int64_t before_us, uint64_t most)
 {
     read_request_t r = {.kind = READ_FINISHED,
@@ -11,8 +14,8 @@ static void purge_ask(limiter_t *l, uint8_t state, int64_t before_us, uint64_t m
                         .finished_before = {before_us},
                         .most = (uint32_t)(most < 2048 ? most : 2048),
                         .token = READ_TOKEN(READ_FOR_PURGE, state)};
-    if (before_us > 0)
-        read_ask(l, &r);
+    if (before_us > 0 && !*purging(l, state))
+        *purging(l, state) = read_ask(l, &r);
 }
 
 static void prints_purge(limiter_t *l, wall_t before)
@@ -37,6 +40,7 @@ void purge_told(limiter_t *l, const msg_purge_t *purge)
 
 void purge_arrived(limiter_t *l, const read_result_t *read)
 {
+    *purging(l, READ_WHOSE(read->request.token)) = false;
     uint64_t *kept =
         READ_WHOSE(read->request.token) == STATE_DONE ? &l->tally.done : &l->tally.dead;
     for (size_t n = 0; read->error == 0 && n < read->count; n++) {

@@ -133,7 +133,7 @@ struct limiter {
     bool disk_full, disk_low;
     uint64_t disk_free;
     uint64_t assigned, repairs, loaded, damaged;
-    bool space_asked;
+    bool space_asked, purging[2]; /* a read for it is open */
     instant_t pressure_at, sweep_at;
 };
 

@@ -420,6 +420,38 @@ static void what_is_past_its_retention_goes(void **state)
     assert_int_equal(rig_state(r, 2), STATE_ASSIGNED); /* not finished: stays */
 }
 
+static json_int_t status_number(rig_t *r, const char *name)
+{
+    msg_query_t q = {.number = 1, .verb = bytes_str("status")};
+    rig_say(r, CONN_INGRESS, MESSAGE_QUERY, &q);
+    const msg_answer_t *a = rig_next(r, CONN_INGRESS, MESSAGE_ANSWER);
+    json_t *body = json_loadb((const char *)a->body.data, a->body.len, 0, NULL);
+    json_int_t number = json_integer_value(json_object_get(body, name));
+    json_decref(body);
+    return number;
+}
+
+static void what_goes_is_counted_once_though_it_was_asked_for_twice(void **state)
+{
+    rig_t *r = *state;
+    rig_hello(r, CONN_DRAINER, ACTOR_DRAINER, 51, NULL);
+    rig_credit(r, CONN_RESPONDER, "d", 10);
+    msg_purge_t purge = {.prints_before_us = 1, .most = 100};
+    for (unsigned n = 1; n <= 3; n++) {
+        rig_submit(r, "plain", n, "k");
+        rig_settle_as(r, CONN_RESPONDER, rig_assign(r, CONN_RESPONDER), OUTCOME_OK);
+        if (n == 2)
+            purge.done_before_us = (uint64_t)r->now.wall.us + 1;
+        rig_pass(r, US_PER_S);
+    }
+    r->hold_commits = true;
+    rig_say(r, CONN_DRAINER, MESSAGE_PURGE, &purge);
+    rig_say(r, CONN_DRAINER, MESSAGE_PURGE, &purge);
+    r->hold_commits = false;
+    rig_settle(r);
+    assert_int_equal(status_number(r, "done"), 1);
+}
+
 static void questions_are_answered_with_what_blocks_a_message(void **state)
 {
     rig_t *r = *state;
@@ -480,6 +512,7 @@ int main(void)
         TEST(a_drain_refuses_who_retries_and_parks_who_does_not),
         TEST(a_dead_letter_put_back_joins_the_tail_of_its_key_for_good),
         TEST(what_is_past_its_retention_goes),
+        TEST(what_goes_is_counted_once_though_it_was_asked_for_twice),
         TEST(questions_are_answered_with_what_blocks_a_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
