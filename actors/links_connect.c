@@ -52,6 +52,8 @@ static void call_anew(links_t *links, link_t *link, now_t now)
     link->tries = 1;
     link->silent = false;
     say_hello(links, link, now);
+    link->early = 0;
+    link->hello_at = instant_after_us(now.at, HELLO_EARLY_US);
 }
 
 peer_t links_connect(links_t *links, conn_t conn, actor_kind_t to, now_t now)
@@ -74,6 +76,11 @@ void connecting_tick(links_t *links, link_t *link, now_t now)
 {
     if (link->state != LINK_CALLING || instant_before(now.at, link->hello_at))
         return;
+    if (link->early < HELLO_EARLY) {
+        say_hello(links, link, now);
+        link->hello_at = instant_after_us(now.at, HELLO_EARLY_US << ++link->early);
+        return;
+    }
     if (link->tries++ < link->patience) {
         say_hello(links, link, now);
         return;

@@ -13,6 +13,8 @@
 
 #define LINKS_CONNECTS_MAX 4u             /* far ends that one actor connects to */
 #define HELLO_REPEAT_US (250 * US_PER_MS)
+#define HELLO_EARLY_US (8 * US_PER_MS)    /* before the first repetition; doubles: the transport may still connect */
+#define HELLO_EARLY 5u                    /* such early ones; they are no reason for a new generation */
 #define HELLO_PATIENCE_MIN 4u             /* repetitions of one generation before the next is tried */
 #define HELLO_PATIENCE_MAX 32u
 
@@ -34,6 +36,7 @@ typedef struct link {
     uint64_t sent, expected;  /* numbers: the last one sent, the next to come */
     instant_t heard;
     instant_t hello_at;       /* CALLING: the next repetition */
+    unsigned early;           /* CALLING: early repetitions of this generation */
     unsigned tries, patience; /* CALLING: HELLOs of this generation, and how many at most */
     msg_hello_t hello;        /* COLLECTING, WAITING: the far end's; its texts lie here */
     char host[256], version[33];
