@@ -133,6 +133,8 @@ void carrier_committed(carrier_t *c, uint64_t batch)
 
 void carrier_forget_peer(carrier_t *c, peer_t peer)
 {
+    if (BUG(OLD_LINK_SPEAKS))
+        return;
     box_forget_peer(c->effects->now, peer);
     box_forget_peer(c->effects->held, peer);
     for (box_t *box = c->oldest; box; box = box->next)

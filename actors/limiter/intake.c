@@ -173,7 +173,7 @@ static bool may_enter(limiter_t *l, const msg_submit_t *s, const route_t *r)
         refuse(l, &s->id, VERDICT_DRAINING, "System draining");
     else if (l->mode == MODE_MAINTENANCE && r->source->sender_retries)
         refuse(l, &s->id, VERDICT_MAINTENANCE, "System in maintenance");
-    else if (l->tally.live >= l->config->queue.messages_max ||
+    else if ((l->tally.live >= l->config->queue.messages_max && !BUG(QUEUE_OVERFULL)) ||
              l->tally.live_bytes >= l->config->queue.bytes_max)
         refuse(l, &s->id, VERDICT_OVERLOADED, "the queue is full");
     else

@@ -99,7 +99,7 @@ static void revive(limiter_t *l, const stored_message_t *m)
     i->route = (uint16_t)(r - l->config->routes);
     i->class = e.class;
     i->flags = (m->progress.flags & ~(uint32_t)PROGRESS_WROTE) | PROGRESS_REDRIVEN;
-    if (i->flags & PROGRESS_UNKNOWN)
+    if ((i->flags & PROGRESS_UNKNOWN) && !BUG(REDRIVEN_UNMARKED))
         i->flags |= PROGRESS_MAYBE_DUPLICATE; /* what may have happened may happen again */
     i->attempt = m->progress.attempt;
     i->bytes = m->progress.bytes;

@@ -61,7 +61,7 @@ static void try_again(limiter_t *l, item_t *i, const char *reason, uint32_t floo
 
 static bool is_harmless_twice(const step_t *step)
 {
-    return step->kind == STEP_CLASSIFY || step->downstream->idempotent ||
+    return BUG(UNKNOWN_SENT_AGAIN) || step->kind == STEP_CLASSIFY || step->downstream->idempotent ||
            step->on_unknown == UNKNOWN_RETRY;
 }
 
