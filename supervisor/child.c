@@ -147,12 +147,19 @@ static const char *ordinal(unsigned n)
     return n % 10 == 1 ? "st" : n % 10 == 2 ? "nd" : n % 10 == 3 ? "rd" : "th";
 }
 
+/* strerror() would look at the locale. */
+static const char *error_text(int error)
+{
+    const char *text = strerrordesc_np(error);
+    return text ? text : "unknown error";
+}
+
 static void describe_end(step_t *s)
 {
     const child_event_t *e = s->event;
     child_t *c = s->child;
     if (e->spawn_error)
-        snprintf(c->last_end, sizeof c->last_end, "no start (%s)", strerror(-e->spawn_error));
+        snprintf(c->last_end, sizeof c->last_end, "no start (%s)", error_text(-e->spawn_error));
     else if (WIFSIGNALED(e->wait_status))
         snprintf(c->last_end, sizeof c->last_end, "exit (signal %d)", WTERMSIG(e->wait_status));
     else

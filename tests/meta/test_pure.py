@@ -4,15 +4,17 @@ import re
 
 import meta
 
-PURE = ["lib/core", "protocol", "actors"]
-NOT_PURE = re.compile(r"^actors/(actor|birth)[a-z_]*\.c$|/main\.c$")
+PURE = ["lib/core", "protocol", "actors", "supervisor"]
+NOT_PURE = re.compile(r"^actors/(actor|birth)[a-z_]*\.c$|/main\.c$|"
+                      # of the supervisor, these decide: child, ctl_request, family, restart, roster, stop
+                      r"^supervisor/(bundle|ctl_server|launch|listeners|options|peers|place|setup|spawn|supervisor|verbs)\.c$")
 ALLOWED = re.compile(r"""^(
     mem(cpy|move|set|cmp|chr|rchr|mem) | str(len|nlen|cmp|ncmp|casecmp|ncasecmp|chr|rchr|chrnul|str|spn|cspn|cpy|ncpy|dup|ndup|pbrk) |
     stpcpy | malloc | calloc | realloc | reallocarray | free | qsort | bsearch | strto(d|l|ul|ll|ull|imax|umax) |
     v?snprintf | v?asprintf | sscanf | __isoc99_sscanf | isfinite | log2 | pow | exp2 | lround | llround | round | floor | ceil |
     __(mem|str|stp)\w*_chk | __v?s(n)?printf_chk | __v?asprintf_chk | __stack_chk_fail | __ctype_(b|tolower|toupper)_loc | tolower | toupper |
     json_\w+ | XXH\w+ | msgpack_\w+ | must_failed | crash_point | planted_bug | _GLOBAL_OFFSET_TABLE_ |
-    timegm | gmtime_r | abs | labs
+    timegm | gmtime_r | abs | labs | strerrordesc_np
 )$""", re.X)
 
 pure = {source: path for folder in PURE for source, path in meta.objects(folder).items()
