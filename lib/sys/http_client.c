@@ -38,6 +38,8 @@ static void tell(call_t *c)
     c->state = CALL_STATE_FREE;
     free(c->body);
     c->body = NULL;
+    c->next = c->pool->free;
+    c->pool->free = c;
 }
 
 /* Ends a call that libcurl does not have (any more); it is told from the loop, never from inside a verb. */
@@ -48,9 +50,9 @@ void call_end(call_t *c, enum http_call_end end, const char *error)
     c->end = end;
     if (error && error != c->error)
         snprintf(c->error, sizeof c->error, "%s", error);
-    c->next_ended = NULL;
+    c->next = NULL;
     *client->last_ended = c;
-    client->last_ended = &c->next_ended;
+    client->last_ended = &c->next;
     loop_again(client->loop);
 }
 
@@ -59,7 +61,7 @@ static void tell_ended(void *arg)
     http_client_t *client = arg;
     while (client->ended) {
         call_t *c = client->ended;
-        client->ended = c->next_ended;
+        client->ended = c->next;
         if (!client->ended)
             client->last_ended = &client->ended;
         tell(c);
@@ -112,14 +114,6 @@ void call_start(call_t *c)
     must(curl_multi_add_handle(c->pool->client->multi, c->easy) == CURLM_OK);
 }
 
-static call_t *free_call(http_pool_t *p)
-{
-    for (unsigned i = 0; i <= p->connections; i++)
-        if (p->calls[i].state == CALL_STATE_FREE)
-            return &p->calls[i];
-    return NULL;
-}
-
 static instant_t resolve_deadline(const call_t *c)
 {
     return instant_after_us(c->began, c->pool->total_ms * US_PER_MS);
@@ -150,8 +144,9 @@ void http_client_call(http_client_t *client, const http_call_t *from)
     must(from->pool < client->pool_count);
     http_pool_t *p = &client->pools[from->pool];
     must(p->running < p->connections);
-    call_t *c = free_call(p);
+    call_t *c = p->free;
     must(c);
+    p->free = c->next;
     p->running++;
     c->token = from->token;
     c->began = loop_now().at;
@@ -160,6 +155,10 @@ void http_client_call(http_client_t *client, const http_call_t *from)
     c->error[0] = '\0';
     if (call_prepare(c, from) < 0) {
         call_end(c, CALL_FAILED, c->error);
+        return;
+    }
+    if (instant_before(c->began, p->pin_until)) {
+        call_start(c);
         return;
     }
     c->state = CALL_STATE_RESOLVING;

@@ -27,7 +27,7 @@ enum call_state {
 /* One call in hand. The handle and the buffers stay for the next one. */
 typedef struct call {
     http_pool_t *pool;
-    struct call *next_ended;
+    struct call *next; /* free, or ended */
     enum call_state state;
     CURL *easy;
     uint64_t token;
@@ -62,7 +62,9 @@ struct http_pool {
     bool allow_private;
     size_t answer_bytes_max;
     char *pin; /* CURLOPT_RESOLVE's "host:port:addresses"; NULL for a literal */
+    instant_t pin_until; /* before it, calls start without asking */
     call_t *calls; /* connections, and one for a call begun from inside on_answer */
+    call_t *free;  /* linked by next */
 };
 
 struct watch { uint32_t wanted, registered; };

@@ -64,8 +64,11 @@ int pool_open(http_pool_t *p, http_client_t *client, const http_pool_options_t *
     p->url = strdup(o->url);
     p->calls = calloc(o->connections + 1, sizeof *p->calls);
     must(p->name && p->url && p->calls);
-    for (unsigned i = 0; i <= o->connections; i++)
-        p->calls[i].pool = p;
+    for (unsigned i = 0; i <= o->connections; i++) {
+        p->calls[i] = (call_t){.pool = p, .next = p->free};
+        p->free = &p->calls[i];
+    }
+    p->pin_until = p->literal && r == 0 ? INSTANT_NEVER : (instant_t){INT64_MIN};
     return 0;
 }
 
@@ -160,6 +163,7 @@ static void on_resolved(void *arg, const resolved_t *found)
     }
     free(p->pin);
     p->pin = pin;
+    p->pin_until = found->fresh_until;
     start_waiting(p);
 }
 
@@ -174,11 +178,7 @@ void pool_resolve(http_pool_t *p)
         }
         return;
     }
-    must(address_read(bytes_str(p->host), &literal));
-    if (address_may_be_called(&literal, p->allow_private)) {
-        start_waiting(p);
-        return;
-    }
+    must(address_read(bytes_str(p->host), &literal)); /* one that may not be called: others never come here */
     snprintf(error, sizeof error, "%.100s is a %s address: not called unless allow_private permits it", p->host,
              address_kind_name(address_kind(&literal)));
     end_waiting(p, error);

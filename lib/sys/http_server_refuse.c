@@ -21,15 +21,17 @@ static struct refusal refusals[] = {
 
 static void fill(struct refusal *r)
 {
-    int n = snprintf(r->body, sizeof r->body,
+    char body[sizeof r->body];
+    int n = snprintf(body, sizeof body,
                      "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"code\":\"%s\","
                      "\"detail\":\"%s\"}\n",
                      r->reason, r->status, r->code, r->detail);
-    must(n > 0 && (size_t)n < sizeof r->body);
+    must(n > 0 && (size_t)n < sizeof body);
+    memcpy(r->body, body, (size_t)n + 1);
     int m = snprintf(r->raw, sizeof r->raw,
                      "HTTP/1.1 %u %s\r\nContent-Type: application/problem+json\r\n%s"
                      "Content-Length: %d\r\nConnection: close\r\n\r\n%s",
-                     r->status, r->reason, r->status == 503 ? "Retry-After: 1\r\n" : "", n, r->body);
+                     r->status, r->reason, r->status == 503 ? "Retry-After: 1\r\n" : "", n, body);
     must(m > 0 && (size_t)m < sizeof r->raw);
 }
 

@@ -145,7 +145,7 @@ void resolver_close(resolver_t **at)
 static void tell(struct name *n)
 {
     const resolved_t answer = {.addresses = n->addresses, .count = n->count,
-                               .error = n->count ? NULL : n->error};
+                               .error = n->count ? NULL : n->error, .fresh_until = n->fresh_until};
     struct waiter *w = n->waiters;
     n->waiters = NULL;
     n->last_waiter = &n->waiters;

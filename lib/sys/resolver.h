@@ -14,6 +14,7 @@ typedef struct resolved {
     const address_t *addresses;
     size_t count;
     const char *error; /* one line; NULL when there are addresses */
+    instant_t fresh_until; /* no need to ask before */
 } resolved_t;
 
 typedef struct resolver resolver_t;
