@@ -248,6 +248,11 @@ static void await(struct name *n, void (*on)(void *, const resolved_t *), void *
 
 void resolver_ask(resolver_t *r, const char *host, void (*on)(void *, const resolved_t *), void *arg)
 {
+    address_t literal;
+    if (address_read(bytes_str(host), &literal)) {
+        on(arg, &(resolved_t){.addresses = &literal, .count = 1, .fresh_until = INSTANT_NEVER});
+        return;
+    }
     struct name *n = name_of(r, host);
     instant_t now = loop_now().at;
     n->asked = now;
