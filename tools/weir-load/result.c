@@ -1,10 +1,10 @@
-#include <math.h>
+#include <stdlib.h>
 
 #include <jansson.h>
 
 #include "load.h"
 
-static json_t *rounded(double v) { return json_real(round(v * 1000) / 1000); }
+static json_t *rounded(double v) { return json_real((double)(int64_t)(v * 1000 + 0.5) / 1000); }
 
 static json_t *refusals(const counts_t *c)
 {
