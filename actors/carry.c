@@ -73,7 +73,8 @@ static void on_refused(void *arg, conn_t conn, enum frame_error why)
     carrier_t *c = arg;
     (void)conn;
     wish_count(c->effects, METRIC_FRAMES_REFUSED, bytes_str(""), 1);
-    log_line_t line = {.event = LOG_FRAME_REFUSED, .text = "a frame was refused; nothing changed",
+    log_line_t line = {.event = LOG_FRAME_REFUSED,
+                       .text = "a frame was refused; nothing changed",
                        .reason = bytes_str(frame_error_text(why))};
     wish_log(c->effects, &line);
 }
@@ -95,14 +96,19 @@ carrier_t *carrier_new(const actor_spec_t *spec, const birth_t *birth, const lin
     c->metrics = metrics;
     c->id = *self;
     c->now = now;
-    c->pace = (pace_t){.pause_us_max = world->commit_pause_us_max, .submitted = now.at,
-                       .since = INSTANT_NEVER};
+    c->pace = (pace_t){
+        .pause_us_max = world->commit_pause_us_max, .submitted = now.at, .since = INSTANT_NEVER};
     c->stats_at = metrics ? instant_after_us(now.at, STATS_US) : INSTANT_NEVER;
     c->effects = effects_new(world->store, metrics);
     c->effects->log = world->log;
     c->effects->log_arg = world->arg;
-    links_owner_t owner = {.arg = c, .transmit = on_transmit, .up = on_up, .message = on_message,
-                           .silence = on_silence, .refused = on_refused, .holding = on_holding};
+    links_owner_t owner = {.arg = c,
+                           .transmit = on_transmit,
+                           .up = on_up,
+                           .message = on_message,
+                           .silence = on_silence,
+                           .refused = on_refused,
+                           .holding = on_holding};
     c->links = links_new(self, &owner);
     c->self = spec->create(birth);
     return c;
@@ -190,7 +196,8 @@ static void store_told(carrier_t *c, const store_event_t *told)
         break;
     case STORE_READ:
     case STORE_FULL:
-    case STORE_SPACE: break;
+    case STORE_SPACE:
+        break;
     }
     event_t event = {.kind = EVENT_STORE, .store = told};
     carrier_step(c, &event);
@@ -220,7 +227,8 @@ static void say_stats(carrier_t *c)
     wish_send_now(c->effects, PEER_SUPERVISOR, MESSAGE_STATS, &stats);
 }
 
-/* A batch that is full and finds no room (a disk that is slow or full) holds back what the actor does of itself. */
+/* A batch that is full and finds no room (a disk that is slow or full) holds back what the actor
+ * does of itself. */
 static bool is_choked(const carrier_t *c)
 {
     const store_batch_t *batch = c->effects->batch;

@@ -1,5 +1,6 @@
-/* carry.h: the carrier: takes events, calls the actor's step and carries out its wishes in the order written
- * once (effects.h). The same code runs in every process and in the simulator; only the world differs. */
+/* carry.h: the carrier: takes events, calls the actor's step and carries out its wishes in the
+ * order written once (effects.h). The same code runs in every process and in the simulator; only
+ * the world differs. */
 #ifndef WEIR_ACTORS_CARRY_H
 #define WEIR_ACTORS_CARRY_H
 
@@ -14,8 +15,8 @@ typedef struct world {
     void (*reply)(void *arg, uint64_t token, const http_reply_t *reply);
     void (*log)(void *arg, const log_line_t *line);
     void (*stop)(void *arg, int exit_code, const char *why);
-    store_t *store;                  /* NULL: the actor has none */
-    uint32_t commit_pause_us_max;    /* adaptive pause: none when idle, up to this under load */
+    store_t *store;               /* NULL: the actor has none */
+    uint32_t commit_pause_us_max; /* adaptive pause: none when idle, up to this under load */
 } world_t;
 
 typedef struct carrier carrier_t;
@@ -25,19 +26,20 @@ void carrier_destroy(carrier_t **c);
 
 /* Connections of the connecting end; the supervisor's first (it becomes PEER_SUPERVISOR). */
 peer_t carrier_connect(carrier_t *c, conn_t conn, actor_kind_t to, now_t now);
-void carrier_start(carrier_t *c, now_t now);                       /* EVENT_START */
+void carrier_start(carrier_t *c, now_t now); /* EVENT_START */
 
 void carrier_frame(carrier_t *c, conn_t conn, bytes_t frame, now_t now);
 void carrier_request(carrier_t *c, const http_request_t *request, now_t now);
 void carrier_answer(carrier_t *c, const http_answer_t *answer, now_t now);
 /* Takes what the store has ready (store_next until false). */
 void carrier_store(carrier_t *c, now_t now);
-/* Everything due by now: the actor's timer, beats, wish_again, the pause before a commit; then hands a full or
- * due batch to the store and flushes frames. Call it after each round of events; returns when to call again at the
- * latest (INSTANT_NEVER: only after events). */
+/* Everything due by now: the actor's timer, beats, wish_again, the pause before a commit; then
+ * hands a full or due batch to the store and flushes frames. Call it after each round of events;
+ * returns when to call again at the latest (INSTANT_NEVER: only after events). */
 instant_t carrier_turn(carrier_t *c, now_t now);
-/* Wishes not yet carried out because their changes are not on disk (for an orderly stop and the simulator). */
+/* Wishes not yet carried out because their changes are not on disk (for an orderly stop and the
+ * simulator). */
 size_t carrier_waiting(const carrier_t *c);
-void *carrier_self(carrier_t *c);                                  /* the actor, for the simulator's invariants */
+void *carrier_self(carrier_t *c); /* the actor, for the simulator's invariants */
 
 #endif

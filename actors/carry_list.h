@@ -16,17 +16,17 @@ struct carrier {
     links_t *links;
     effects_t *effects;
     metrics_t *metrics;
-    now_t now;                  /* of the call into the carrier that runs */
+    now_t now; /* of the call into the carrier that runs */
     bool stepping;
-    peer_t limiter;             /* link to it; PEER_NOBODY: we are it */
-    uint64_t limiter_life;      /* its generation, as the supervisor said last */
-    bool is_ready, is_known;    /* READY was wished; the supervisor welcomed us */
-    box_t *oldest, *newest;     /* boxes that wait for batches submitted */
+    peer_t limiter;          /* link to it; PEER_NOBODY: we are it */
+    uint64_t limiter_life;   /* its generation, as the supervisor said last */
+    bool is_ready, is_known; /* READY was wished; the supervisor welcomed us */
+    box_t *oldest, *newest;  /* boxes that wait for batches submitted */
     uint64_t submitted, committed;
     bool poisoned;
     pace_t pace;
     instant_t stats_at;
-    char *stats;                /* STATS_BYTES_MAX; NULL until needed */
+    char *stats; /* STATS_BYTES_MAX; NULL until needed */
 };
 
 /* carry.c */
@@ -38,6 +38,7 @@ bool carrier_submit(carrier_t *c);              /* hands the open batch over if 
 instant_t carrier_submit_at(const carrier_t *c);
 void carrier_committed(carrier_t *c, uint64_t batch);
 void carrier_say_ready(carrier_t *c);
-void carrier_forget_peer(carrier_t *c, peer_t peer); /* its link generation ended: nothing old goes out */
+void carrier_forget_peer(carrier_t *c,
+                         peer_t peer); /* its link generation ended: nothing old goes out */
 
 #endif

@@ -1,8 +1,9 @@
 /* carry_out.c: how boxes go out, and when batches go to the disk.
  *
- * The open batch and the held box belong together. At the end of a turn the held box goes out if nothing is on
- * its way to the disk; if the open batch has changes it waits with them; else it joins what waits for the last
- * batch submitted, so that everything leaves in the order wished. While one batch commits the next fills. */
+ * The open batch and the held box belong together. At the end of a turn the held box goes out if
+ * nothing is on its way to the disk; if the open batch has changes it waits with them; else it
+ * joins what waits for the last batch submitted, so that everything leaves in the order wished.
+ * While one batch commits the next fills. */
 #include "actors/carry_list.h"
 #include "core/bugs.h"
 
@@ -27,18 +28,36 @@ static void carry_out(carrier_t *c, const box_entry_t *entry)
 {
     const world_t *w = &c->world;
     switch ((enum entry_kind)entry->kind) {
-    case ENTRY_FRAME: links_send(c->links, entry->peer, entry->builder, c->now); break;
-    case ENTRY_WELCOME: links_welcome(c->links, entry->peer, entry->number, c->now); break;
-    case ENTRY_REPLY: w->reply(w->arg, entry->reply->token, &entry->reply->reply); break;
-    case ENTRY_CALL: w->call(w->arg, entry->call); break;
-    case ENTRY_CANCEL: w->cancel(w->arg, entry->number); break;
-    case ENTRY_READ: must(store_read(w->store, entry->read) == 0); break;
-    case ENTRY_READY: c->is_ready = true; carrier_say_ready(c); break;
-    case ENTRY_STOP: w->stop(w->arg, entry->stop->exit_code, entry->stop->why); break;
+    case ENTRY_FRAME:
+        links_send(c->links, entry->peer, entry->builder, c->now);
+        break;
+    case ENTRY_WELCOME:
+        links_welcome(c->links, entry->peer, entry->number, c->now);
+        break;
+    case ENTRY_REPLY:
+        w->reply(w->arg, entry->reply->token, &entry->reply->reply);
+        break;
+    case ENTRY_CALL:
+        w->call(w->arg, entry->call);
+        break;
+    case ENTRY_CANCEL:
+        w->cancel(w->arg, entry->number);
+        break;
+    case ENTRY_READ:
+        must(store_read(w->store, entry->read) == 0);
+        break;
+    case ENTRY_READY:
+        c->is_ready = true;
+        carrier_say_ready(c);
+        break;
+    case ENTRY_STOP:
+        w->stop(w->arg, entry->stop->exit_code, entry->stop->why);
+        break;
     }
 }
 
-/* The world may answer at once and so make a step that wishes for more: that goes into other boxes. */
+/* The world may answer at once and so make a step that wishes for more: that goes into other boxes.
+ */
 void carrier_release(carrier_t *c, box_t *box)
 {
     for (size_t i = 0; i < box->count; i++)

@@ -171,8 +171,8 @@ static void send_item(effects_t *e, box_t *box, peer_t to, enum message_type typ
 
 void wish_send(effects_t *e, peer_t to, enum message_type type, const void *item)
 {
-    bool early = (BUG(ANSWER_BEFORE_COMMIT) && type == MESSAGE_VERDICT)
-        || (BUG(ASSIGN_BEFORE_COMMIT) && type == MESSAGE_ASSIGN);
+    bool early = (BUG(ANSWER_BEFORE_COMMIT) && type == MESSAGE_VERDICT) ||
+                 (BUG(ASSIGN_BEFORE_COMMIT) && type == MESSAGE_ASSIGN);
     send_item(e, early ? e->now : e->held, to, type, item);
 }
 
@@ -208,9 +208,9 @@ void wish_read(effects_t *e, const read_request_t *request)
         must(store_read(e->store, request) == 0); /* the actor counts its open reads */
         return;
     }
-    /* A message may be picked up before its enqueue is on disk: its content is there after that; and what is past
-     * its retention is listed once only, when the last slice is gone. Other reads must not wait, because on a
-     * full disk nothing commits and people still ask. */
+    /* A message may be picked up before its enqueue is on disk: its content is there after that;
+     * and what is past its retention is listed once only, when the last slice is gone. Other reads
+     * must not wait, because on a full disk nothing commits and people still ask. */
     read_request_t *copy = arena_take(&e->held->arena, sizeof *copy);
     *copy = *request;
     box_add(e->held, ENTRY_READ)->read = copy;
@@ -232,7 +232,8 @@ static const http_field_t *copy_fields(arena_t *arena, const http_field_t *field
 {
     http_field_t *copy = count ? arena_take(arena, count * sizeof *copy) : NULL;
     for (size_t i = 0; i < count; i++)
-        copy[i] = (http_field_t){arena_copy(arena, fields[i].name), arena_copy(arena, fields[i].value)};
+        copy[i] =
+            (http_field_t){arena_copy(arena, fields[i].name), arena_copy(arena, fields[i].value)};
     return copy;
 }
 

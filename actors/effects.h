@@ -1,9 +1,9 @@
-/* effects.h: what an actor's step wishes for. A step reads no clock, opens nothing, blocks never: it appends
- * wishes, and the carrier (carry.h) carries them out in an order written once:
- *   make durable, sync, send and answer, only then return credit.
- * A wish_send or wish_reply of a step goes out only after every change wished so far is on disk; where
- * nothing is on its way to the disk, at once. The list is bounded: a step that may wish for much asks
- * effects_room() and continues later by wish_again(). All arguments are copied or encoded before return. */
+/* effects.h: what an actor's step wishes for. A step reads no clock, opens nothing, blocks never:
+ * it appends wishes, and the carrier (carry.h) carries them out in an order written once: make
+ * durable, sync, send and answer, only then return credit. A wish_send or wish_reply of a step goes
+ * out only after every change wished so far is on disk; where nothing is on its way to the disk, at
+ * once. The list is bounded: a step that may wish for much asks effects_room() and continues later
+ * by wish_again(). All arguments are copied or encoded before return. */
 #ifndef WEIR_ACTORS_EFFECTS_H
 #define WEIR_ACTORS_EFFECTS_H
 
@@ -16,8 +16,8 @@
 
 typedef struct effects effects_t;
 
-/* A peer as the runtime names it: one link generation of one actor. 0: nobody. What is sent to a peer
- * that is gone is dropped (it will say HELLO again and both sides repeat what matters). */
+/* A peer as the runtime names it: one link generation of one actor. 0: nobody. What is sent to a
+ * peer that is gone is dropped (it will say HELLO again and both sides repeat what matters). */
 typedef uint32_t peer_t;
 #define PEER_NOBODY 0u
 #define PEER_SUPERVISOR 1u /* always there; before its first WELCOME only wish_ready waits */
@@ -32,10 +32,11 @@ void wish_send_now(effects_t *e, peer_t to, enum message_type type, const void *
 
 void wish_change(effects_t *e, const change_t *change); /* needs a store */
 void wish_tally(effects_t *e, const tally_t *tally);    /* the sums after the changes so far */
-void wish_read(effects_t *e, const read_request_t *request); /* content: as it is after the changes so far */
+void wish_read(effects_t *e,
+               const read_request_t *request); /* content: as it is after the changes so far */
 
-void wish_timer(effects_t *e, instant_t due);           /* the actor's one timer; replaces; NEVER disarms */
-void wish_again(effects_t *e);                          /* step again (EVENT_AGAIN), after other events had their turn */
+void wish_timer(effects_t *e, instant_t due); /* the actor's one timer; replaces; NEVER disarms */
+void wish_again(effects_t *e); /* step again (EVENT_AGAIN), after other events had their turn */
 
 void wish_call(effects_t *e, const http_call_t *call);
 void wish_cancel(effects_t *e, uint64_t token);
@@ -46,7 +47,8 @@ void wish_gauge(effects_t *e, enum metric metric, bytes_t label, double value);
 void wish_observe(effects_t *e, enum metric metric, bytes_t label, double seconds); /* histograms */
 void wish_log(effects_t *e, const log_line_t *line);
 
-void wish_ready(effects_t *e, const char *status);      /* say READY to the supervisor */
-void wish_stop(effects_t *e, int exit_code, const char *why); /* after everything wished so far was carried out */
+void wish_ready(effects_t *e, const char *status); /* say READY to the supervisor */
+void wish_stop(effects_t *e, int exit_code,
+               const char *why); /* after everything wished so far was carried out */
 
 #endif

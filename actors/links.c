@@ -26,8 +26,8 @@ void links_destroy(links_t **links)
     free(old);
 }
 
-/* Handles: connects are 1, 2, ...; accepted peers have a serial above their place, so that a handle names one
- * link generation and what is wished for an ended one goes nowhere. */
+/* Handles: connects are 1, 2, ...; accepted peers have a serial above their place, so that a handle
+ * names one link generation and what is wished for an ended one goes nowhere. */
 static link_t *link_find(const links_t *links, peer_t peer)
 {
     if (peer == PEER_NOBODY)
@@ -71,7 +71,8 @@ void links_forget(links_t *links, peer_t peer)
 
 /* ---- out */
 
-void link_say(links_t *links, link_t *link, enum message_type type, const void *item, uint64_t number)
+void link_say(links_t *links, link_t *link, enum message_type type, const void *item,
+              uint64_t number)
 {
     frame_begin(links->builder, type);
     must(frame_add(links->builder, item) == 0);

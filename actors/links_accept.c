@@ -1,4 +1,5 @@
-/* links_accept.c: the accepting end: HELLO and HOLDING in, the owner's WELCOME out, WHO for the unknown. */
+/* links_accept.c: the accepting end: HELLO and HOLDING in, the owner's WELCOME out, WHO for the
+ * unknown. */
 #include <stdlib.h>
 
 #include "actors/links_list.h"
@@ -26,7 +27,8 @@ static link_t *place_of_life(links_t *links, uint64_t generation)
     return NULL;
 }
 
-/* A free place; else that of the one not heard for longest, if it is silent: it can say HELLO again. */
+/* A free place; else that of the one not heard for longest, if it is silent: it can say HELLO
+ * again. */
 static link_t *place_free(links_t *links, now_t now)
 {
     link_t *oldest = &links->accepts[0];
@@ -56,8 +58,10 @@ static bytes_t keep_text(char *room, size_t size, bytes_t text)
 static void report_up(links_t *links, link_t *link)
 {
     link->state = LINK_WAITING;
-    event_t event = {.kind = EVENT_PEER_UP, .from = link->info,
-                     .up = {.hello = &link->hello, .holding = link->holding,
+    event_t event = {.kind = EVENT_PEER_UP,
+                     .from = link->info,
+                     .up = {.hello = &link->hello,
+                            .holding = link->holding,
                             .holding_count = link->holding_count}};
     msg_holding_t *holding = link->holding;
     link->holding = NULL;
@@ -65,14 +69,16 @@ static void report_up(links_t *links, link_t *link)
     free(holding);
 }
 
-/* A new link generation of the far end gets a new handle: what was wished for the old one goes nowhere. */
+/* A new link generation of the far end gets a new handle: what was wished for the old one goes
+ * nowhere. */
 static void begin(links_t *links, link_t *link, conn_t conn, const msg_hello_t *hello, now_t now)
 {
     size_t place = (size_t)(link - links->accepts);
     accepting_free(link);
     uint32_t serial = links->serial = links->serial % (UINT32_MAX / LINKS_PEERS_MAX - 1) + 1;
     link->info = (peer_info_t){.peer = serial * LINKS_PEERS_MAX + (peer_t)place,
-                               .actor = (actor_kind_t)hello->actor, .instance = (uint16_t)hello->instance,
+                               .actor = (actor_kind_t)hello->actor,
+                               .instance = (uint16_t)hello->instance,
                                .generation = hello->generation};
     link->conn = conn;
     link->generation = (uint32_t)hello->link;
@@ -123,10 +129,11 @@ static void hello(links_t *links, conn_t conn, const message_t *message, now_t n
 static void holding(links_t *links, link_t *link, const message_t *message)
 {
     size_t wanted = link->hello.holding - link->holding_count;
-    if (link->state != LINK_COLLECTING || message->head.link != link->generation
-        || message->head.number != link->holding_frames + 1 || message->count > wanted)
+    if (link->state != LINK_COLLECTING || message->head.link != link->generation ||
+        message->head.number != link->holding_frames + 1 || message->count > wanted)
         return; /* a repetition, or nothing that the HELLO announced */
-    memcpy(link->holding + link->holding_count, message->items, message->count * sizeof *link->holding);
+    memcpy(link->holding + link->holding_count, message->items,
+           message->count * sizeof *link->holding);
     link->holding_count += message->count;
     link->holding_frames++;
     if (link->holding_count == link->hello.holding)
@@ -142,8 +149,8 @@ static void say_who(links_t *links, conn_t conn, uint32_t generation)
 
 static void passed(links_t *links, link_t *link, const message_t *message)
 {
-    if (message->head.link < link->generation || link->state == LINK_WAITING
-        || link->state == LINK_COLLECTING)
+    if (message->head.link < link->generation || link->state == LINK_WAITING ||
+        link->state == LINK_COLLECTING)
         return;
     bool known = message->head.link == link->generation && link->state == LINK_UP;
     int turn = known ? link_number(link, message->head.number) : 1;

@@ -1,8 +1,9 @@
 /* links_connect.c: the connecting end: HELLO with its holdings until WELCOME.
  *
- * A repetition of HELLO keeps its link generation, so that a far side that needs a while (it loads its queue) is
- * not made to begin again each time. But a WELCOME may have been lost together with what followed it; so after
- * some repetitions the next generation is tried, each time with more patience. */
+ * A repetition of HELLO keeps its link generation, so that a far side that needs a while (it loads
+ * its queue) is not made to begin again each time. But a WELCOME may have been lost together with
+ * what followed it; so after some repetitions the next generation is tried, each time with more
+ * patience. */
 #include <stdlib.h>
 
 #include "actors/links_list.h"
@@ -15,7 +16,8 @@ static void say_holdings(links_t *links, link_t *link, const msg_holding_t *hold
         frame_begin(links->builder, MESSAGE_HOLDING);
         for (size_t n = 0; n < BATCH_ITEMS_MAX && at < count; n++)
             must(frame_add(links->builder, &holding[at++]) == 0);
-        bytes_t frame = frame_finish(links->builder, links->self.partition, link->generation, ++number);
+        bytes_t frame =
+            frame_finish(links->builder, links->self.partition, link->generation, ++number);
         links->owner.transmit(links->owner.arg, link->conn, frame);
     }
 }
@@ -32,9 +34,14 @@ static void say_hello(links_t *links, link_t *link, now_t now)
         must(links->owner.holding(links->owner.arg, holding, count) == count);
     }
     const links_self_t *self = &links->self;
-    msg_hello_t hello = {.actor = self->actor, .instance = self->instance, .generation = self->generation,
-                         .link = link->generation, .holding = count, .host = bytes_str(self->host),
-                         .version = bytes_str(self->version), .config_epoch = self->config_epoch,
+    msg_hello_t hello = {.actor = self->actor,
+                         .instance = self->instance,
+                         .generation = self->generation,
+                         .link = link->generation,
+                         .holding = count,
+                         .host = bytes_str(self->host),
+                         .version = bytes_str(self->version),
+                         .config_epoch = self->config_epoch,
                          .pid = self->pid};
     link_say(links, link, MESSAGE_HELLO, &hello, 1);
     say_holdings(links, link, holding, count);
@@ -105,8 +112,8 @@ static void control(links_t *links, link_t *link, const message_t *message, now_
     const msg_welcome_t *welcome = message->items;
     if (message->head.type == MESSAGE_WHO && who->link == link->generation)
         call_anew(links, link, now);
-    if (message->head.type == MESSAGE_WELCOME && link->state == LINK_CALLING
-        && welcome->link == link->generation && message->head.link == link->generation)
+    if (message->head.type == MESSAGE_WELCOME && link->state == LINK_CALLING &&
+        welcome->link == link->generation && message->head.link == link->generation)
         welcomed(links, link, welcome);
 }
 
@@ -115,10 +122,15 @@ void connecting_frame(links_t *links, link_t *link, const message_t *message, no
     link_heard(links, link, now);
     switch (message->head.type) {
     case MESSAGE_WHO:
-    case MESSAGE_WELCOME: control(links, link, message, now); return;
+    case MESSAGE_WELCOME:
+        control(links, link, message, now);
+        return;
     case MESSAGE_HELLO:
-    case MESSAGE_HOLDING: links->owner.refused(links->owner.arg, link->conn, FRAME_TYPE); return;
-    default: break;
+    case MESSAGE_HOLDING:
+        links->owner.refused(links->owner.arg, link->conn, FRAME_TYPE);
+        return;
+    default:
+        break;
     }
     if (link->state != LINK_UP || message->head.link != link->generation)
         return;

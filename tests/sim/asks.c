@@ -1,9 +1,9 @@
-/* asks.c: people and probes: questions, modes, drains and redrives through the supervisor; looks at messages,
- * health and metrics over HTTP. */
+/* asks.c: people and probes: questions, modes, drains and redrives through the supervisor; looks at
+ * messages, health and metrics over HTTP. */
 #include <stdio.h>
 
 #include "core/msgid.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/parts.h"
 
 #define PROBE (1ull << 62) /* tokens of requests that are no submissions */
 
@@ -24,7 +24,8 @@ static void some_id(char *out)
 
 static void ask_limiter(void)
 {
-    static const char *const verbs[] = {"status", "limits.ls", "ls", "dead.ls", "show", "why", "nonsense"};
+    static const char *const verbs[] = {"status", "limits.ls", "ls",      "dead.ls",
+                                        "show",   "why",       "nonsense"};
     char id[MSGID_TEXT], args[80];
     some_id(id);
     snprintf(args, sizeof args, "{\"id\":\"%s\",\"most\":20}", id);
@@ -35,7 +36,8 @@ static void change_mode(void)
 {
     static const char *const modes[] = {"normal", "normal", "draining", "degraded", "maintenance"};
     char args[80];
-    snprintf(args, sizeof args, "{\"mode\":\"%s\",\"why\":\"to see\"}", modes[chance_below(COUNT_OF(modes))]);
+    snprintf(args, sizeof args, "{\"mode\":\"%s\",\"why\":\"to see\"}",
+             modes[chance_below(COUNT_OF(modes))]);
     supervise_ask(drainer(), "mode", args);
 }
 
@@ -49,8 +51,11 @@ static void probe(void)
     some_id(id);
     snprintf(path, sizeof path, "/v1/messages/%s", id);
     const char *what = chance_in(2) ? path : paths[chance_below(COUNT_OF(paths))];
-    http_request_t request = {.token = PROBE | ++sim.probes, .method = bytes_str("GET"), .path = bytes_str(what),
-                              .client = bytes_str("127.0.0.1"), .loopback = true};
+    http_request_t request = {.token = PROBE | ++sim.probes,
+                              .method = bytes_str("GET"),
+                              .path = bytes_str(what),
+                              .client = bytes_str("127.0.0.1"),
+                              .loopback = true};
     carrier_request(n->carrier, &request, sim.now);
     node_plan_turn(n, sim.now.at.us);
 }
@@ -67,7 +72,8 @@ bool ask_answered(uint64_t token)
 /* From the calm on the mode is made normal, again until that is heard. */
 void ask_next(void)
 {
-    sim_push((sim_event_t){.at = after(sim.calm ? US_PER_S : (int64_t)chance_below(100000)), .kind = SIM_ASK});
+    sim_push((sim_event_t){.at = after(sim.calm ? US_PER_S : (int64_t)chance_below(100000)),
+                           .kind = SIM_ASK});
     if (sim.calm) {
         supervise_ask(drainer(), "mode", "{\"mode\":\"normal\"}");
         return;

@@ -1,10 +1,10 @@
-/* checks.c: the invariants that can be seen on the wire between the limiter and the others, at the moment at which
- * a frame leaves its sender. */
+/* checks.c: the invariants that can be seen on the wire between the limiter and the others, at the
+ * moment at which a frame leaves its sender. */
 #include <stdalign.h>
 
 #include "core/msgid.h"
 #include "store/memory_disk.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/parts.h"
 
 static alignas(16) uint8_t items[FRAME_ITEMS_ROOM];
 
@@ -18,7 +18,10 @@ const assigned_t *assigned_find(const msgid_t *id, uint64_t attempt)
     return NULL;
 }
 
-static void assigned_remove(size_t place) { sim.assigned[place] = sim.assigned[--sim.assigned_count]; }
+static void assigned_remove(size_t place)
+{
+    sim.assigned[place] = sim.assigned[--sim.assigned_count];
+}
 
 static uint32_t hash_of(bytes_t text)
 {
@@ -36,8 +39,8 @@ static void check_slots(void)
             in_use[sim.assigned[i].step->limits[n]]++;
     for (size_t n = 0; n < sim.config->limit_count; n++)
         if (in_use[n] > sim.config->limits[n].slots)
-            violation("invariant 3: %u slots of %s are in use, it has %u", in_use[n], sim.config->limits[n].name,
-                      sim.config->limits[n].slots);
+            violation("invariant 3: %u slots of %s are in use, it has %u", in_use[n],
+                      sim.config->limits[n].name, sim.config->limits[n].slots);
 }
 
 static void check_key(const assigned_t *new)
@@ -57,22 +60,32 @@ static void check_assign_on_disk(const msg_assign_t *a)
 {
     const stored_message_t *m = memory_disk_find(sim.disk, &a->id);
     if (!m || m->progress.attempt < a->attempt)
-        violation("invariant 1: message %llu was assigned before that was on disk", (unsigned long long)a->seq);
+        violation("invariant 1: message %llu was assigned before that was on disk",
+                  (unsigned long long)a->seq);
 }
 
 static void assign_left(node_t *to, const frame_head_t *head, const msg_assign_t *a)
 {
     const route_t *route = config_route(sim.config, a->route);
     must(route && sim.assigned_count < ASSIGNED_MAX);
-    assigned_t new = {.node = to->index, .life = to->life, .link = head->link, .on_the_way = true,
-                      .seq = a->seq, .attempt = a->attempt, .fence = a->fence, .id = a->id, .route = route,
-                      .step = route_step(route, a->step), .key_hash = hash_of(a->key),
+    assigned_t new = {.node = to->index,
+                      .life = to->life,
+                      .link = head->link,
+                      .on_the_way = true,
+                      .seq = a->seq,
+                      .attempt = a->attempt,
+                      .fence = a->fence,
+                      .id = a->id,
+                      .route = route,
+                      .step = route_step(route, a->step),
+                      .key_hash = hash_of(a->key),
                       .start_by = (int64_t)a->start_by_us};
     wire_credit_t *credit = &sim.credit[to->index];
     check_assign_on_disk(a);
     check_key(&new);
     if (head->link == credit->link && ++credit->used[new.step->pool] > credit->told[new.step->pool])
-        violation("invariant 6: more assignments to %s/%u than its credit", actor_name(to->kind), to->instance);
+        violation("invariant 6: more assignments to %s/%u than its credit", actor_name(to->kind),
+                  to->instance);
     sim.assigned[sim.assigned_count++] = new;
     check_slots();
 }
@@ -81,14 +94,16 @@ static void settle_left(const node_t *from, const msg_settle_t *s)
 {
     for (size_t i = 0; i < sim.assigned_count; i++) {
         const assigned_t *a = &sim.assigned[i];
-        if (a->node == from->index && a->seq == s->seq && a->attempt == s->attempt && a->fence == s->fence) {
+        if (a->node == from->index && a->seq == s->seq && a->attempt == s->attempt &&
+            a->fence == s->fence) {
             assigned_remove(i);
             return;
         }
     }
 }
 
-/* The limiter knows what the holder has: what was on its way in older link generations never arrives. */
+/* The limiter knows what the holder has: what was on its way in older link generations never
+ * arrives. */
 static void welcome_left(const node_t *to, const msg_welcome_t *w)
 {
     for (size_t i = sim.assigned_count; i-- > 0;) {
@@ -108,8 +123,8 @@ void check_frame_lost(const conn_state_t *conn, const frame_t *frame)
     for (size_t n = 0; n < m.count; n++)
         for (size_t i = sim.assigned_count; i-- > 0;) {
             const assigned_t *a = &sim.assigned[i];
-            if (a->on_the_way && a->node == conn->client && a->seq == lost[n].seq && a->fence == lost[n].fence
-                && a->attempt == lost[n].attempt)
+            if (a->on_the_way && a->node == conn->client && a->seq == lost[n].seq &&
+                a->fence == lost[n].fence && a->attempt == lost[n].attempt)
                 assigned_remove(i);
         }
 }
@@ -118,7 +133,8 @@ void check_frame_lost(const conn_state_t *conn, const frame_t *frame)
 void check_assigned_arrived(node_t *n)
 {
     static msg_holding_t held[HOLDING_MAX];
-    size_t count = n->spec->holding ? n->spec->holding(carrier_self(n->carrier), held, HOLDING_MAX) : 0;
+    size_t count =
+        n->spec->holding ? n->spec->holding(carrier_self(n->carrier), held, HOLDING_MAX) : 0;
     for (size_t i = sim.assigned_count; i-- > 0;) {
         assigned_t *a = &sim.assigned[i];
         if (a->node != n->index || a->life != n->life || !a->on_the_way)
@@ -145,14 +161,15 @@ static void verdict_left(const msg_verdict_t *v)
     if (v->verdict > VERDICT_CONFLICT)
         return;
     if (!memory_disk_find(sim.disk, id))
-        violation("invariant 1: a verdict of %s is not on disk", verdict_name((unsigned)v->verdict));
+        violation("invariant 1: a verdict of %s is not on disk",
+                  verdict_name((unsigned)v->verdict));
 }
 
 static void settled_left(const msg_settled_t *s)
 {
     const disk_message_t *m = memory_disk_by_seq(sim.disk, (int64_t)s->seq);
-    if (m && m->message.progress.state == STATE_ASSIGNED && m->message.progress.attempt == s->attempt
-        && m->message.progress.fence == s->fence)
+    if (m && m->message.progress.state == STATE_ASSIGNED &&
+        m->message.progress.attempt == s->attempt && m->message.progress.fence == s->fence)
         violation("invariant 1: message %llu was said to be settled before that was on disk",
                   (unsigned long long)s->seq);
 }
@@ -187,12 +204,14 @@ static void note_item(const node_t *from, const node_t *far, const message_t *m,
     uint8_t type = m->head.type;
     if (type != MESSAGE_ASSIGN && type != MESSAGE_SETTLE && type != MESSAGE_SETTLED)
         return;
-    const msg_settled_t *same = (const msg_settled_t *)((const uint8_t *)m->items + n * m->spec->size);
-    const msg_settle_t *settle = (const msg_settle_t *)same; /* all three begin with the same fields */
-    trace_note("  %s/%u says to %s/%u: %s message %llu, attempt %llu, fence %llu%s%s", actor_name(from->kind),
-               from->instance, actor_name(far->kind), far->instance, m->spec->name, (unsigned long long)same->seq,
-               (unsigned long long)same->attempt, (unsigned long long)same->fence,
-               type == MESSAGE_SETTLE ? ": " : "",
+    const msg_settled_t *same =
+        (const msg_settled_t *)((const uint8_t *)m->items + n * m->spec->size);
+    const msg_settle_t *settle =
+        (const msg_settle_t *)same; /* all three begin with the same fields */
+    trace_note("  %s/%u says to %s/%u: %s message %llu, attempt %llu, fence %llu%s%s",
+               actor_name(from->kind), from->instance, actor_name(far->kind), far->instance,
+               m->spec->name, (unsigned long long)same->seq, (unsigned long long)same->attempt,
+               (unsigned long long)same->fence, type == MESSAGE_SETTLE ? ": " : "",
                type == MESSAGE_SETTLE ? outcome_name((unsigned)settle->outcome) : "");
 }
 
@@ -201,28 +220,44 @@ static void check_item(node_t *from, node_t *far, const message_t *m, size_t n)
     if (trace_all)
         note_item(from, far, m, n);
     switch (m->head.type) {
-    case MESSAGE_ASSIGN: assign_left(far, &m->head, &((const msg_assign_t *)m->items)[n]); break;
-    case MESSAGE_SETTLE: settle_left(from, &((const msg_settle_t *)m->items)[n]); break;
-    case MESSAGE_VERDICT: verdict_left(&((const msg_verdict_t *)m->items)[n]); break;
-    case MESSAGE_SETTLED: settled_left(&((const msg_settled_t *)m->items)[n]); break;
-    case MESSAGE_CREDIT:
-        credit_left(from->kind == ACTOR_LIMITER ? far : from, &m->head, &((const msg_credit_t *)m->items)[n]);
+    case MESSAGE_ASSIGN:
+        assign_left(far, &m->head, &((const msg_assign_t *)m->items)[n]);
         break;
-    case MESSAGE_SUBMIT: submit_left(from, &m->head, &((const msg_submit_t *)m->items)[n]); break;
-    case MESSAGE_WELCOME: welcome_left(far, m->items); break;
-    default: break;
+    case MESSAGE_SETTLE:
+        settle_left(from, &((const msg_settle_t *)m->items)[n]);
+        break;
+    case MESSAGE_VERDICT:
+        verdict_left(&((const msg_verdict_t *)m->items)[n]);
+        break;
+    case MESSAGE_SETTLED:
+        settled_left(&((const msg_settled_t *)m->items)[n]);
+        break;
+    case MESSAGE_CREDIT:
+        credit_left(from->kind == ACTOR_LIMITER ? far : from, &m->head,
+                    &((const msg_credit_t *)m->items)[n]);
+        break;
+    case MESSAGE_SUBMIT:
+        submit_left(from, &m->head, &((const msg_submit_t *)m->items)[n]);
+        break;
+    case MESSAGE_WELCOME:
+        welcome_left(far, m->items);
+        break;
+    default:
+        break;
     }
 }
 
 void check_frame(node_t *from, const conn_state_t *conn, bool to_server, bytes_t frame)
 {
     uint8_t type = frame.data[7];
-    if (conn->server != 1 || type == MESSAGE_BEAT || type == MESSAGE_HELLO || type == MESSAGE_HOLDING)
+    if (conn->server != 1 || type == MESSAGE_BEAT || type == MESSAGE_HELLO ||
+        type == MESSAGE_HOLDING)
         return;
     message_t m;
     enum frame_error error = frame_decode(frame, items, sizeof items, &m);
     if (error != FRAME_OK)
-        violation("%s sent a frame that is refused: %s", actor_name(from->kind), frame_error_text(error));
+        violation("%s sent a frame that is refused: %s", actor_name(from->kind),
+                  frame_error_text(error));
     node_t *far = &sim.nodes[to_server ? conn->server : conn->client];
     if (!to_server && far->life != conn->client_life)
         return; /* to the dead */

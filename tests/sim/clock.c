@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "store/arena.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/parts.h"
 
 static bool sooner(const sim_event_t *a, const sim_event_t *b)
 {

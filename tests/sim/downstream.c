@@ -1,17 +1,27 @@
-/* downstream.c: the HTTP client and the services behind it. A service writes down what it did, by operation and
- * step: evidence that owes nothing to Weir. */
+/* downstream.c: the HTTP client and the services behind it. A service writes down what it did, by
+ * operation and step: evidence that owes nothing to Weir. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/msgid.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/parts.h"
 
-enum behaviour { FINE, BUSY, FAILING, CUT_BEFORE, CUT_AFTER, HANG_AFTER, HANG_BEFORE, NO_CONNECTION };
+enum behaviour {
+    FINE,
+    BUSY,
+    FAILING,
+    CUT_BEFORE,
+    CUT_AFTER,
+    HANG_AFTER,
+    HANG_BEFORE,
+    NO_CONNECTION
+};
 
 static enum behaviour choose(const op_t *op)
 {
-    static const uint8_t odds[] = {[BUSY] = 4, [FAILING] = 8, [CUT_BEFORE] = 4, [CUT_AFTER] = 4,
-                                   [HANG_AFTER] = 2, [HANG_BEFORE] = 2, [NO_CONNECTION] = 4};
+    static const uint8_t odds[] = {
+        [BUSY] = 4,       [FAILING] = 8,     [CUT_BEFORE] = 4,   [CUT_AFTER] = 4,
+        [HANG_AFTER] = 2, [HANG_BEFORE] = 2, [NO_CONNECTION] = 4};
     if (op->kind == 0)
         return FAILING; /* this one never succeeds */
     uint64_t draw = chance_below(100);
@@ -49,8 +59,11 @@ static unsigned long number_of(bytes_t text)
 
 static void plan(call_t *call, enum sim_kind kind, int64_t at)
 {
-    sim_push((sim_event_t){.at = at, .kind = (uint8_t)kind, .node = kind == SIM_EFFECT ? 0 : call->node,
-                           .life = kind == SIM_EFFECT ? 0 : call->life, .call = call});
+    sim_push((sim_event_t){.at = at,
+                           .kind = (uint8_t)kind,
+                           .node = kind == SIM_EFFECT ? 0 : call->node,
+                           .life = kind == SIM_EFFECT ? 0 : call->life,
+                           .call = call});
 }
 
 void call_begin(node_t *n, const http_call_t *asked)
@@ -62,8 +75,13 @@ void call_begin(node_t *n, const http_call_t *asked)
         violation("a call to %s, which nobody asked for", path);
     call_t *call = calloc(1, sizeof *call);
     must(call);
-    *call = (call_t){.next = sim.calls, .node = n->index, .life = n->life, .op = op, .token = asked->token,
-                     .downstream = asked->pool, .start_by = asked->start_by.us,
+    *call = (call_t){.next = sim.calls,
+                     .node = n->index,
+                     .life = n->life,
+                     .op = op,
+                     .token = asked->token,
+                     .downstream = asked->pool,
+                     .start_by = asked->start_by.us,
                      .marked = header_of(asked, "Weir-Maybe-Duplicate").len > 0};
     call->step = step_of(&sim.ops[op], step);
     sim.calls = call;
@@ -78,7 +96,8 @@ void call_begin(node_t *n, const http_call_t *asked)
     if (++n->running[call->downstream] > sim.config->downstreams[call->downstream].connections)
         violation("%s/%u has more calls than connections", actor_name(n->kind), n->instance);
     call->behaviour = (uint8_t)choose(&sim.ops[op]);
-    int64_t connect = chance_in(30) ? (int64_t)chance_below(400000) : 100 + (int64_t)chance_below(2000);
+    int64_t connect =
+        chance_in(30) ? (int64_t)chance_below(400000) : 100 + (int64_t)chance_below(2000);
     plan(call, SIM_WRITE, after(sim.calm ? 100 : connect));
     plan(call, SIM_TIMEOUT, after(sim.config->downstreams[call->downstream].total_ms * US_PER_MS));
 }
@@ -136,12 +155,14 @@ static void effect(call_t *call)
         op->unmarked[call->step] += !call->marked;
         sim.effects_done++;
         if (op->unmarked[call->step] > 1)
-            violation("invariant 5: operation %u, step %zu: a second effect that is not marked as possibly one",
+            violation("invariant 5: operation %u, step %zu: a second effect that is not marked as "
+                      "possibly one",
                       op->number, call->step);
         bool may_repeat = sim.config->downstreams[call->downstream].idempotent || sim.with_redrives;
         if (!may_repeat && op->effects[call->step] > 1)
-            violation("invariant 5: operation %u, step %zu: sent again where its outcome was unknown", op->number,
-                      call->step);
+            violation(
+                "invariant 5: operation %u, step %zu: sent again where its outcome was unknown",
+                op->number, call->step);
     }
     if (call->behaviour != HANG_AFTER && call->behaviour != HANG_BEFORE)
         plan(call, SIM_ANSWER, after(some_delay()));
@@ -149,19 +170,25 @@ static void effect(call_t *call)
 
 static void answer(call_t *call)
 {
-    static const http_field_t later[] = {{{(const uint8_t *)"retry-after", 11}, {(const uint8_t *)"1", 1}}};
+    static const http_field_t later[] = {
+        {{(const uint8_t *)"retry-after", 11}, {(const uint8_t *)"1", 1}}};
     http_answer_t said = {.end = CALL_ANSWERED, .status = 200, .body = bytes_str("{\"ok\":true}")};
     if (call->ended)
         return;
     switch ((enum behaviour)call->behaviour) {
     case BUSY:
-        said = (http_answer_t){.end = CALL_ANSWERED, .status = 429, .headers = later,
-                               .header_count = chance_in(2)};
+        said = (http_answer_t){
+            .end = CALL_ANSWERED, .status = 429, .headers = later, .header_count = chance_in(2)};
         break;
-    case FAILING: said = (http_answer_t){.end = CALL_ANSWERED, .status = 500}; break;
+    case FAILING:
+        said = (http_answer_t){.end = CALL_ANSWERED, .status = 500};
+        break;
     case CUT_BEFORE:
-    case CUT_AFTER: fail_call(call, "connection reset"); return;
-    default: break;
+    case CUT_AFTER:
+        fail_call(call, "connection reset");
+        return;
+    default:
+        break;
     }
     tell(call, said);
 }
@@ -170,14 +197,21 @@ void call_event(sim_event_t *event)
 {
     call_t *call = event->call;
     switch ((enum sim_kind)event->kind) {
-    case SIM_WRITE: begin_write(call); break;
-    case SIM_EFFECT: effect(call); break;
-    case SIM_ANSWER: answer(call); break;
+    case SIM_WRITE:
+        begin_write(call);
+        break;
+    case SIM_EFFECT:
+        effect(call);
+        break;
+    case SIM_ANSWER:
+        answer(call);
+        break;
     case SIM_TIMEOUT:
         if (!call->ended)
             fail_call(call, "timeout");
         break;
-    default: break;
+    default:
+        break;
     }
 }
 

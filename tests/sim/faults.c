@@ -1,7 +1,9 @@
-/* faults.c: everything that goes wrong on its own: who dies, freezes, loses its links or its disk, and when. */
-#include "tests/sim/sim.h"
+/* faults.c: everything that goes wrong on its own: who dies, freezes, loses its links or its disk,
+ * and when. */
+#include "tests/sim/parts.h"
 
-/* Each seed has its own mixture; one in eight is gentle: only responders freeze, and nobody may notice. */
+/* Each seed has its own mixture; one in eight is gentle: only responders freeze, and nobody may
+ * notice. */
 void faults_choose(void)
 {
     sim.gentle = chance_in(8);
@@ -46,21 +48,33 @@ static void strike(unsigned fault)
     if (fault != FAULT_CRASH_OTHER && fault != FAULT_CLOCK && fault != FAULT_STOP)
         sim.limiter_well_since = sim.now.at.us;
     switch (fault) {
-    case FAULT_CRASH_LIMITER: crash(node_limiter()); break;
-    case FAULT_CRASH_OTHER: crash(n); break;
+    case FAULT_CRASH_LIMITER:
+        crash(node_limiter());
+        break;
+    case FAULT_CRASH_OTHER:
+        crash(n);
+        break;
     case FAULT_FREEZE:
         n = who_freezes();
         if (n->alive && !n->frozen)
             node_freeze(n, (int64_t)chance_below(chance_in(3) ? 6000000 : 700000));
         break;
-    case FAULT_RESET: reset_link(n); break;
-    case FAULT_SYNC: sim.poison_next = true; break;
+    case FAULT_RESET:
+        reset_link(n);
+        break;
+    case FAULT_SYNC:
+        sim.poison_next = true;
+        break;
     case FAULT_FULL:
         sim.disk_full = true;
         sim_push((sim_event_t){.at = after((int64_t)chance_below(1500000)), .kind = SIM_SPACE});
         break;
-    case FAULT_CLOCK: sim.now.wall.us += (chance_in(2) ? 3600 : -3600) * US_PER_S; break;
-    case FAULT_SLOW_DISK: sim.disk_slow = !sim.disk_slow; break;
+    case FAULT_CLOCK:
+        sim.now.wall.us += (chance_in(2) ? 3600 : -3600) * US_PER_S;
+        break;
+    case FAULT_SLOW_DISK:
+        sim.disk_slow = !sim.disk_slow;
+        break;
     case FAULT_STOP:
         if (n->alive && n->ready && !n->frozen)
             supervise_order_stop(n);
@@ -69,7 +83,8 @@ static void strike(unsigned fault)
         for (size_t i = 1; i < sim.node_count; i++)
             crash(&sim.nodes[i]);
         break;
-    default: break;
+    default:
+        break;
     }
 }
 

@@ -1,4 +1,5 @@
-/* main.c: sim: runs seeds until the time is over or a promise is broken. See docs/DECISIONS/simulator.md. */
+/* main.c: sim: runs seeds until the time is over or a promise is broken. See
+ * docs/DECISIONS/simulator.md. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,14 +7,18 @@
 
 #include "actors/ingress/ingress.h"
 #include "actors/limiter/limiter.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/parts.h"
 
 #define CALM_US_MAX (120 * US_PER_S)
 #define REST_US (2 * US_PER_S)
 
 sim_t sim;
 
-typedef struct options { uint64_t seed, steps; double seconds; bool one; } options_t;
+typedef struct options {
+    uint64_t seed, steps;
+    double seconds;
+    bool one;
+} options_t;
 
 /* ---- a seed's world */
 
@@ -29,7 +34,8 @@ static config_t *config_of_seed(void)
 {
     static const int sizes[] = {12, 40, 40, 200, 200, 200}, caches[] = {0, 3000, 1 << 28};
     json_t *json = json_deep_copy(checked);
-    json_object_set_new(json_object_get(json, "queue"), "messages_max", json_integer(sizes[chance_below(COUNT_OF(sizes))]));
+    json_object_set_new(json_object_get(json, "queue"), "messages_max",
+                        json_integer(sizes[chance_below(COUNT_OF(sizes))]));
     json_object_set_new(json_object_get(json, "queue"), "cache_bytes",
                         json_integer(caches[chance_below(COUNT_OF(caches))]));
     config_t *config = config_load(json); /* keeps it */
@@ -42,15 +48,23 @@ static void add_node(const actor_spec_t *spec, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         node_t *n = &sim.nodes[sim.node_count];
-        *n = (node_t){.index = (uint8_t)sim.node_count++, .spec = spec, .kind = spec->kind, .instance = (uint16_t)i};
-        sim_push((sim_event_t){.at = after((int64_t)chance_below(20000)), .kind = SIM_START, .number = n->index});
+        *n = (node_t){.index = (uint8_t)sim.node_count++,
+                      .spec = spec,
+                      .kind = spec->kind,
+                      .instance = (uint16_t)i};
+        sim_push((sim_event_t){
+            .at = after((int64_t)chance_below(20000)), .kind = SIM_START, .number = n->index});
     }
 }
 
 static void world_begin(uint64_t seed, uint64_t steps)
 {
-    sim = (sim_t){.seed = seed, .chance = rand_seeded(seed), .steps_max = steps, .hash = 0xCBF29CE484222325u,
-                  .conns = sim.conns, .ops = sim.ops};
+    sim = (sim_t){.seed = seed,
+                  .chance = rand_seeded(seed),
+                  .steps_max = steps,
+                  .hash = 0xCBF29CE484222325u,
+                  .conns = sim.conns,
+                  .ops = sim.ops};
     trace_clear();
     sim.now = (now_t){{1000000}, {1700000000000000}};
     sim.config = config_of_seed();
@@ -95,12 +109,24 @@ static void world_event(sim_event_t *event)
 {
     node_t *n = &sim.nodes[event->number < NODES_MAX ? event->number : 0];
     switch ((enum sim_kind)event->kind) {
-    case SIM_ARRIVAL: sender_arrival(); break;
-    case SIM_REPLY: sender_reply_arrived(event); break;
-    case SIM_PATIENCE: sender_patience(event); break;
-    case SIM_OVERDUE: check_overdue(event); break;
-    case SIM_EFFECT: call_event(event); break;
-    case SIM_FAULT: fault_next(); break;
+    case SIM_ARRIVAL:
+        sender_arrival();
+        break;
+    case SIM_REPLY:
+        sender_reply_arrived(event);
+        break;
+    case SIM_PATIENCE:
+        sender_patience(event);
+        break;
+    case SIM_OVERDUE:
+        check_overdue(event);
+        break;
+    case SIM_EFFECT:
+        call_event(event);
+        break;
+    case SIM_FAULT:
+        fault_next();
+        break;
     case SIM_THAW:
         if (n->life == event->life)
             node_thaw(n);
@@ -109,19 +135,27 @@ static void world_event(sim_event_t *event)
         sim.disk_full = false;
         sim.limiter_well_since = sim.now.at.us;
         break;
-    case SIM_CONFIRM: supervise_confirm(n); break;
-    case SIM_START: node_start(n); break;
-    case SIM_SUPERVISE: supervise_tick(); break;
-    case SIM_BEREFT: check_bereft(event); break;
-    case SIM_ASK: ask_next(); break;
-    default: violation("an event of no kind");
+    case SIM_CONFIRM:
+        supervise_confirm(n);
+        break;
+    case SIM_START:
+        node_start(n);
+        break;
+    case SIM_SUPERVISE:
+        supervise_tick();
+        break;
+    case SIM_BEREFT:
+        check_bereft(event);
+        break;
+    case SIM_ASK:
+        ask_next();
+        break;
+    default:
+        violation("an event of no kind");
     }
 }
 
-static bool is_of_node(const sim_event_t *e)
-{
-    return e->node > 0 || e->kind == SIM_FRAME;
-}
+static bool is_of_node(const sim_event_t *e) { return e->node > 0 || e->kind == SIM_FRAME; }
 
 static bool step(void)
 {
@@ -146,7 +180,8 @@ static void count_live(void *arg, const stored_message_t *m)
     *(size_t *)arg += m->progress.state != STATE_DONE && m->progress.state != STATE_DEAD;
 }
 
-/* Nothing is asked any more and everything taken is finished, also for a limiter that has not loaded it yet. */
+/* Nothing is asked any more and everything taken is finished, also for a limiter that has not
+ * loaded it yet. */
 static bool at_rest(void)
 {
     size_t live = 0;
@@ -241,21 +276,38 @@ static void list_plants(void)
 
 static void options_read(options_t *o, int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"seed", required_argument, NULL, 's'}, {"seconds", required_argument, NULL, 't'},
-        {"steps", required_argument, NULL, 'n'}, {"plant", required_argument, NULL, 'p'},
-        {"list-plants", no_argument, NULL, 'l'}, {"trace", no_argument, NULL, 'v'}, {0}};
+    static const struct option longs[] = {{"seed", required_argument, NULL, 's'},
+                                          {"seconds", required_argument, NULL, 't'},
+                                          {"steps", required_argument, NULL, 'n'},
+                                          {"plant", required_argument, NULL, 'p'},
+                                          {"list-plants", no_argument, NULL, 'l'},
+                                          {"trace", no_argument, NULL, 'v'},
+                                          {0}};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;)
         switch (c) {
-        case 's': o->seed = strtoull(optarg, NULL, 10); o->one = true; break;
-        case 't': o->seconds = strtod(optarg, NULL); break;
-        case 'n': o->steps = strtoull(optarg, NULL, 10); break;
-        case 'p': plant(optarg); break;
-        case 'l': list_plants(); break;
-        case 'v': trace_all = true; break;
+        case 's':
+            o->seed = strtoull(optarg, NULL, 10);
+            o->one = true;
+            break;
+        case 't':
+            o->seconds = strtod(optarg, NULL);
+            break;
+        case 'n':
+            o->steps = strtoull(optarg, NULL, 10);
+            break;
+        case 'p':
+            plant(optarg);
+            break;
+        case 'l':
+            list_plants();
+            break;
+        case 'v':
+            trace_all = true;
+            break;
         default:
-            fprintf(stderr, "usage: sim [--seed N] [--seconds S] [--steps N] [--plant BUG] [--list-plants] "
-                            "[--trace]\n");
+            fprintf(stderr,
+                    "usage: sim [--seed N] [--seconds S] [--steps N] [--plant BUG] [--list-plants] "
+                    "[--trace]\n");
             exit(64);
         }
 }
@@ -275,15 +327,24 @@ static void run_many(const options_t *o)
         run_seed(seed, o->steps, &t);
         took = wall_seconds() - began;
     }
-    const struct { const char *what; uint64_t count; } told[] = {
-        {"accepted", t.accepted}, {"duplicates", t.repeated}, {"answered 503", t.refused},
-        {"effects", t.effects}, {"done", t.done}, {"dead", t.dead}, {"redriven", t.redriven},
-        {"unknown", t.unknown}, {"actors killed", t.killed}, {"questions answered", t.told},
-        {"probes answered", t.probed}};
+    const struct {
+        const char *what;
+        uint64_t count;
+    } told[] = {{"accepted", t.accepted},
+                {"duplicates", t.repeated},
+                {"answered 503", t.refused},
+                {"effects", t.effects},
+                {"done", t.done},
+                {"dead", t.dead},
+                {"redriven", t.redriven},
+                {"unknown", t.unknown},
+                {"actors killed", t.killed},
+                {"questions answered", t.told},
+                {"probes answered", t.probed}};
     for (size_t i = 0; i < COUNT_OF(told); i++)
         printf("%s%llu %s", i ? ", " : "", (unsigned long long)told[i].count, told[i].what);
     printf("\n");
-    printf("%llu seeds, %llu steps, no violation; trace %016llx; %.0f steps/s, %.0f seeds/min\n",
+    printf("seeds %llu, steps %llu, no violation; trace %016llx; %.0f steps/s, %.0f seeds/min\n",
            (unsigned long long)t.seeds, (unsigned long long)t.steps, (unsigned long long)t.hash,
            (double)t.steps / took, (double)t.seeds * 60 / took);
 }

@@ -1,16 +1,17 @@
-/* network.c: frames on their way: late, in order within a link and direction, lost only with what connected them. */
+/* network.c: frames on their way: late, in order within a link and direction, lost only with what
+ * connected them. */
 #include <stdlib.h>
 
 #include "store/arena.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/parts.h"
 
 #define WHOEVER UINT32_MAX /* the frame reaches the next life too: it lay in the socket */
 
 conn_t net_connect(node_t *client, uint8_t server)
 {
     must(sim.conn_count < CONNS_MAX);
-    sim.conns[sim.conn_count] = (conn_state_t){.client = client->index, .server = server,
-                                               .client_life = client->life};
+    sim.conns[sim.conn_count] =
+        (conn_state_t){.client = client->index, .server = server, .client_life = client->life};
     return (conn_t)sim.conn_count++;
 }
 
@@ -31,8 +32,11 @@ void net_transmit(node_t *from, conn_t conn, bytes_t bytes)
     check_frame(from, c, to_server, bytes);
     frame_t *frame = malloc(sizeof *frame + bytes.len);
     must(frame);
-    *frame = (frame_t){.conn = conn, .epoch = c->epoch[to_server], .to_server = to_server,
-                       .type = bytes.data[7], .len = bytes.len};
+    *frame = (frame_t){.conn = conn,
+                       .epoch = c->epoch[to_server],
+                       .to_server = to_server,
+                       .type = bytes.data[7],
+                       .len = bytes.len};
     memcpy(frame->data, bytes.data, bytes.len);
     sim.frames_on_way++;
     if (!to->alive || (!to_server && to->life != c->client_life)) {
@@ -44,7 +48,8 @@ void net_transmit(node_t *from, conn_t conn, bytes_t bytes)
         at = c->last_at[to_server];
     c->last_at[to_server] = at;
     uint32_t life = to_server && chance_in(5) ? WHOEVER : to->life;
-    sim_push((sim_event_t){.at = at, .kind = SIM_FRAME, .node = to->index, .life = life, .frame = frame});
+    sim_push((sim_event_t){
+        .at = at, .kind = SIM_FRAME, .node = to->index, .life = life, .frame = frame});
 }
 
 void net_arrive(sim_event_t *event)

@@ -3,16 +3,22 @@
 #include <stdlib.h>
 
 #include "store/arena.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/parts.h"
 
 node_t *node_limiter(void) { return &sim.nodes[1]; }
 
 /* ---- the world of a carrier */
 
-static void world_transmit(void *arg, conn_t conn, bytes_t frame) { net_transmit(arg, conn, frame); }
+static void world_transmit(void *arg, conn_t conn, bytes_t frame)
+{
+    net_transmit(arg, conn, frame);
+}
 static void world_call(void *arg, const http_call_t *call) { call_begin(arg, call); }
 static void world_cancel(void *arg, uint64_t token) { call_cancel(arg, token); }
-static void world_reply(void *arg, uint64_t token, const http_reply_t *reply) { sender_reply(arg, token, reply); }
+static void world_reply(void *arg, uint64_t token, const http_reply_t *reply)
+{
+    sender_reply(arg, token, reply);
+}
 
 static void world_log(void *arg, const log_line_t *line)
 {
@@ -20,8 +26,9 @@ static void world_log(void *arg, const log_line_t *line)
     if (line->event == LOG_BUG)
         violation("%s logs a bug: %s", actor_name(n->kind), line->text);
     if (trace_all)
-        trace_note("%s/%u says: %s (%.*s)", actor_name(n->kind), n->instance, line->text ? line->text : "",
-                   (int)line->reason.len, line->reason.len ? (const char *)line->reason.data : "");
+        trace_note("%s/%u says: %s (%.*s)", actor_name(n->kind), n->instance,
+                   line->text ? line->text : "", (int)line->reason.len,
+                   line->reason.len ? (const char *)line->reason.data : "");
 }
 
 static void world_stop(void *arg, int exit_code, const char *why)
@@ -45,7 +52,8 @@ void node_start(node_t *n)
 {
     n->life++;
     n->alive = true;
-    n->frozen = n->stopping = n->ready = n->commit_planned = n->read_planned = n->store_planned = false;
+    n->frozen = n->stopping = n->ready = n->commit_planned = n->read_planned = n->store_planned =
+        false;
     n->generation = ++sim.last_generation;
     n->since = sim.now.at.us;
     n->turn_at = INT64_MAX;
@@ -55,13 +63,28 @@ void node_start(node_t *n)
         sim.limiter_died = INT64_MAX;
     if (n->spec->stores)
         must(memory_store_open(sim.disk, &n->store, &n->opened) == 0);
-    n->birth = (birth_t){.config = sim.config, .actor = n->kind, .instance = n->instance,
-                         .generation = n->generation, .seed = rand_next(&sim.chance), .secret = no_secret,
-                         .opened = n->spec->stores ? &n->opened : NULL, .store = n->store};
-    links_self_t self = {.actor = n->kind, .instance = n->instance, .generation = n->generation,
-                         .host = "sim", .version = "1", .config_epoch = 1};
-    world_t world = {.arg = n, .transmit = world_transmit, .call = world_call, .cancel = world_cancel,
-                     .reply = world_reply, .log = world_log, .stop = world_stop, .store = n->store,
+    n->birth = (birth_t){.config = sim.config,
+                         .actor = n->kind,
+                         .instance = n->instance,
+                         .generation = n->generation,
+                         .seed = rand_next(&sim.chance),
+                         .secret = no_secret,
+                         .opened = n->spec->stores ? &n->opened : NULL,
+                         .store = n->store};
+    links_self_t self = {.actor = n->kind,
+                         .instance = n->instance,
+                         .generation = n->generation,
+                         .host = "sim",
+                         .version = "1",
+                         .config_epoch = 1};
+    world_t world = {.arg = n,
+                     .transmit = world_transmit,
+                     .call = world_call,
+                     .cancel = world_cancel,
+                     .reply = world_reply,
+                     .log = world_log,
+                     .stop = world_stop,
+                     .store = n->store,
                      .commit_pause_us_max = 1000};
     n->carrier = carrier_new(n->spec, &n->birth, &self, &world, NULL, sim.now);
     n->to_supervisor = net_connect(n, 0);
@@ -84,7 +107,8 @@ static void drop_event(const sim_event_t *event)
 
 void node_kill(node_t *n, bool in_order)
 {
-    trace_note("%s/%u life %u dies%s", actor_name(n->kind), n->instance, n->life, in_order ? " in order" : "");
+    trace_note("%s/%u life %u dies%s", actor_name(n->kind), n->instance, n->life,
+               in_order ? " in order" : "");
     n->alive = n->frozen = n->ready = false;
     sim.deaths += !in_order;
     carrier_destroy(&n->carrier);
@@ -120,7 +144,8 @@ void node_freeze(node_t *n, int64_t for_us)
 {
     n->frozen = true;
     trace_note("%s/%u freezes for %lld us", actor_name(n->kind), n->instance, (long long)for_us);
-    sim_push((sim_event_t){.at = after(for_us), .kind = SIM_THAW, .life = n->life, .number = n->index});
+    sim_push(
+        (sim_event_t){.at = after(for_us), .kind = SIM_THAW, .life = n->life, .number = n->index});
 }
 
 void node_thaw(node_t *n)
@@ -161,8 +186,8 @@ void node_plan_turn(node_t *n, int64_t at)
     if (at >= n->turn_at)
         return;
     n->turn_at = at;
-    sim_push((sim_event_t){.at = at, .kind = SIM_TURN, .node = n->index, .life = n->life,
-                           .number = ++n->turn_order});
+    sim_push((sim_event_t){
+        .at = at, .kind = SIM_TURN, .node = n->index, .life = n->life, .number = ++n->turn_order});
 }
 
 static void plan(node_t *n, enum sim_kind kind, int64_t in, bool *planned)
@@ -170,7 +195,8 @@ static void plan(node_t *n, enum sim_kind kind, int64_t in, bool *planned)
     if (*planned)
         return;
     *planned = true;
-    sim_push((sim_event_t){.at = after(in), .kind = (uint8_t)kind, .node = n->index, .life = n->life});
+    sim_push(
+        (sim_event_t){.at = after(in), .kind = (uint8_t)kind, .node = n->index, .life = n->life});
 }
 
 static int64_t sync_time(void)
@@ -185,7 +211,8 @@ static void plan_store(node_t *n)
     if (memory_store_pending(n->store) > 0)
         plan(n, SIM_COMMIT, sync_time(), &n->commit_planned);
     if (memory_store_reading(n->store) > 0)
-        plan(n, SIM_READ, 20 + (int64_t)chance_below(sim.disk_slow ? 20000 : 300), &n->read_planned);
+        plan(n, SIM_READ, 20 + (int64_t)chance_below(sim.disk_slow ? 20000 : 300),
+             &n->read_planned);
 }
 
 static void commit(node_t *n)
@@ -214,8 +241,12 @@ static void turn(node_t *n, const sim_event_t *event)
 static void carry(node_t *n, sim_event_t *event)
 {
     switch ((enum sim_kind)event->kind) {
-    case SIM_TURN: turn(n, event); return;
-    case SIM_COMMIT: commit(n); return;
+    case SIM_TURN:
+        turn(n, event);
+        return;
+    case SIM_COMMIT:
+        commit(n);
+        return;
     case SIM_READ:
         n->read_planned = false;
         for (uint64_t most = 1 + chance_below(8); most > 0 && memory_store_answer(n->store); most--)
@@ -226,9 +257,15 @@ static void carry(node_t *n, sim_event_t *event)
         n->store_planned = false;
         carrier_store(n->carrier, sim.now);
         break;
-    case SIM_FRAME: net_arrive(event); break;
-    case SIM_REQUEST: sender_request(event); break;
-    default: call_event(event); break;
+    case SIM_FRAME:
+        net_arrive(event);
+        break;
+    case SIM_REQUEST:
+        sender_request(event);
+        break;
+    default:
+        call_event(event);
+        break;
     }
     node_plan_turn(n, after((int64_t)chance_below(40)));
 }

@@ -1,16 +1,19 @@
-/* senders.c: those who send: open loop, impatient, with repetitions, duplicates and an id used twice. */
+/* senders.c: those who send: open loop, impatient, with repetitions, duplicates and an id used
+ * twice. */
 #include <stdio.h>
 
 #include "core/msgid.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/parts.h"
 
 #define KEYS 6u
 
 static op_t *op_new(void)
 {
     op_t *op = &sim.ops[sim.op_count];
-    *op = (op_t){.number = (uint32_t)sim.op_count, .twin = (uint32_t)sim.op_count,
-                 .route = (uint8_t)chance_below(sim.config->route_count), .key = (uint8_t)chance_below(KEYS),
+    *op = (op_t){.number = (uint32_t)sim.op_count,
+                 .twin = (uint32_t)sim.op_count,
+                 .route = (uint8_t)chance_below(sim.config->route_count),
+                 .key = (uint8_t)chance_below(KEYS),
                  .kind = (uint8_t)chance_below(40)};
     sim.op_count++;
     const op_t *first = op->number ? &sim.ops[chance_below(op->number)] : op;
@@ -31,15 +34,22 @@ static void send(op_t *op)
     }
     op->waiting = true;
     op->waiting_at = n->index;
-    sim_push((sim_event_t){.at = after(some_delay()), .kind = SIM_REQUEST, .node = n->index, .life = n->life,
-                           .op = op->number, .attempt = op->attempts});
-    sim_push((sim_event_t){.at = after(US_PER_S + (int64_t)chance_below(4 * US_PER_S)), .kind = SIM_PATIENCE,
-                           .op = op->number, .attempt = op->attempts});
+    sim_push((sim_event_t){.at = after(some_delay()),
+                           .kind = SIM_REQUEST,
+                           .node = n->index,
+                           .life = n->life,
+                           .op = op->number,
+                           .attempt = op->attempts});
+    sim_push((sim_event_t){.at = after(US_PER_S + (int64_t)chance_below(4 * US_PER_S)),
+                           .kind = SIM_PATIENCE,
+                           .op = op->number,
+                           .attempt = op->attempts});
 }
 
 static void send_later(op_t *op, int64_t in)
 {
-    sim_push((sim_event_t){.at = after(in), .kind = SIM_REPLY, .op = op->number, .attempt = op->attempts});
+    sim_push((sim_event_t){
+        .at = after(in), .kind = SIM_REPLY, .op = op->number, .attempt = op->attempts});
 }
 
 void sender_arrival(void)
@@ -75,7 +85,10 @@ void sender_patience(const sim_event_t *event)
         send(op);
 }
 
-static uint64_t token_of(const op_t *op, uint32_t attempt) { return (uint64_t)(op->number + 1) << 16 | attempt; }
+static uint64_t token_of(const op_t *op, uint32_t attempt)
+{
+    return (uint64_t)(op->number + 1) << 16 | attempt;
+}
 
 void sender_request(const sim_event_t *event)
 {
@@ -83,12 +96,17 @@ void sender_request(const sim_event_t *event)
     node_t *n = &sim.nodes[event->node];
     const route_t *route = &sim.config->routes[op->route];
     char body[160];
-    int len = snprintf(body, sizeof body, "{\"op\":%u,\"id\":\"m-%u\",\"key\":\"k%u\",\"kind\":\"%c%u\"}", op->number,
-                       op->twin, op->key, op->kind % 2 ? 'a' : 'b', op->kind);
+    int len =
+        snprintf(body, sizeof body, "{\"op\":%u,\"id\":\"m-%u\",\"key\":\"k%u\",\"kind\":\"%c%u\"}",
+                 op->number, op->twin, op->key, op->kind % 2 ? 'a' : 'b', op->kind);
     http_field_t headers[] = {{bytes_str("content-type"), bytes_str("application/json")}};
-    http_request_t request = {.token = token_of(op, event->attempt), .method = bytes_str("POST"),
-                              .path = bytes_str(route->path), .headers = headers, .header_count = 1,
-                              .body = bytes_of(body, (size_t)len), .client = bytes_str("127.0.0.1"),
+    http_request_t request = {.token = token_of(op, event->attempt),
+                              .method = bytes_str("POST"),
+                              .path = bytes_str(route->path),
+                              .headers = headers,
+                              .header_count = 1,
+                              .body = bytes_of(body, (size_t)len),
+                              .client = bytes_str("127.0.0.1"),
                               .loopback = true};
     check_taken(n, op, event->attempt);
     carrier_request(n->carrier, &request, sim.now);
@@ -114,8 +132,8 @@ void sender_reply(node_t *n, uint64_t token, const http_reply_t *reply)
     } else if (reply->status == 409) {
         op->conflicted = op->closed = true;
     } else if (reply->status < 500 && reply->status != 429) {
-        violation("operation %u was answered %u: %.*s", op->number, reply->status, (int)reply->body.len,
-                  (const char *)reply->body.data);
+        violation("operation %u was answered %u: %.*s", op->number, reply->status,
+                  (int)reply->body.len, (const char *)reply->body.data);
     }
     if (!op->closed)
         send_later(op, 100000 + (int64_t)chance_below(900000));

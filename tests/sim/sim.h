@@ -1,7 +1,8 @@
-/* sim.h: the simulated world: a clock that jumps from event to event, a network, a disk, senders, downstreams, a
- * supervisor, and everything that can go wrong with them, all from one seed. The actors and the carrier are the
- * real ones. What the invariants compare is gathered apart from the actors: frames on the wire, what is on the
- * disk, what the senders were told and what the downstreams saw. */
+/* sim.h: the simulated world: a clock that jumps from event to event, a network, a disk, senders,
+ * downstreams, a supervisor, and everything that can go wrong with them, all from one seed. The
+ * actors and the carrier are the real ones. What the invariants compare is gathered apart from the
+ * actors: frames on the wire, what is on the disk, what the senders were told and what the
+ * downstreams saw. */
 #ifndef WEIR_TESTS_SIM_H
 #define WEIR_TESTS_SIM_H
 
@@ -19,20 +20,49 @@
 /* ---- what can happen next */
 
 enum sim_kind {
-    SIM_TURN, SIM_FRAME, SIM_COMMIT, SIM_STORE, SIM_READ, SIM_ARRIVAL, SIM_REQUEST, SIM_REPLY, SIM_PATIENCE,
-    SIM_OVERDUE, SIM_WRITE, SIM_EFFECT, SIM_ANSWER, SIM_TIMEOUT, SIM_FAULT, SIM_THAW, SIM_SPACE, SIM_CONFIRM,
-    SIM_START, SIM_SUPERVISE, SIM_BEREFT, SIM_ASK, SIM_KINDS
+    SIM_TURN,
+    SIM_FRAME,
+    SIM_COMMIT,
+    SIM_STORE,
+    SIM_READ,
+    SIM_ARRIVAL,
+    SIM_REQUEST,
+    SIM_REPLY,
+    SIM_PATIENCE,
+    SIM_OVERDUE,
+    SIM_WRITE,
+    SIM_EFFECT,
+    SIM_ANSWER,
+    SIM_TIMEOUT,
+    SIM_FAULT,
+    SIM_THAW,
+    SIM_SPACE,
+    SIM_CONFIRM,
+    SIM_START,
+    SIM_SUPERVISE,
+    SIM_BEREFT,
+    SIM_ASK,
+    SIM_KINDS
 };
-typedef struct frame { conn_t conn; uint32_t epoch; bool to_server; uint8_t type; size_t len; uint8_t data[]; } frame_t;
+typedef struct frame {
+    conn_t conn;
+    uint32_t epoch;
+    bool to_server;
+    uint8_t type;
+    size_t len;
+    uint8_t data[];
+} frame_t;
 typedef struct sim_event {
     int64_t at;
     uint64_t order;
     uint8_t kind, node;
-    uint32_t life;      /* of the node; another life: the event is void */
+    uint32_t life; /* of the node; another life: the event is void */
     union {
         frame_t *frame;
         struct call *call;
-        struct { uint32_t op, attempt; };
+        struct {
+            uint32_t op, attempt;
+        };
         uint64_t number;
     };
 } sim_event_t;
@@ -47,8 +77,8 @@ typedef struct node {
     bool alive, frozen, stopping, ready;
     uint32_t life;
     uint64_t generation;
-    int64_t since;            /* alive, or thawed, since */
-    int64_t turn_at;          /* INT64_MAX: no turn planned */
+    int64_t since;   /* alive, or thawed, since */
+    int64_t turn_at; /* INT64_MAX: no turn planned */
     uint64_t turn_order;
     carrier_t *carrier;
     store_t *store;
@@ -56,33 +86,40 @@ typedef struct node {
     store_opened_t opened;
     birth_t birth;
     conn_t to_supervisor, to_limiter;
-    sim_event_t *pile;        /* what came while it was frozen */
+    sim_event_t *pile; /* what came while it was frozen */
     size_t pile_count, pile_room;
     int exit_code;
-    unsigned running[8];      /* calls, by downstream */
+    unsigned running[8]; /* calls, by downstream */
 } node_t;
 
-typedef struct conn { uint8_t client, server; uint32_t client_life; uint32_t epoch[2]; int64_t last_at[2]; peer_t peer; } conn_state_t;
+typedef struct conn {
+    uint8_t client, server;
+    uint32_t client_life;
+    uint32_t epoch[2];
+    int64_t last_at[2];
+    peer_t peer;
+} conn_state_t;
 
 /* ---- senders */
 
 typedef struct op {
-    uint32_t number, twin;    /* twin: an earlier op whose sender's id it uses with another body; or itself */
+    uint32_t number,
+        twin; /* twin: an earlier op whose sender's id it uses with another body; or itself */
     uint8_t route, attempts, key, kind;
     bool accepted, conflicted, closed; /* closed: its sender asks no more */
-    msgid_t id;               /* as answered */
+    msgid_t id;                        /* as answered */
     bool has_id;
-    int64_t seq;              /* as assigned; 0: not yet */
-    uint8_t waiting_at;       /* ingress node; the request's attempt is `attempts` */
+    int64_t seq;        /* as assigned; 0: not yet */
+    uint8_t waiting_at; /* ingress node; the request's attempt is `attempts` */
     bool waiting;
-    uint64_t open[4];         /* by attempt: an ingress has it and has not answered */
+    uint64_t open[4]; /* by attempt: an ingress has it and has not answered */
     unsigned writes[STEPS_MAX], effects[STEPS_MAX], unmarked[STEPS_MAX], failures[STEPS_MAX];
 } op_t;
 
 /* ---- calls and assignments, as seen from outside */
 
 typedef struct call {
-    struct call *next;        /* of all calls */
+    struct call *next; /* of all calls */
     uint8_t node;
     uint32_t life, op;
     uint64_t token;
@@ -106,7 +143,10 @@ typedef struct assigned {
 } assigned_t;
 
 /* Credit of one link as the wire shows it: [0] intake or pool by index. */
-typedef struct wire_credit { uint32_t link; uint64_t told[8], told_bytes, used[8], used_bytes; } wire_credit_t;
+typedef struct wire_credit {
+    uint32_t link;
+    uint64_t told[8], told_bytes, used[8], used_bytes;
+} wire_credit_t;
 
 typedef struct sim {
     uint64_t seed;
@@ -117,7 +157,7 @@ typedef struct sim {
     uint64_t steps, steps_max, order, hash;
     sim_event_t *heap;
     size_t heap_count, heap_room;
-    node_t nodes[NODES_MAX];  /* 0 is the supervisor */
+    node_t nodes[NODES_MAX]; /* 0 is the supervisor */
     size_t node_count;
     links_t *supervisor;
     conn_state_t *conns;
@@ -130,12 +170,12 @@ typedef struct sim {
     size_t assigned_count;
     wire_credit_t credit[NODES_MAX]; /* of the link between that node and the limiter */
     int64_t key_reached[16][64];     /* by route and key: the greatest seq that wrote */
-    bool calm;                /* faults are over */
+    bool calm;                       /* faults are over */
     bool with_modes, with_redrives;
     uint64_t probes, probes_answered, asked, told;
-    bool gentle;              /* a seed in which only responders freeze */
+    bool gentle; /* a seed in which only responders freeze */
     bool disk_full, disk_slow, poison_next;
-    uint32_t faults;          /* which may happen: a bit a fault */
+    uint32_t faults; /* which may happen: a bit a fault */
     unsigned limiter_deaths;
     int64_t limiter_well_since, limiter_died; /* limiter_died: INT64_MAX while it lives */
     size_t frames_on_way;
@@ -143,89 +183,18 @@ typedef struct sim {
 } sim_t;
 extern sim_t sim;
 
-enum { FAULT_CRASH_LIMITER, FAULT_CRASH_OTHER, FAULT_FREEZE, FAULT_RESET, FAULT_SYNC, FAULT_FULL, FAULT_CLOCK,
-       FAULT_SLOW_DISK, FAULT_STOP, FAULT_CRASH_ALL, FAULT_COUNT };
-
-/* clock.c */
-void sim_push(sim_event_t event);           /* order is given here */
-bool sim_pop(sim_event_t *out);
-void sim_clear_events(void);
-static inline uint64_t chance_below(uint64_t bound) { return rand_below(&sim.chance, bound); }
-static inline bool chance_in(uint64_t in) { return chance_below(in) == 0; }
-static inline int64_t after(int64_t us) { return sim.now.at.us + us; }
-int64_t some_delay(void);                   /* of a network: mostly tens of microseconds */
-
-/* network.c */
-conn_t net_connect(node_t *client, uint8_t server);
-void net_transmit(node_t *from, conn_t conn, bytes_t frame);
-void net_arrive(sim_event_t *event);
-void net_drop(frame_t *frame);
-void net_reset(conn_t conn);                /* all that is on its way is lost */
-void net_forget_sent(const node_t *dead);   /* what a dead one sent may be lost with it */
-
-/* nodes.c */
-void node_start(node_t *n);
-void node_kill(node_t *n, bool in_order);   /* everything in memory is gone */
-void node_freeze(node_t *n, int64_t for_us);
-void node_thaw(node_t *n);
-bool node_takes(const sim_event_t *event);  /* false: void, or piled up */
-void node_plan_turn(node_t *n, int64_t at);
-void node_event(sim_event_t *event);        /* TURN, COMMIT, STORE, READ, REQUEST, ANSWER */
-node_t *node_limiter(void);
-
-/* supervise.c */
-void supervise_start(void);
-void supervise_end(void);
-void supervise_frame(conn_t conn, bytes_t frame);
-void supervise_tick(void);
-void supervise_confirm(node_t *n);
-void supervise_order_stop(node_t *n);
-void supervise_ask(node_t *n, const char *verb, const char *args);
-
-/* senders.c */
-void sender_arrival(void);
-void sender_request(const sim_event_t *event);
-void sender_reply(node_t *n, uint64_t token, const http_reply_t *reply);
-void sender_reply_arrived(const sim_event_t *event);
-void sender_patience(const sim_event_t *event);
-void sender_refused(op_t *op);              /* nobody listens */
-size_t sender_waiting(void);
-
-/* asks.c */
-void ask_next(void);
-bool ask_answered(uint64_t token);          /* false: the token is a submission's */
-
-/* downstream.c */
-void call_begin(node_t *n, const http_call_t *call);
-void call_cancel(node_t *n, uint64_t token);
-void call_event(sim_event_t *event);        /* WRITE, EFFECT, ANSWER, TIMEOUT */
-void calls_forget(const node_t *dead);
-void calls_clear(void);
-
-/* faults.c */
-void faults_choose(void);
-void fault_next(void);
-void faults_end(void);                      /* from here on everything works */
-
-/* checks.c: on the wire; watch.c: the rest */
-void check_frame(node_t *from, const conn_state_t *conn, bool to_server, bytes_t frame);
-void check_frame_lost(const conn_state_t *conn, const frame_t *frame);
-void check_assigned_arrived(node_t *n);
-void check_node_died(const node_t *n);
-void check_call(const call_t *call);
-void check_after_step(node_t *n);
-void check_bereft(const sim_event_t *event);
-void check_reply(const node_t *n, op_t *op, uint32_t attempt, const http_reply_t *reply);
-void check_taken(const node_t *n, op_t *op, uint32_t attempt); /* an ingress has the request */
-void check_overdue(const sim_event_t *event);
-void check_end(void);
-const assigned_t *assigned_find(const msgid_t *id, uint64_t attempt);
-
-/* trace.c */
-extern bool trace_all;
-void trace_clear(void);
-void trace(const sim_event_t *event);
-void trace_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-_Noreturn void violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
+enum {
+    FAULT_CRASH_LIMITER,
+    FAULT_CRASH_OTHER,
+    FAULT_FREEZE,
+    FAULT_RESET,
+    FAULT_SYNC,
+    FAULT_FULL,
+    FAULT_CLOCK,
+    FAULT_SLOW_DISK,
+    FAULT_STOP,
+    FAULT_CRASH_ALL,
+    FAULT_COUNT
+};
 
 #endif

@@ -1,5 +1,6 @@
-/* supervise.c: the simulated supervisor: welcomes, tells who lives, confirms deaths, starts again. */
-#include "tests/sim/sim.h"
+/* supervise.c: the simulated supervisor: welcomes, tells who lives, confirms deaths, starts again.
+ */
+#include "tests/sim/parts.h"
 
 static node_t *node_of(uint64_t generation)
 {
@@ -9,7 +10,8 @@ static node_t *node_of(uint64_t generation)
     return NULL;
 }
 
-static void send_item(peer_t to, enum message_type type, const void *items, size_t size, size_t count)
+static void send_item(peer_t to, enum message_type type, const void *items, size_t size,
+                      size_t count)
 {
     frame_builder_t *builder = frame_builder_new();
     frame_begin(builder, type);
@@ -21,7 +23,8 @@ static void send_item(peer_t to, enum message_type type, const void *items, size
 
 static msg_peers_t word_of(const node_t *n, life_t life)
 {
-    return (msg_peers_t){.actor = n->kind, .instance = n->instance, .generation = n->generation, .life = life};
+    return (msg_peers_t){
+        .actor = n->kind, .instance = n->instance, .generation = n->generation, .life = life};
 }
 
 static void tell_all(const msg_peers_t *word)
@@ -51,7 +54,8 @@ static void on_up(void *arg, const event_t *event)
     size_t count = 0;
     for (size_t i = 1; i < sim.node_count; i++)
         if (sim.nodes[i].alive)
-            words[count++] = word_of(&sim.nodes[i], sim.nodes[i].ready ? LIFE_READY : LIFE_STARTING);
+            words[count++] =
+                word_of(&sim.nodes[i], sim.nodes[i].ready ? LIFE_READY : LIFE_STARTING);
     words[0].whole = 1;
     send_item(event->from.peer, MESSAGE_PEERS, words, sizeof *words, count);
 }
@@ -61,7 +65,8 @@ static void on_answer(const msg_answer_t *answer)
     sim.told++;
     if (trace_all)
         trace_note("answered %llu: %.*s", (unsigned long long)answer->status,
-                   (int)(answer->body.len < 90 ? answer->body.len : 90), (const char *)answer->body.data);
+                   (int)(answer->body.len < 90 ? answer->body.len : 90),
+                   (const char *)answer->body.data);
 }
 
 static void on_message(void *arg, const event_t *event)
@@ -87,15 +92,21 @@ static void on_refused(void *arg, conn_t conn, enum frame_error why)
 void supervise_start(void)
 {
     links_self_t self = {.actor = ACTOR_SUPERVISOR, .host = "sim", .version = "1"};
-    links_owner_t owner = {.transmit = on_transmit, .up = on_up, .message = on_message,
-                           .silence = on_silence, .refused = on_refused};
+    links_owner_t owner = {.transmit = on_transmit,
+                           .up = on_up,
+                           .message = on_message,
+                           .silence = on_silence,
+                           .refused = on_refused};
     sim.supervisor = links_new(&self, &owner);
     supervise_tick();
 }
 
 void supervise_end(void) { links_destroy(&sim.supervisor); }
 
-void supervise_frame(conn_t conn, bytes_t frame) { links_frame(sim.supervisor, conn, frame, sim.now); }
+void supervise_frame(conn_t conn, bytes_t frame)
+{
+    links_frame(sim.supervisor, conn, frame, sim.now);
+}
 
 void supervise_tick(void)
 {
@@ -109,7 +120,8 @@ void supervise_confirm(node_t *n)
     msg_peers_t word = word_of(n, LIFE_DEAD);
     tell_all(&word);
     sim_push((sim_event_t){.at = after(US_PER_S), .kind = SIM_BEREFT, .number = n->generation});
-    int64_t pause = sim.calm ? 20000 : 20000 + (int64_t)chance_below(chance_in(8) ? 6000000 : 600000);
+    int64_t pause =
+        sim.calm ? 20000 : 20000 + (int64_t)chance_below(chance_in(8) ? 6000000 : 600000);
     sim_push((sim_event_t){.at = after(pause), .kind = SIM_START, .number = n->index});
 }
 
@@ -123,7 +135,9 @@ void supervise_ask(node_t *n, const char *verb, const char *args)
 {
     if (!n->alive)
         return;
-    msg_query_t query = {.number = ++sim.asked, .verb = bytes_str(verb), .args = bytes_str(args),
+    msg_query_t query = {.number = ++sim.asked,
+                         .verb = bytes_str(verb),
+                         .args = bytes_str(args),
                          .who = bytes_str("uid 0")};
     send_item(sim.conns[n->to_supervisor].peer, MESSAGE_QUERY, &query, sizeof query, 1);
 }

@@ -1,10 +1,10 @@
-/* watch.c: the invariants that are seen elsewhere than on the wire: at the senders, at the downstreams, on the
- * disk, in the limiter's own check, and when everything has come to rest. */
+/* watch.c: the invariants that are seen elsewhere than on the wire: at the senders, at the
+ * downstreams, on the disk, in the limiter's own check, and when everything has come to rest. */
 #include "actors/ingress/ingress.h"
 #include "actors/limiter/limiter.h"
 #include "core/msgid.h"
 #include "store/memory_disk.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/parts.h"
 
 #define WAITING_MOST 20000u /* wishes that wait for the disk */
 #define FRAMES_MOST 4000u
@@ -29,8 +29,8 @@ void check_after_step(node_t *n)
     if (n->kind == ACTOR_LIMITER)
         check_limiter(n);
     if (carrier_waiting(n->carrier) > WAITING_MOST || sim.frames_on_way > FRAMES_MOST)
-        violation("invariant 6: %zu wishes wait, %zu frames are on their way", carrier_waiting(n->carrier),
-                  sim.frames_on_way);
+        violation("invariant 6: %zu wishes wait, %zu frames are on their way",
+                  carrier_waiting(n->carrier), sim.frames_on_way);
 }
 
 void check_call(const call_t *call)
@@ -39,7 +39,8 @@ void check_call(const call_t *call)
     if (sim.now.at.us > call->told_start_by)
         violation("invariant 5: operation %u: sent after its start_by", op->number);
     const disk_message_t *m = memory_disk_by_seq(sim.disk, call->seq);
-    bool is_redriven = m && (m->message.progress.flags & PROGRESS_REDRIVEN); /* it joined the tail again */
+    bool is_redriven =
+        m && (m->message.progress.flags & PROGRESS_REDRIVEN); /* it joined the tail again */
     if (op->seq == 0 || is_redriven)
         op->seq = call->seq;
     if (op->seq != call->seq)
@@ -47,31 +48,38 @@ void check_call(const call_t *call)
     const route_t *route = &sim.config->routes[op->route];
     int64_t *reached = &sim.key_reached[op->route][op->key];
     if (route->key && route->parallel == 1 && call->seq < *reached)
-        violation("invariant 2: operation %u: a message of its key accepted later came first", op->number);
+        violation("invariant 2: operation %u: a message of its key accepted later came first",
+                  op->number);
     *reached = call->seq > *reached ? call->seq : *reached;
 }
 
 static bool id_in(const http_reply_t *reply, msgid_t *id)
 {
     static const char mark[] = "{\"id\":\"";
-    if (reply->body.len < sizeof mark + MSGID_TEXT || memcmp(reply->body.data, mark, sizeof mark - 1) != 0)
+    if (reply->body.len < sizeof mark + MSGID_TEXT ||
+        memcmp(reply->body.data, mark, sizeof mark - 1) != 0)
         return false;
     return msgid_parse(bytes_of(reply->body.data + sizeof mark - 1, MSGID_TEXT - 1), id) == 0;
 }
 
-/* ---- answers to senders. The sender may have gone; whoever takes a request answers it all the same. */
+/* ---- answers to senders. The sender may have gone; whoever takes a request answers it all the
+ * same. */
 
 #define ALWAYS_US (VERDICT_WAIT_US + 500 * US_PER_MS)
 #define AWAY_US (LIMITER_WAIT_US + 300 * US_PER_MS) /* the limiter is known to be dead */
 #define GENTLE_US US_PER_S                          /* nobody but responders has trouble */
 
-/* The number of the event: how long an answer may take. The limit of one who froze begins with its thaw. */
+/* The number of the event: how long an answer may take. The limit of one who froze begins with its
+ * thaw. */
 void check_taken(const node_t *n, op_t *op, uint32_t attempt)
 {
     bool away = sim.limiter_died < sim.now.at.us - US_PER_S;
     int64_t most = sim.gentle ? GENTLE_US : away ? AWAY_US : ALWAYS_US;
     op->open[attempt / 64 % 4] |= 1ull << attempt % 64;
-    sim_push((sim_event_t){.at = after(most), .kind = SIM_OVERDUE, .life = n->life, .op = op->number,
+    sim_push((sim_event_t){.at = after(most),
+                           .kind = SIM_OVERDUE,
+                           .life = n->life,
+                           .op = op->number,
                            .attempt = attempt | (uint32_t)n->index << 8 | (uint32_t)away << 16});
 }
 
@@ -85,11 +93,15 @@ void check_overdue(const sim_event_t *event)
     if (!is_open || !n->alive || n->life != event->life || n->frozen)
         return;
     if (sim.now.at.us - n->since < most || (away && sim.limiter_died > sim.now.at.us - AWAY_US))
-        sim_push((sim_event_t){.at = after(ALWAYS_US), .kind = SIM_OVERDUE, .life = event->life, .op = event->op,
+        sim_push((sim_event_t){.at = after(ALWAYS_US),
+                               .kind = SIM_OVERDUE,
+                               .life = event->life,
+                               .op = event->op,
                                .attempt = event->attempt & 0xFFFF});
     else
-        violation("invariant 8: operation %u, try %u was not answered within %lld ms%s", op->number, attempt,
-                  (long long)(most / US_PER_MS), away ? " while the limiter was dead" : "");
+        violation("invariant 8: operation %u, try %u was not answered within %lld ms%s", op->number,
+                  attempt, (long long)(most / US_PER_MS),
+                  away ? " while the limiter was dead" : "");
 }
 
 void check_reply(const node_t *n, op_t *op, uint32_t attempt, const http_reply_t *reply)
@@ -102,7 +114,8 @@ void check_reply(const node_t *n, op_t *op, uint32_t attempt, const http_reply_t
     if (!id_in(reply, &id))
         violation("operation %u was accepted without an id", op->number);
     if (!memory_disk_find(sim.disk, &id))
-        violation("invariant 1: operation %u was answered %u and is not on disk", op->number, reply->status);
+        violation("invariant 1: operation %u was answered %u and is not on disk", op->number,
+                  reply->status);
     if (op->has_id && !msgid_equal(&op->id, &id))
         violation("invariant 2: operation %u was accepted as two messages", op->number);
     op->id = id;
@@ -115,14 +128,16 @@ static void is_held_by(void *arg, const stored_message_t *m)
 {
     const uint64_t *generation = arg;
     if (m->progress.state == STATE_ASSIGNED && m->progress.holder_generation == *generation)
-        violation("invariant 4: message %lld is still assigned to a dead actor", (long long)m->progress.seq);
+        violation("invariant 4: message %lld is still assigned to a dead actor",
+                  (long long)m->progress.seq);
 }
 
 void check_bereft(const sim_event_t *event)
 {
     const node_t *limiter = node_limiter();
-    bool was_well = limiter->alive && !limiter->frozen && limiter->ready && !sim.disk_full && !sim.disk_slow
-        && sim.now.at.us - limiter->since >= US_PER_S && sim.now.at.us - sim.limiter_well_since >= US_PER_S;
+    bool was_well = limiter->alive && !limiter->frozen && limiter->ready && !sim.disk_full &&
+                    !sim.disk_slow && sim.now.at.us - limiter->since >= US_PER_S &&
+                    sim.now.at.us - sim.limiter_well_since >= US_PER_S;
     uint64_t generation = event->number;
     if (was_well)
         memory_disk_each(sim.disk, is_held_by, &generation);
@@ -138,8 +153,8 @@ static void check_finished(void *arg, const stored_message_t *m)
     char id[MSGID_TEXT];
     msgid_text(&m->envelope.id, id);
     if (m->progress.state != STATE_DONE && m->progress.state != STATE_DEAD)
-        violation("invariant 7: message %lld (%s) stays %s for ever", (long long)m->progress.seq, id,
-                  state_name(m->progress.state));
+        violation("invariant 7: message %lld (%s) stays %s for ever", (long long)m->progress.seq,
+                  id, state_name(m->progress.state));
     if (m->progress.state == STATE_DEAD && m->progress.reason.len == 0)
         violation("message %lld is dead without a reason", (long long)m->progress.seq);
 }
@@ -170,17 +185,19 @@ static void check_done(const op_t *op)
         const step_t *step = &route->steps[i];
         bool skipped = step->when.count > 0 && op->kind % 2 == 0;
         if (step->kind == STEP_CALL && !skipped && op->effects[i] == 0)
-            violation("invariant 2: operation %u is done and its step %s never happened", op->number, step->name);
+            violation("invariant 2: operation %u is done and its step %s never happened",
+                      op->number, step->name);
         if (step->kind == STEP_CALL && skipped && op->effects[i] > 0)
-            violation("operation %u: the step %s happened though its condition does not hold", op->number,
-                      step->name);
+            violation("operation %u: the step %s happened though its condition does not hold",
+                      op->number, step->name);
     }
 }
 
 static void check_op(const op_t *op)
 {
     if (op->accepted && op->twin != op->number && sim.ops[op->twin].accepted)
-        violation("one sender's id was accepted with two bodies: operations %u and %u", op->number, op->twin);
+        violation("one sender's id was accepted with two bodies: operations %u and %u", op->number,
+                  op->twin);
     if (!op->accepted)
         return;
     const stored_message_t *m = memory_disk_find(sim.disk, &op->id);
@@ -196,8 +213,8 @@ static void check_ingress(const node_t *n)
 {
     const ingress_t *in = carrier_self(n->carrier);
     if (in->waiting.count + in->again.count + in->sent.count > 0)
-        violation("invariant 7: %s/%u has a submission that nobody will answer", actor_name(n->kind),
-                  n->instance);
+        violation("invariant 7: %s/%u has a submission that nobody will answer",
+                  actor_name(n->kind), n->instance);
 }
 
 void check_end(void)

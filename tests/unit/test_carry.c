@@ -54,27 +54,52 @@ static void wish_one(effects_t *e, char wish)
     http_reply_t reply = {.status = 202};
     read_request_t space = {.kind = READ_SPACE, .most = 1, .state = -1};
     switch (wish) {
-    case 'C': wish_change(e, &change); break;
-    case 'V': wish_send(e, puppet->peer, MESSAGE_VERDICT, &verdict); break;
-    case 'c': wish_send(e, puppet->peer, MESSAGE_CREDIT, &credit); break;
-    case 's': wish_send(e, puppet->peer, MESSAGE_SETTLED, &settled); break;
-    case 'N': wish_send_now(e, puppet->peer, MESSAGE_BEAT, &beat); break;
-    case 'R': wish_reply(e, 1, &reply); break;
-    case 'r': wish_read(e, &space); break;
-    case 'X': wish_stop(e, 75, "told to"); break;
-    case 'A': wish_again(e); break;
-    case 'T': wish_timer(e, (instant_t){50000}); break;
-    case 'Y': wish_ready(e, "as told"); break;
-    default: fail();
+    case 'C':
+        wish_change(e, &change);
+        break;
+    case 'V':
+        wish_send(e, puppet->peer, MESSAGE_VERDICT, &verdict);
+        break;
+    case 'c':
+        wish_send(e, puppet->peer, MESSAGE_CREDIT, &credit);
+        break;
+    case 's':
+        wish_send(e, puppet->peer, MESSAGE_SETTLED, &settled);
+        break;
+    case 'N':
+        wish_send_now(e, puppet->peer, MESSAGE_BEAT, &beat);
+        break;
+    case 'R':
+        wish_reply(e, 1, &reply);
+        break;
+    case 'r':
+        wish_read(e, &space);
+        break;
+    case 'X':
+        wish_stop(e, 75, "told to");
+        break;
+    case 'A':
+        wish_again(e);
+        break;
+    case 'T':
+        wish_timer(e, (instant_t){50000});
+        break;
+    case 'Y':
+        wish_ready(e, "as told");
+        break;
+    default:
+        fail();
     }
 }
 
 static void puppet_step(void *self, const event_t *event, now_t now, effects_t *e)
 {
     (void)self, (void)now;
-    static const char letters[] = {[EVENT_START] = 'S', [EVENT_MESSAGE] = 'M', [EVENT_PEER_UP] = 'U',
-        [EVENT_PEER_SILENT] = 'Q', [EVENT_PEER_BACK] = 'B', [EVENT_TIMER] = 'T', [EVENT_AGAIN] = 'A',
-        [EVENT_STORE] = 'D', [EVENT_REQUEST] = 'H', [EVENT_ANSWER] = 'W'};
+    static const char letters[] = {
+        [EVENT_START] = 'S',       [EVENT_MESSAGE] = 'M',   [EVENT_PEER_UP] = 'U',
+        [EVENT_PEER_SILENT] = 'Q', [EVENT_PEER_BACK] = 'B', [EVENT_TIMER] = 'T',
+        [EVENT_AGAIN] = 'A',       [EVENT_STORE] = 'D',     [EVENT_REQUEST] = 'H',
+        [EVENT_ANSWER] = 'W'};
     hear(letters[event->kind]);
     if (event->kind == EVENT_PEER_UP && event->up.hello && event->from.actor != ACTOR_SUPERVISOR) {
         puppet->peer = event->from.peer;
@@ -87,9 +112,12 @@ static void puppet_step(void *self, const event_t *event, now_t now, effects_t *
         wish_one(e, *w);
 }
 
-static const actor_spec_t puppet_spec = {
-    .kind = ACTOR_LIMITER, .serves = true, .stores = true,
-    .create = puppet_create, .step = puppet_step, .destroy = puppet_destroy};
+static const actor_spec_t puppet_spec = {.kind = ACTOR_LIMITER,
+                                         .serves = true,
+                                         .stores = true,
+                                         .create = puppet_create,
+                                         .step = puppet_step,
+                                         .destroy = puppet_destroy};
 
 /* ---- a world that writes down what it sees */
 
@@ -135,7 +163,8 @@ typedef struct stage {
     uint64_t number;
 } stage_t;
 
-static void feed(stage_t *s, enum message_type type, const void *item, uint32_t link, uint64_t number)
+static void feed(stage_t *s, enum message_type type, const void *item, uint32_t link,
+                 uint64_t number)
 {
     frame_begin(s->builder, type);
     assert_int_equal(frame_add(s->builder, item), 0);
@@ -144,7 +173,10 @@ static void feed(stage_t *s, enum message_type type, const void *item, uint32_t 
 
 static void say_hello(stage_t *s, uint32_t link)
 {
-    msg_hello_t hello = {.actor = ACTOR_INGRESS, .generation = 40, .link = link, .host = bytes_str("h"),
+    msg_hello_t hello = {.actor = ACTOR_INGRESS,
+                         .generation = 40,
+                         .link = link,
+                         .host = bytes_str("h"),
                          .version = bytes_str("1")};
     feed(s, MESSAGE_HELLO, &hello, link, 1);
     s->number = 0;
@@ -158,8 +190,12 @@ static int set_up(void **state)
     s->builder = frame_builder_new();
     s->now.at.us = 1000;
     memory_store_open(s->disk, &s->store, &opened);
-    world_t world = {.transmit = world_transmit, .reply = world_reply, .stop = world_stop, .log = world_log,
-                     .store = s->store, .commit_pause_us_max = 1000};
+    world_t world = {.transmit = world_transmit,
+                     .reply = world_reply,
+                     .stop = world_stop,
+                     .log = world_log,
+                     .store = s->store,
+                     .commit_pause_us_max = 1000};
     links_self_t self = {.actor = ACTOR_LIMITER, .generation = 1, .host = "h", .version = "1"};
     s->carrier = carrier_new(&puppet_spec, &(birth_t){0}, &self, &world, NULL, s->now);
     say_hello(s, 1);
@@ -387,14 +423,21 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(a_step_that_changes_nothing_sends_at_once), T(what_is_sent_waits_for_the_changes_of_its_step),
-        T(a_step_without_changes_waits_for_the_batch_on_its_way), T(send_now_overtakes_the_disk),
-        T(one_batch_fills_while_another_commits), T(a_commit_is_told_after_its_frames_are_out),
+        T(a_step_that_changes_nothing_sends_at_once),
+        T(what_is_sent_waits_for_the_changes_of_its_step),
+        T(a_step_without_changes_waits_for_the_batch_on_its_way),
+        T(send_now_overtakes_the_disk),
+        T(one_batch_fills_while_another_commits),
+        T(a_commit_is_told_after_its_frames_are_out),
         T(nothing_waiting_goes_out_after_a_failed_sync),
-        T(a_full_disk_keeps_what_waits_until_there_is_space), T(a_stop_comes_after_everything_before_it),
-        T(credit_keeps_its_place_behind_what_caused_it), T(frames_are_split_at_their_most_items),
-        T(what_was_wished_for_an_ended_link_goes_nowhere), T(a_read_ends_as_an_event),
-        T(the_timer_and_again_come_once), T(an_idle_store_gets_its_batch_at_once),
+        T(a_full_disk_keeps_what_waits_until_there_is_space),
+        T(a_stop_comes_after_everything_before_it),
+        T(credit_keeps_its_place_behind_what_caused_it),
+        T(frames_are_split_at_their_most_items),
+        T(what_was_wished_for_an_ended_link_goes_nowhere),
+        T(a_read_ends_as_an_event),
+        T(the_timer_and_again_come_once),
+        T(an_idle_store_gets_its_batch_at_once),
         T(under_load_a_batch_waits_for_company_but_not_long),
         T(ready_waits_for_the_supervisor_and_is_repeated),
     };

@@ -1,4 +1,5 @@
-/* What a step wishes for is copied or encoded at once, shares frames, and never allocates without end. */
+/* What a step wishes for is copied or encoded at once, shares frames, and never allocates without
+ * end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -56,7 +57,10 @@ static void a_frame_that_is_full_is_followed_by_another(void **state)
 {
     effects_t *e = *state;
     static uint8_t body[BODY_BYTES_MAX];
-    msg_submit_t submit = {.source = bytes_str("s"), .route = bytes_str("r"), .id = {{1}}, .print = {{1}},
+    msg_submit_t submit = {.source = bytes_str("s"),
+                           .route = bytes_str("r"),
+                           .id = {{1}},
+                           .print = {{1}},
                            .body = bytes_of(body, sizeof body)};
     for (int i = 0; i < 3; i++)
         wish_send(e, 2, MESSAGE_SUBMIT, &submit);
@@ -92,12 +96,21 @@ static void nobody_gets_nothing(void **state)
 static void what_is_wished_is_copied(void **state)
 {
     effects_t *e = *state;
-    char method[] = "POST", path[] = "/a", body[] = "text", type[] = "text/plain", name[] = "n", value[] = "v";
+    char method[] = "POST", path[] = "/a", body[] = "text", type[] = "text/plain", name[] = "n",
+         value[] = "v";
     http_field_t field = {bytes_str(name), bytes_str(value)};
-    wish_call(e, &(http_call_t){.token = 4, .method = method, .path = bytes_str(path), .headers = &field,
-                                .header_count = 1, .body = bytes_str(body)});
-    wish_reply(e, 9, &(http_reply_t){.status = 200, .content_type = type, .headers = &field, .header_count = 1,
-                                     .body = bytes_str(body)});
+    wish_call(e, &(http_call_t){.token = 4,
+                                .method = method,
+                                .path = bytes_str(path),
+                                .headers = &field,
+                                .header_count = 1,
+                                .body = bytes_str(body)});
+    wish_reply(e, 9,
+               &(http_reply_t){.status = 200,
+                               .content_type = type,
+                               .headers = &field,
+                               .header_count = 1,
+                               .body = bytes_str(body)});
     method[0] = path[1] = body[0] = type[0] = name[0] = value[0] = '!';
     field = (http_field_t){0};
     const http_call_t *call = e->held->entries[0].call;
@@ -168,10 +181,15 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(items_of_one_type_to_one_peer_share_a_frame), T(a_message_of_one_item_gets_a_frame_each),
-        T(a_frame_that_is_full_is_followed_by_another), T(many_peers_at_once_each_get_their_items),
-        T(nobody_gets_nothing), T(what_is_wished_is_copied), T(a_step_has_room_for_so_much_and_each_step_anew),
-        T(builders_and_boxes_are_used_again), T(boxes_are_joined_in_order),
+        T(items_of_one_type_to_one_peer_share_a_frame),
+        T(a_message_of_one_item_gets_a_frame_each),
+        T(a_frame_that_is_full_is_followed_by_another),
+        T(many_peers_at_once_each_get_their_items),
+        T(nobody_gets_nothing),
+        T(what_is_wished_is_copied),
+        T(a_step_has_room_for_so_much_and_each_step_anew),
+        T(builders_and_boxes_are_used_again),
+        T(boxes_are_joined_in_order),
         T(a_forgotten_peer_gets_nothing_and_new_items_begin_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* Both ends of a link: HELLO until WELCOME, generations, lost and repeated frames, silence, garbage. Two links_t
- * talk through a wire that the test holds in its hand. */
+/* Both ends of a link: HELLO until WELCOME, generations, lost and repeated frames, silence,
+ * garbage. Two links_t talk through a wire that the test holds in its hand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,10 @@
 #define CONN 5u
 #define HOLDS 700u /* two HOLDING frames */
 
-typedef struct sent { bytes_t bytes; conn_t conn; } sent_t;
+typedef struct sent {
+    bytes_t bytes;
+    conn_t conn;
+} sent_t;
 typedef struct end {
     links_t *links;
     sent_t sent[600];
@@ -79,7 +82,11 @@ static void drop_sent(end_t *e)
     e->sent_count = 0;
 }
 
-typedef struct pair { end_t actor, limiter; frame_builder_t *builder; peer_t peer; } pair_t;
+typedef struct pair {
+    end_t actor, limiter;
+    frame_builder_t *builder;
+    peer_t peer;
+} pair_t;
 
 static int set_up(void **state)
 {
@@ -305,7 +312,10 @@ static void a_forgotten_life_frees_its_place(void **state)
 
 static void hello_from(pair_t *p, conn_t conn, uint64_t generation)
 {
-    msg_hello_t hello = {.actor = ACTOR_INGRESS, .generation = generation, .link = 1, .host = bytes_str("h"),
+    msg_hello_t hello = {.actor = ACTOR_INGRESS,
+                         .generation = generation,
+                         .link = 1,
+                         .host = bytes_str("h"),
                          .version = bytes_str("1")};
     frame_begin(p->builder, MESSAGE_HELLO);
     assert_int_equal(frame_add(p->builder, &hello), 0);
@@ -360,7 +370,10 @@ static void garbage_changes_nothing(void **state)
 static void another_partition_is_refused(void **state)
 {
     pair_t *p = *state;
-    msg_hello_t hello = {.actor = ACTOR_INGRESS, .generation = 9, .link = 1, .host = bytes_str("h"),
+    msg_hello_t hello = {.actor = ACTOR_INGRESS,
+                         .generation = 9,
+                         .link = 1,
+                         .host = bytes_str("h"),
                          .version = bytes_str("1")};
     frame_begin(p->builder, MESSAGE_HELLO);
     assert_int_equal(frame_add(p->builder, &hello), 0);
@@ -373,16 +386,22 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(a_hello_is_welcomed_and_frames_pass_both_ways), T(holdings_come_with_the_hello_however_many),
-        T(nothing_is_sent_before_the_welcome), T(hello_is_repeated_until_somebody_answers),
-        T(a_slow_welcome_is_not_disturbed_by_repetitions), T(a_lost_welcome_is_healed),
+        T(a_hello_is_welcomed_and_frames_pass_both_ways),
+        T(holdings_come_with_the_hello_however_many),
+        T(nothing_is_sent_before_the_welcome),
+        T(hello_is_repeated_until_somebody_answers),
+        T(a_slow_welcome_is_not_disturbed_by_repetitions),
+        T(a_lost_welcome_is_healed),
         T(a_new_generation_has_a_new_handle_and_the_old_one_goes_nowhere),
-        T(frames_of_an_older_generation_are_dropped), T(a_repeated_frame_is_taken_once),
+        T(frames_of_an_older_generation_are_dropped),
+        T(a_repeated_frame_is_taken_once),
         T(a_lost_frame_begins_a_new_generation_on_either_end),
         T(an_unknown_peer_is_asked_who_it_is_and_says_hello),
-        T(three_missed_beats_are_silence_and_a_frame_ends_it), T(a_forgotten_life_frees_its_place),
+        T(three_missed_beats_are_silence_and_a_frame_ends_it),
+        T(a_forgotten_life_frees_its_place),
         T(more_peers_than_places_displace_only_the_silent),
-        T(the_same_life_under_another_connection_is_one_peer), T(garbage_changes_nothing),
+        T(the_same_life_under_another_connection_is_one_peer),
+        T(garbage_changes_nothing),
         T(another_partition_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* When a batch waits for company: not when idle, not at a burst's begin, at most the maximum under load. */
+/* When a batch waits for company: not when idle, not at a burst's begin, at most the maximum under
+ * load. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,10 +8,7 @@
 
 #include "actors/pace.h"
 
-static pace_t fresh(void)
-{
-    return (pace_t){.pause_us_max = 1000, .since = INSTANT_NEVER};
-}
+static pace_t fresh(void) { return (pace_t){.pause_us_max = 1000, .since = INSTANT_NEVER}; }
 
 /* `changes` every `every_us` for a quarter of a second; then one change: how long it waits. */
 static int64_t pause_at(size_t changes, int64_t every_us)
@@ -28,7 +26,11 @@ static int64_t pause_at(size_t changes, int64_t every_us)
 static void the_pause_follows_the_rate_of_changes(void **state)
 {
     (void)state;
-    static const struct { const char *label; size_t changes; int64_t every_us, least, most; } rows[] = {
+    static const struct {
+        const char *label;
+        size_t changes;
+        int64_t every_us, least, most;
+    } rows[] = {
         {"one a second", 1, 1000000, 0, 0},
         {"3,000 a second", 3, 1000, 0, 0},
         {"8,000 a second", 8, 1000, 200, 500},

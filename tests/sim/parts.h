@@ -1,0 +1,89 @@
+/* parts.h: the simulator's files, and what each offers the others. */
+#ifndef WEIR_TESTS_SIM_PARTS_H
+#define WEIR_TESTS_SIM_PARTS_H
+
+#include "tests/sim/sim.h"
+
+/* clock.c */
+void sim_push(sim_event_t event); /* order is given here */
+bool sim_pop(sim_event_t *out);
+void sim_clear_events(void);
+static inline uint64_t chance_below(uint64_t bound) { return rand_below(&sim.chance, bound); }
+static inline bool chance_in(uint64_t in) { return chance_below(in) == 0; }
+static inline int64_t after(int64_t us) { return sim.now.at.us + us; }
+int64_t some_delay(void); /* of a network: mostly tens of microseconds */
+
+/* network.c */
+conn_t net_connect(node_t *client, uint8_t server);
+void net_transmit(node_t *from, conn_t conn, bytes_t frame);
+void net_arrive(sim_event_t *event);
+void net_drop(frame_t *frame);
+void net_reset(conn_t conn);              /* all that is on its way is lost */
+void net_forget_sent(const node_t *dead); /* what a dead one sent may be lost with it */
+
+/* nodes.c */
+void node_start(node_t *n);
+void node_kill(node_t *n, bool in_order); /* everything in memory is gone */
+void node_freeze(node_t *n, int64_t for_us);
+void node_thaw(node_t *n);
+bool node_takes(const sim_event_t *event); /* false: void, or piled up */
+void node_plan_turn(node_t *n, int64_t at);
+void node_event(sim_event_t *event); /* TURN, COMMIT, STORE, READ, REQUEST, ANSWER */
+node_t *node_limiter(void);
+
+/* supervise.c */
+void supervise_start(void);
+void supervise_end(void);
+void supervise_frame(conn_t conn, bytes_t frame);
+void supervise_tick(void);
+void supervise_confirm(node_t *n);
+void supervise_order_stop(node_t *n);
+void supervise_ask(node_t *n, const char *verb, const char *args);
+
+/* senders.c */
+void sender_arrival(void);
+void sender_request(const sim_event_t *event);
+void sender_reply(node_t *n, uint64_t token, const http_reply_t *reply);
+void sender_reply_arrived(const sim_event_t *event);
+void sender_patience(const sim_event_t *event);
+void sender_refused(op_t *op); /* nobody listens */
+size_t sender_waiting(void);
+
+/* asks.c */
+void ask_next(void);
+bool ask_answered(uint64_t token); /* false: the token is a submission's */
+
+/* downstream.c */
+void call_begin(node_t *n, const http_call_t *call);
+void call_cancel(node_t *n, uint64_t token);
+void call_event(sim_event_t *event); /* WRITE, EFFECT, ANSWER, TIMEOUT */
+void calls_forget(const node_t *dead);
+void calls_clear(void);
+
+/* faults.c */
+void faults_choose(void);
+void fault_next(void);
+void faults_end(void); /* from here on everything works */
+
+/* checks.c: on the wire; watch.c: the rest */
+void check_frame(node_t *from, const conn_state_t *conn, bool to_server, bytes_t frame);
+void check_frame_lost(const conn_state_t *conn, const frame_t *frame);
+void check_assigned_arrived(node_t *n);
+void check_node_died(const node_t *n);
+void check_call(const call_t *call);
+void check_after_step(node_t *n);
+void check_bereft(const sim_event_t *event);
+void check_reply(const node_t *n, op_t *op, uint32_t attempt, const http_reply_t *reply);
+void check_taken(const node_t *n, op_t *op, uint32_t attempt); /* an ingress has the request */
+void check_overdue(const sim_event_t *event);
+void check_end(void);
+const assigned_t *assigned_find(const msgid_t *id, uint64_t attempt);
+
+/* trace.c */
+extern bool trace_all;
+void trace_clear(void);
+void trace(const sim_event_t *event);
+void trace_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
