@@ -151,7 +151,8 @@ int sqlite_get_meta(sqlite3 *db, enum meta_row row, char *value, size_t size);
 int sqlite_prepare_all(sqlite3 *db, const char *const *sql, sqlite3_stmt **out, size_t count);
 extern const char *const sqlite_write_sql[W_COUNT], *const sqlite_read_sql[R_COUNT];
 
-/* sqlite_rows.c: tables batch_envelope, batch_content and batch_progress of the writer's connection. */
+/* sqlite_rows.c: tables batch_envelope, batch_content and batch_progress of the writer's
+ * connection. */
 int sqlite_rows_register(sqlite_store_t *self);
 
 /* sqlite_write.c: one batch inside an open transaction. SQLite's code. */

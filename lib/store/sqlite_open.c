@@ -75,7 +75,8 @@ int sqlite_connect(const char *file, int flags, int cache_kib, sqlite3 **out)
 {
     char sql[320];
     pthread_once(&library_set, set_library);
-    int rc = sqlite3_open_v2(file, out, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    int rc =
+        sqlite3_open_v2(file, out, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (rc != SQLITE_OK)
         return rc;
     sqlite3_busy_timeout(*out, 5000);

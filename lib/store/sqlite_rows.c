@@ -1,6 +1,7 @@
-/* The rows of a batch as tables that SQL can select from: one statement then inserts all of them, which costs half
- * of a statement a row (nothing is bound, the cursor stays at the end of the table). Texts are lent, not copied.
- * Each table is a virtual table (https://sqlite.org/vtab.html) over self->applying, walked once from its start. */
+/* The rows of a batch as tables that SQL can select from: one statement then inserts all of them,
+ * which costs half of a statement a row (nothing is bound, the cursor stays at the end of the
+ * table). Texts are lent, not copied. Each table is a virtual table (https://sqlite.org/vtab.html)
+ * over self->applying, walked once from its start. */
 #include "store/sqlite_inner.h"
 
 #include <stdlib.h>
@@ -102,8 +103,8 @@ static const rows_kind_t kinds[] = {
     {"batch_envelope", "CREATE TABLE x(a,b,c,d,e,f,g,h,i,j,k,l,m,n,o)", CHANGE_ENQUEUE, false,
      envelope_column},
     {"batch_content", "CREATE TABLE x(a,b,c)", CHANGE_ENQUEUE, true, content_column},
-    {"batch_progress", "CREATE TABLE x(a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r)", CHANGE_PROGRESS, false,
-     progress_column},
+    {"batch_progress", "CREATE TABLE x(a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r)", CHANGE_PROGRESS,
+     false, progress_column},
 };
 
 /* What a table is made with: its kind and whose batch it shows. */

@@ -71,7 +71,7 @@ enum change_kind {
     CHANGE_PROGRESS,  /* progress: insert or replace */
     CHANGE_SETTING,   /* name, value: insert or replace (modes, switches) */
     CHANGE_DROP_BODY, /* seq: its content goes */
-    CHANGE_DROP,      /* seq: envelope, content and progress go; nothing more about it in this batch */
+    CHANGE_DROP, /* seq: envelope, content and progress go; nothing more about it in this batch */
     CHANGE_DROP_PRINTS, /* before: dedup prints accepted before it may go (whole groups only) */
 };
 typedef struct change {
@@ -106,10 +106,10 @@ enum read_kind {
     READ_CONTENT, /* seq -> envelope with content, progress */
     READ_BY_ID,   /* id -> envelope (with content if want_content) and progress */
     READ_BY_SEQ,  /* seq -> the same */
-    READ_LIVE,    /* from_seq, most -> live messages ascending: envelope without content, progress */
-    READ_LIST,    /* from_seq (newest_first: descending below it, 0: from the end), most, state (-1:
-                   * any), route -> the same; looks at 20,000 rows at most, so it may bring none and
-                   * not be last */
+    READ_LIVE,   /* from_seq, most -> live messages ascending: envelope without content, progress */
+    READ_LIST,   /* from_seq (newest_first: descending below it, 0: from the end), most, state (-1:
+                  * any), route -> the same; looks at 20,000 rows at most, so it may bring none and
+                  * not be last */
     READ_PRINTS, /* from_seq (a group), most -> dedup prints in whole groups, at least one group */
     READ_FINISHED, /* from_seq, most, state (-1: DONE and DEAD), finished_before -> envelope.seq and
                     * progress of those whose retention is over; bounded as READ_LIST */
