@@ -63,15 +63,29 @@ static int read_credential(int fd, uint8_t *out, size_t *len)
     return have ? 0 : -ENODATA;
 }
 
-int credential_read(const char *directory, const char *name, uint8_t **secret, size_t *len)
+static int open_named(const char *directory, const char *prefix, const char *name)
 {
     char path[4096];
-    if (!config_is_name(name) ||
-        snprintf(path, sizeof path, "%s/%s", directory, name) >= (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s/%s%s", directory, prefix, name) >= (int)sizeof path)
         return -EINVAL;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    return fd < 0 ? -errno : fd;
+}
+
+/* systemd names the files of a directory that it loads as a whole ID_NAME. */
+static int open_credential(const char *directory, const char *name)
+{
+    int fd = open_named(directory, "", name);
+    return fd == -ENOENT ? open_named(directory, CREDENTIAL_PREFIX, name) : fd;
+}
+
+int credential_read(const char *directory, const char *name, uint8_t **secret, size_t *len)
+{
+    if (!config_is_name(name))
+        return -EINVAL;
+    int fd = open_credential(directory, name);
     if (fd < 0)
-        return -errno;
+        return fd;
     uint8_t *out = calloc(1, CREDENTIAL_BYTES_MAX + 2);
     must(out);
     int error = read_credential(fd, out, len);

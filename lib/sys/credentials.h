@@ -7,6 +7,8 @@
 #include "core/base.h"
 
 #define CREDENTIAL_BYTES_MAX (64u << 10)
+/* NAME may also be the file weir_NAME: LoadCredential=weir:/etc/weir/credentials makes it so. */
+#define CREDENTIAL_PREFIX "weir_"
 
 /* Where the files are: $CREDENTIALS_DIRECTORY (systemd), else the directory "credentials" beside
  * the configuration file. False: longer than size. */

@@ -64,6 +64,21 @@ static void a_secret_is_read_without_its_last_newline(void **state)
     }
 }
 
+static void systemds_name_for_a_loaded_directory_is_found_too(void **state)
+{
+    uint8_t *secret;
+    size_t len;
+    (void)state;
+    put(CREDENTIAL_PREFIX "token", "loaded", 6, 0400);
+    assert_int_equal(credential_read(folder, "token", &secret, &len), 0);
+    assert_string_equal((char *)secret, "loaded");
+    credential_free(&secret, len);
+    put("token", "plain", 5, 0400);
+    assert_int_equal(credential_read(folder, "token", &secret, &len), 0);
+    assert_string_equal((char *)secret, "plain");
+    credential_free(&secret, len);
+}
+
 static void what_is_no_secret_is_refused(void **state)
 {
     static char large[CREDENTIAL_BYTES_MAX + 1];
@@ -121,6 +136,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_secret_is_read_without_its_last_newline),
+        cmocka_unit_test(systemds_name_for_a_loaded_directory_is_found_too),
         cmocka_unit_test(what_is_no_secret_is_refused),
         cmocka_unit_test(the_folder_is_systemds_or_beside_the_configuration),
     };
