@@ -135,8 +135,7 @@ def damage_to_a_queued_message_is_quarantined_not_sent():
     sandbox.script(path="*", do="503", retry_after=2)
     weir.start()
     ids = [weir.post(ticket(n, key=f"k{n}", text="q" * 400), path="/single")[2]["id"] for n in range(40)]
-    weir.program.strike(signal.SIGTERM)
-    check(weir.program.end() == 0, "it stops in order")
+    weir.stop()
     path = weir.state / "weir.db"
     data = bytearray(path.read_bytes())
     at, flipped = data.find(b"q" * 60), 0
