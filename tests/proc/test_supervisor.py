@@ -287,6 +287,34 @@ def wrong_use_ends_with_64_and_missing_programs_with_78():
     weir.remove()
 
 
+@test
+def an_actor_that_refuses_its_configuration_ends_a_start_but_not_a_running_weir():
+    weir = weir_of("refused")
+    (weir.state / "weir.db").write_bytes(b"this is no database of Weir" * 400)
+    weir.start(ready=False)
+    wait_until(lambda: not weir.program.alive(), 15, "the start is given up")
+    check(weir.program.end() == 78, f"it ended with {weir.program.process.returncode}: {weir.program.text()[-300:]}")
+    check("limiter/0: starting -> refused on exit (status 78)" in weir.program.text(), "the log says who refused")
+    (weir.state / "weir.db").unlink()
+    weir.start()
+    kept = weir.folder / "kept"
+    kept.mkdir()
+    wait_until(lambda: weir.queue()["queued"] == 0, 5, "nothing waits")
+    for file in weir.state.iterdir():
+        file.rename(kept / file.name)
+    (weir.state / "weir.db").write_bytes(b"this is no database of Weir" * 400)
+    weir.kill("limiter")
+    wait_until(lambda: by_kind(weir)["limiter"]["state"] == "refused", 10, "the limiter is not restarted")
+    check(weir.get("/livez")[0] == 200 and weir.get("/readyz")[0] == 503, "the others live, and are not ready")
+    (weir.state / "weir.db").unlink()
+    for file in kept.iterdir():
+        file.rename(weir.state / file.name)
+    check(weirctl(weir, "actors", "restart", "limiter")[0] == 0, "once mended, an operator starts it again")
+    weir.wait_ready()
+    weir.stop()
+    weir.remove()
+
+
 # ---- systemd ------------------------------------------------------------------------------------------------------
 
 class Notifications:
