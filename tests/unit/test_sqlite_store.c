@@ -152,7 +152,7 @@ static void a_damaged_word_about_itself_is_mended_or_refused(void **state)
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        void *fresh;
+        void *fresh = NULL;
         char why[256], sql[256];
         assert_int_equal(with_sqlite(&fresh), 0);
         rig_t *rig = fresh;
