@@ -1,5 +1,6 @@
-/* actor.c: the only main loop. It binds an actor's carrier to the world: frames, store, HTTP in and out, time.
- * It decides nothing: what an actor does is in its step, what is carried out when is in carry.c. */
+/* actor.c: the only main loop. It binds an actor's carrier to the world: frames, store, HTTP in and
+ * out, time. It decides nothing: what an actor does is in its step, what is carried out when is in
+ * carry.c. */
 #include "actors/actor.h"
 
 #include <errno.h>
@@ -51,7 +52,7 @@ typedef struct actor {
     uint64_t blocked_told;
 } actor_t;
 
-/* ---- what the carrier asks of the world ------------------------------------------------------------- */
+/* ---- what the carrier asks of the world */
 
 static void on_transmit(void *arg, conn_t conn, bytes_t frame)
 {
@@ -98,9 +99,12 @@ static void on_stop(void *arg, int exit_code, const char *why)
     loop_stop(a->loop, exit_code);
 }
 
-static bytes_t on_secret(void *arg, const char *name) { return secrets_find(((actor_t *)arg)->secrets, name); }
+static bytes_t on_secret(void *arg, const char *name)
+{
+    return secrets_find(((actor_t *)arg)->secrets, name);
+}
 
-/* ---- what the world tells the carrier --------------------------------------------------------------- */
+/* ---- what the world tells the carrier */
 
 static void on_frame(void *arg, uint32_t conn, bytes_t frame)
 {
@@ -152,7 +156,8 @@ static void on_last_look(void *arg)
 static uint64_t blocked_sends(const actor_t *a)
 {
     return (a->to_supervisor ? zlink_blocked(a->to_supervisor) : 0) +
-           (a->to_limiter ? zlink_blocked(a->to_limiter) : 0) + (a->peers ? zlink_blocked(a->peers) : 0);
+           (a->to_limiter ? zlink_blocked(a->to_limiter) : 0) +
+           (a->peers ? zlink_blocked(a->peers) : 0);
 }
 
 static void on_usage(void *arg)
@@ -176,7 +181,7 @@ static void on_usage(void *arg)
     loop_timer_at(a->usage_timer, instant_after_us(loop_now().at, USAGE_EVERY_US));
 }
 
-/* ---- birth ------------------------------------------------------------------------------------------ */
+/* ---- birth */
 
 static int complain(const actor_t *a, int code, const char *what, int error, const char *why)
 {
@@ -199,7 +204,8 @@ static void close_on_exec(const birth_line_t *line)
         fcntl(line->listen[i], F_SETFD, FD_CLOEXEC);
 }
 
-/* The checked form comes from our own supervisor: anything wrong with it is a wrong hand-over, not a typo. */
+/* The checked form comes from our own supervisor: anything wrong with it is a wrong hand-over, not
+ * a typo. */
 static int load_config(actor_t *a)
 {
     char *text;
@@ -219,8 +225,8 @@ static void introduce(actor_t *a)
     if (gethostname(a->host, sizeof a->host - 1) < 0)
         snprintf(a->host, sizeof a->host, "unknown");
     must(snprintf(a->identity, sizeof a->identity, "%s/%u/%llu", actor_name(a->spec->kind),
-                  (unsigned)a->line.instance, (unsigned long long)a->line.generation) <
-         (int)sizeof a->identity);
+                  (unsigned)a->line.instance,
+                  (unsigned long long)a->line.generation) < (int)sizeof a->identity);
     a->self = (links_self_t){
         .actor = a->spec->kind,
         .instance = a->line.instance,
@@ -257,7 +263,8 @@ static int open_store(actor_t *a)
     if (r == 0)
         return 0;
     bool beyond_waiting = r == -EPROTO || r == -EBADMSG;
-    return complain(a, beyond_waiting ? EXIT_CONFIG : EXIT_AGAIN, "the store does not open", r, why);
+    return complain(a, beyond_waiting ? EXIT_CONFIG : EXIT_AGAIN, "the store does not open", r,
+                    why);
 }
 
 static int connect_to(actor_t *a, const char *name, conn_t conn, zlink_t **out)
@@ -348,7 +355,8 @@ static void start_carrier(actor_t *a)
     carrier_start(a->carrier, now);
 }
 
-/* The order of what happens before a wait: frames (zlink), the turn, HTTP out of the door, a last look. */
+/* The order of what happens before a wait: frames (zlink), the turn, HTTP out of the door, a last
+ * look. */
 static int open_world(actor_t *a)
 {
     int r = open_links(a);
@@ -373,7 +381,8 @@ static int open_all(actor_t *a)
     int r = load_config(a);
     if (r < 0)
         return complain(a, EXIT_CONFIG, "the supervisor's configuration cannot be read", r, NULL);
-    log_open(actor_name(a->spec->kind), a->line.instance, a->config->log.level, a->config->log.journal);
+    log_open(actor_name(a->spec->kind), a->line.instance, a->config->log.level,
+             a->config->log.journal);
     r = a->line.secrets >= 0 ? secrets_read(a->line.secrets, &a->secrets) : 0;
     if (r < 0)
         return complain(a, EXIT_CONFIG, "the supervisor's secrets cannot be read", r, NULL);
@@ -415,7 +424,7 @@ static int run(actor_t *a)
     return code < 0 ? EXIT_AGAIN : code;
 }
 
-/* ---- the command line ------------------------------------------------------------------------------- */
+/* ---- the command line */
 
 static int usage(const actor_spec_t *spec, FILE *to, int code)
 {
@@ -430,9 +439,8 @@ static int usage(const actor_spec_t *spec, FILE *to, int code)
 /* -1: no option, go on. */
 static int read_options(const actor_spec_t *spec, int argc, char **argv)
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'V'},
-                                            {0}};
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
     int option = getopt_long(argc, argv, "hV", options, NULL);
     if (option == 'h')
         return usage(spec, stdout, EXIT_ASKED);
@@ -452,7 +460,8 @@ int actor_main(const actor_spec_t *spec, int argc, char **argv)
     actor_t actor = {.spec = spec};
     if (!text || !birth_read(text, &actor.line)) {
         fprintf(stderr, "weir-%s is started by weir-supervisor (%s); see weir-supervisor --help\n",
-                actor_name(spec->kind), text ? "WEIR_BIRTH cannot be read" : "WEIR_BIRTH is not set");
+                actor_name(spec->kind),
+                text ? "WEIR_BIRTH cannot be read" : "WEIR_BIRTH is not set");
         return EXIT_USAGE;
     }
     return run(&actor);

@@ -37,7 +37,8 @@ static bool read_listeners(const char **at, birth_line_t *b)
     if (**at == '\0' || **at == ' ')
         return true; /* "listen=": none */
     do {
-        if (b->listen_count == BIRTH_LISTENERS_MAX || !read_descriptor(at, &b->listen[b->listen_count]))
+        if (b->listen_count == BIRTH_LISTENERS_MAX ||
+            !read_descriptor(at, &b->listen[b->listen_count]))
             return false;
         b->listen_count++;
     } while (**at == ',' && (*at)++);

@@ -1,4 +1,5 @@
-/* birth.h: what the supervisor hands to an actor at birth, as one line of text (WEIR_BIRTH, actor.h). Pure. */
+/* birth.h: what the supervisor hands to an actor at birth, as one line of text (WEIR_BIRTH,
+ * actor.h). Pure. */
 #ifndef WEIR_ACTORS_BIRTH_H
 #define WEIR_ACTORS_BIRTH_H
 
@@ -15,8 +16,8 @@ typedef struct birth_line {
     size_t listen_count;
 } birth_line_t;
 
-/* False: not such a line; `out` is untouched. Unknown words are refused: both sides come in one package.
- * Required: generation, config. */
+/* False: not such a line; `out` is untouched. Unknown words are refused: both sides come in one
+ * package. Required: generation, config. */
 bool birth_read(const char *text, birth_line_t *out);
 
 #endif

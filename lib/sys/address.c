@@ -67,7 +67,8 @@ static enum address_kind kind4(const uint8_t *address)
 /* The IPv4 address that an IPv6 one stands for; false: none. */
 static bool carried4(const uint8_t *a, uint8_t out[4])
 {
-    static const uint8_t zeros[12], mapped[12] = {[10] = 0xff, 0xff}, nat64[12] = {0x00, 0x64, 0xff, 0x9b};
+    static const uint8_t zeros[12], mapped[12] = {[10] = 0xff, 0xff},
+                                    nat64[12] = {0x00, 0x64, 0xff, 0x9b};
     bool compatible = memcmp(a, zeros, 12) == 0 && (a[12] | a[13] | a[14]) != 0;
     if (compatible || memcmp(a, mapped, 12) == 0 || memcmp(a, nat64, 12) == 0) {
         memcpy(out, a + 12, 4);
@@ -93,7 +94,8 @@ static enum address_kind kind6(const uint8_t *a)
     for (size_t i = 0; i < COUNT_OF(ranges6); i++)
         if (fits(a, &ranges6[i]))
             return ranges6[i].kind;
-    return (a[0] & 0xe0) == 0x20 ? ADDRESS_PUBLIC : ADDRESS_RESERVED; /* only 2000::/3 is assigned */
+    return (a[0] & 0xe0) == 0x20 ? ADDRESS_PUBLIC
+                                 : ADDRESS_RESERVED; /* only 2000::/3 is assigned */
 }
 
 enum address_kind address_kind(const address_t *address)
@@ -105,10 +107,10 @@ enum address_kind address_kind(const address_t *address)
 const char *address_kind_name(enum address_kind kind)
 {
     static const char *const names[] = {
-        [ADDRESS_PUBLIC] = "public",         [ADDRESS_PRIVATE] = "private",
-        [ADDRESS_LOOPBACK] = "loopback",     [ADDRESS_LINK_LOCAL] = "link-local",
-        [ADDRESS_METADATA] = "metadata",     [ADDRESS_UNSPECIFIED] = "unspecified",
-        [ADDRESS_MULTICAST] = "multicast",   [ADDRESS_RESERVED] = "reserved",
+        [ADDRESS_PUBLIC] = "public",       [ADDRESS_PRIVATE] = "private",
+        [ADDRESS_LOOPBACK] = "loopback",   [ADDRESS_LINK_LOCAL] = "link-local",
+        [ADDRESS_METADATA] = "metadata",   [ADDRESS_UNSPECIFIED] = "unspecified",
+        [ADDRESS_MULTICAST] = "multicast", [ADDRESS_RESERVED] = "reserved",
     };
     must((size_t)kind < COUNT_OF(names));
     return names[kind];

@@ -1,5 +1,6 @@
-/* crash.c: the named places at which a test build kills itself (core/crash.h). SIGKILL, so that nothing of the
- * process gets to tidy up. Points are passed in more than one thread (the store has its own). */
+/* crash.c: the named places at which a test build kills itself (core/crash.h). SIGKILL, so that
+ * nothing of the process gets to tidy up. Points are passed in more than one thread (the store has
+ * its own). */
 #include "core/crash.h"
 
 #ifdef WEIR_CRASH_POINTS

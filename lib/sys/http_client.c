@@ -4,9 +4,9 @@
 
 #include "sys/http_client_inside.h"
 
-/* ---- the end of a call ------------------------------------------------------------------------------------ */
+/* ---- the end of a call */
 
-/* Whether the socket took a byte of the request: libcurl counts what was written of head and body. */
+/* Whether the socket took a byte of the request: libcurl counts what it wrote of head and body. */
 static bool has_written(const call_t *c)
 {
     long sent = 0;
@@ -42,7 +42,8 @@ static void tell(call_t *c)
     c->pool->free = c;
 }
 
-/* Ends a call that libcurl does not have (any more); it is told from the loop, never from inside a verb. */
+/* Ends a call that libcurl does not have (any more); it is told from the loop, never from inside a
+ * verb. */
 void call_end(call_t *c, enum http_call_end end, const char *error)
 {
     http_client_t *client = c->pool->client;
@@ -80,7 +81,8 @@ static enum http_call_end judge(call_t *c, CURLcode code)
         return CALL_LATE;
     }
     if (c->again)
-        snprintf(c->error, sizeof c->error, "the kept connection broke after the request was given to it");
+        snprintf(c->error, sizeof c->error,
+                 "the kept connection broke after the request was given to it");
     else if (!c->error[0])
         snprintf(c->error, sizeof c->error, "%s", curl_easy_strerror(code));
     return CALL_FAILED;
@@ -94,7 +96,7 @@ void call_finished(call_t *c, CURLcode code)
     tell(c);
 }
 
-/* ---- its beginning ---------------------------------------------------------------------------------------- */
+/* ---- its beginning */
 
 int64_t call_time_left_ms(const call_t *c)
 {
@@ -193,7 +195,7 @@ void http_client_cancel(http_client_t *client, uint64_t token)
     call_end(c, CALL_CANCELLED, "it was cancelled");
 }
 
-/* ---- birth and end ----------------------------------------------------------------------------------------- */
+/* ---- birth and end */
 
 static int open_pools(http_client_t *client, const http_pool_options_t *pools, size_t count)
 {
@@ -212,7 +214,8 @@ static int open_pools(http_client_t *client, const http_pool_options_t *pools, s
 }
 
 int http_client_open(loop_t *loop, const http_pool_options_t *pools, size_t pool_count,
-                     void (*on_answer)(void *, const http_answer_t *), void *arg, http_client_t **out)
+                     void (*on_answer)(void *, const http_answer_t *), void *arg,
+                     http_client_t **out)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return -ENOMEM;

@@ -1,5 +1,5 @@
-/* One call as libcurl sees it. What libcurl would do by itself is switched off: it must not send twice, follow,
- * go through a proxy of the environment, or ask for names. */
+/* One call as libcurl sees it. What libcurl would do by itself is switched off: it must not send
+ * twice, follow, go through a proxy of the environment, or ask for names. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -7,9 +7,10 @@
 
 #include "sys/http_client_inside.h"
 
-#define KEPT_BODY_ROOM 65536u /* an answer's buffer larger than this is not kept for the next call */
+#define KEPT_BODY_ROOM                                                                             \
+    65536u /* an answer's buffer larger than this is not kept for the next call */
 
-/* ---- out ------------------------------------------------------------------------------------------------- */
+/* ---- out */
 
 static bool is_clean(bytes_t text, bool blanks)
 {
@@ -43,7 +44,8 @@ static void make_room(char **at, size_t *room, size_t need)
 static const char *set_url(call_t *c, bytes_t path)
 {
     size_t base = strlen(c->pool->url), need = base + path.len + 1;
-    if (path.len == 0 || path.data[0] != '/' || !is_clean(path, false) || memchr(path.data, '#', path.len))
+    if (path.len == 0 || path.data[0] != '/' || !is_clean(path, false) ||
+        memchr(path.data, '#', path.len))
         return "the path is not fit for a request line";
     make_room(&c->url, &c->url_room, need);
     memcpy(c->url, c->pool->url, base);
@@ -52,9 +54,13 @@ static const char *set_url(call_t *c, bytes_t path)
     return NULL;
 }
 
-struct lines { call_t *call; char *at; size_t count; };
+struct lines {
+    call_t *call;
+    char *at;
+    size_t count;
+};
 
-/* "name: value"; libcurl wants "name;" for an empty value, and takes "name:" for "do not send it". */
+/* "name: value"; libcurl wants "name;" for an empty value, and reads "name:" as "do not send it". */
 static void add_line(struct lines *l, bytes_t name, bytes_t value, bool send)
 {
     struct curl_slist *node = &l->call->list[l->count];
@@ -82,7 +88,8 @@ static const char *set_headers(call_t *c, const http_call_t *from)
         if (!is_name(f->name) || !is_clean(f->value, true))
             return "a header is not fit to be sent";
         need += f->name.len + f->value.len + 4;
-        typed |= f->name.len == 12 && strncasecmp((const char *)f->name.data, "content-type", 12) == 0;
+        typed |=
+            f->name.len == 12 && strncasecmp((const char *)f->name.data, "content-type", 12) == 0;
     }
     make_room(&c->fields, &c->fields_room, need);
     struct lines l = {.call = c, .at = c->fields};
@@ -124,8 +131,9 @@ int call_prepare(call_t *c, const http_call_t *from)
     return 0;
 }
 
-/* The last moment before the first byte. A second one for the same call would be libcurl sending it again, on a
- * new connection after a kept one broke: the first may have arrived, so that is not ours to repeat. */
+/* The last moment before the first byte. A second one for the same call would be libcurl sending it
+ * again, on a new connection after a kept one broke: the first may have arrived, so that is not
+ * ours to repeat. */
 static int on_before_request(void *arg, char *ip, char *local_ip, int port, int local_port)
 {
     call_t *c = arg;
@@ -150,10 +158,10 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
     return c->begun ? CURL_SEEKFUNC_FAIL : CURL_SEEKFUNC_OK;
 }
 
-/* ---- in -------------------------------------------------------------------------------------------------- */
+/* ---- in */
 
-/* Header lines of the last answer: an interim one (1xx) is forgotten when the next status line comes. What comes
- * after the body (trailers) is passed over. */
+/* Header lines of the last answer: an interim one (1xx) is forgotten when the next status line
+ * comes. What comes after the body (trailers) is passed over. */
 static size_t on_header(char *line, size_t size, size_t n, void *arg)
 {
     call_t *c = arg;
@@ -206,8 +214,8 @@ static void take_line(call_t *c, char *line, size_t len)
         value++;
     while (end > value && strchr(" \t\r\n", end[-1]))
         end--;
-    c->headers[c->header_count++] =
-        (http_field_t){bytes_of(line, (size_t)(colon - line)), bytes_of(value, (size_t)(end - value))};
+    c->headers[c->header_count++] = (http_field_t){bytes_of(line, (size_t)(colon - line)),
+                                                   bytes_of(value, (size_t)(end - value))};
 }
 
 void call_take_headers(call_t *c)
@@ -221,7 +229,7 @@ void call_take_headers(call_t *c)
     }
 }
 
-/* ---- options --------------------------------------------------------------------------------------------- */
+/* ---- options */
 
 static void configure_once(call_t *c)
 {
@@ -252,14 +260,15 @@ static void configure_once(call_t *c)
     poll_configure(p->client, e);
 }
 
-/* A body goes with POST's mechanics under the name of the call's method; without one, GET's. libcurl sends a small
- * body together with the head that way: half the packets of a body by callback. */
+/* A body goes with POST's mechanics under the name of the call's method; without one, GET's.
+ * libcurl sends a small body together with the head that way: half the packets of a body by
+ * callback. */
 static void configure_method(call_t *c)
 {
     CURL *e = c->easy;
     bool head = strcmp(c->method, "HEAD") == 0;
-    bool carries = c->body_len > 0 || strcmp(c->method, "POST") == 0 || strcmp(c->method, "PUT") == 0 ||
-                   strcmp(c->method, "PATCH") == 0;
+    bool carries = c->body_len > 0 || strcmp(c->method, "POST") == 0 ||
+                   strcmp(c->method, "PUT") == 0 || strcmp(c->method, "PATCH") == 0;
     if (carries) {
         curl_easy_setopt(e, CURLOPT_POST, 1L);
         curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)c->body_len);

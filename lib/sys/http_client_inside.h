@@ -1,6 +1,6 @@
-/* http_client_inside.h: what the files of the HTTP client share. http_client.c: calls from begin to end;
- * http_client_curl.c: one call as libcurl sees it; http_client_poll.c: libcurl's sockets and timers in our loop;
- * http_client_pool.c: a downstream's address. */
+/* http_client_inside.h: what the files of the HTTP client share. http_client.c: calls from begin to
+ * end; http_client_curl.c: one call as libcurl sees it; http_client_poll.c: libcurl's sockets and
+ * timers in our loop; http_client_pool.c: a downstream's address. */
 #ifndef WEIR_SYS_HTTP_CLIENT_INSIDE_H
 #define WEIR_SYS_HTTP_CLIENT_INSIDE_H
 
@@ -61,13 +61,15 @@ struct http_pool {
     unsigned connections, connect_ms, total_ms, running;
     bool allow_private;
     size_t answer_bytes_max;
-    char *pin; /* CURLOPT_RESOLVE's "host:port:addresses"; NULL for a literal */
+    char *pin;           /* CURLOPT_RESOLVE's "host:port:addresses"; NULL for a literal */
     instant_t pin_until; /* before it, calls start without asking */
-    call_t *calls; /* connections, and one for a call begun from inside on_answer */
-    call_t *free;  /* linked by next */
+    call_t *calls;       /* connections, and one for a call begun from inside on_answer */
+    call_t *free;        /* linked by next */
 };
 
-struct watch { uint32_t wanted, registered; };
+struct watch {
+    uint32_t wanted, registered;
+};
 
 struct http_client {
     loop_t *loop;
@@ -99,7 +101,8 @@ void pool_close(http_pool_t *pool);
 void pool_resolve(http_pool_t *pool);
 
 /* http_client_curl.c */
-int call_prepare(call_t *call, const http_call_t *from); /* -EINVAL: not fit to be sent; call->error says why */
+int call_prepare(call_t *call,
+                 const http_call_t *from); /* -EINVAL: not fit to be sent; call->error says why */
 CURLcode call_configure(call_t *call);
 void call_take_headers(call_t *call);
 

@@ -1,5 +1,6 @@
-/* libcurl's sockets and timers in our loop. An epoll of our own holds the sockets: libcurl changes its wishes with
- * every transfer, and a kept connection that stays registered spares two system calls each time. */
+/* libcurl's sockets and timers in our loop. An epoll of our own holds the sockets: libcurl changes
+ * its wishes with every transfer, and a kept connection that stays registered spares two system
+ * calls each time. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -38,8 +39,9 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *of
     http_client_t *c = arg;
     (void)easy, (void)of_socket;
     struct watch *w = watch_of(c, fd);
-    w->wanted = what == CURL_POLL_REMOVE ? 0
-                : (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+    w->wanted = what == CURL_POLL_REMOVE
+                    ? 0
+                    : (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
     if (w->wanted)
         register_events(c, fd, w, w->wanted | (w->wanted & EPOLLOUT ? 0 : EPOLLIN));
     else if (w->registered & EPOLLOUT)
@@ -74,10 +76,10 @@ void poll_configure(http_client_t *c, CURL *easy)
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
 }
 
-/* ---- time ------------------------------------------------------------------------------------------------ */
+/* ---- time */
 
-/* libcurl moves its timer with every transfer; ours is only moved to an earlier time, and looks again when it
- * fires: most timers are never reached. */
+/* libcurl moves its timer with every transfer; ours is only moved to an earlier time, and looks
+ * again when it fires: most timers are never reached. */
 static void arm(http_client_t *c)
 {
     if (instant_before(c->curl_due, c->armed)) {
@@ -90,7 +92,8 @@ static int on_timer_wish(CURLM *multi, long wait_ms, void *arg)
 {
     http_client_t *c = arg;
     (void)multi;
-    c->curl_due = wait_ms < 0 ? INSTANT_NEVER : instant_after_us(loop_now().at, wait_ms * US_PER_MS);
+    c->curl_due =
+        wait_ms < 0 ? INSTANT_NEVER : instant_after_us(loop_now().at, wait_ms * US_PER_MS);
     if (wait_ms == 0) {
         c->kick = true;
         loop_again(c->loop);
@@ -143,11 +146,12 @@ static void on_ready(void *arg, unsigned ready)
         uint32_t e = events[i].events;
         struct watch *w = watch_of(c, fd);
         if (!w->wanted) {
-            register_events(c, fd, w, 0); /* a kept connection that its far end closes; libcurl finds out */
+            register_events(c, fd, w,
+                            0); /* a kept connection that its far end closes; libcurl finds out */
             continue;
         }
-        int what = (e & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) | (e & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-                   (e & EPOLLERR ? CURL_CSELECT_ERR : 0);
+        int what = (e & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
+                   (e & EPOLLOUT ? CURL_CSELECT_OUT : 0) | (e & EPOLLERR ? CURL_CSELECT_ERR : 0);
         curl_multi_socket_action(c->multi, fd, what, &running);
     }
     take_finished(c);

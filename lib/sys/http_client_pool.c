@@ -8,7 +8,7 @@
 
 #define PIN_ADDRESSES_MAX 4u
 
-/* ---- the URL: scheme://host[:port], nothing else --------------------------------------------------------- */
+/* ---- the URL: scheme://host[:port], nothing else */
 
 static bool is_host(const char *host, size_t len)
 {
@@ -52,8 +52,11 @@ static int read_url(http_pool_t *p, const char *url)
 
 int pool_open(http_pool_t *p, http_client_t *client, const http_pool_options_t *o)
 {
-    *p = (http_pool_t){.client = client, .connections = o->connections, .connect_ms = o->connect_ms,
-                       .total_ms = o->total_ms, .allow_private = o->allow_private,
+    *p = (http_pool_t){.client = client,
+                       .connections = o->connections,
+                       .connect_ms = o->connect_ms,
+                       .total_ms = o->total_ms,
+                       .allow_private = o->allow_private,
                        .answer_bytes_max = o->answer_bytes_max};
     must(o->connections > 0);
     int r = read_url(p, o->url);
@@ -93,15 +96,15 @@ void pool_close(http_pool_t *p)
     free(p->pin);
 }
 
-/* ---- addresses ------------------------------------------------------------------------------------------ */
+/* ---- addresses */
 
 static void append_address(char *pin, size_t size, const address_t *address, bool first)
 {
     char text[ADDRESS_TEXT];
     size_t len = strlen(pin);
     address_write(address, text);
-    must((size_t)snprintf(pin + len, size - len, address->family == 6 ? "%s[%s]" : "%s%s", first ? "" : ",",
-                          text) < size - len);
+    must((size_t)snprintf(pin + len, size - len, address->family == 6 ? "%s[%s]" : "%s%s",
+                          first ? "" : ",", text) < size - len);
 }
 
 /* NULL: not one of them may be called; `refused` then names one. */
@@ -148,7 +151,8 @@ static void on_resolved(void *arg, const resolved_t *found)
     address_t refused = {.family = 4};
     p->asking = false;
     if (found->error) {
-        snprintf(error, sizeof error, "the name %.100s was not resolved: %.100s", p->host, found->error);
+        snprintf(error, sizeof error, "the name %.100s was not resolved: %.100s", p->host,
+                 found->error);
         end_waiting(p, error);
         return;
     }
@@ -156,8 +160,9 @@ static void on_resolved(void *arg, const resolved_t *found)
     if (!pin) {
         char text[ADDRESS_TEXT];
         address_write(&refused, text);
-        snprintf(error, sizeof error, "%.100s is at %s (%s): not called unless allow_private permits it", p->host,
-                 text, address_kind_name(address_kind(&refused)));
+        snprintf(error, sizeof error,
+                 "%.100s is at %s (%s): not called unless allow_private permits it", p->host, text,
+                 address_kind_name(address_kind(&refused)));
         end_waiting(p, error);
         return;
     }
@@ -178,8 +183,10 @@ void pool_resolve(http_pool_t *p)
         }
         return;
     }
-    must(address_read(bytes_str(p->host), &literal)); /* one that may not be called: others never come here */
-    snprintf(error, sizeof error, "%.100s is a %s address: not called unless allow_private permits it", p->host,
+    must(address_read(bytes_str(p->host),
+                      &literal)); /* one that may not be called: others never come here */
+    snprintf(error, sizeof error,
+             "%.100s is a %s address: not called unless allow_private permits it", p->host,
              address_kind_name(address_kind(&literal)));
     end_waiting(p, error);
 }

@@ -5,7 +5,8 @@
 
 #include "sys/http_server_inside.h"
 
-#define BODY_ROOM_FIRST 65536u /* a declared length is believed so far; the rest must come first */
+#define BODY_ROOM_FIRST 65536u /* a declared length is believed so far; the rest must come first   \
+                                */
 #define POOL_EXTRA 8192u       /* of a connection's memory: what is not the request's head */
 
 bytes_t http_header(const http_request_t *r, const char *name)
@@ -16,7 +17,7 @@ bytes_t http_header(const http_request_t *r, const char *name)
     return (bytes_t){0};
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------ */
+/* ---- answers */
 
 static void add_text_header(struct MHD_Response *response, bytes_t name, bytes_t value)
 {
@@ -43,8 +44,8 @@ static struct MHD_Response *response_of(const http_reply_t *reply)
     return r;
 }
 
-/* A chunked body's framing is not seen by us, and the library forgives a lone LF there: what follows on that
- * connection is not trusted. */
+/* A chunked body's framing is not seen by us, and the library forgives a lone LF there: what
+ * follows on that connection is not trusted. */
 static enum MHD_Result queue_response(http_conn_t *conn)
 {
     struct MHD_Response *r = conn->response;
@@ -103,7 +104,7 @@ void http_server_reply(http_server_t *s, uint64_t token, const http_reply_t *rep
     loop_again(s->loop);
 }
 
-/* ---- requests ----------------------------------------------------------------------------------------- */
+/* ---- requests */
 
 /* OPTIONS is answered here: it asks about the server, and every resource is alike. */
 static enum MHD_Result answer_options(http_conn_t *conn)
@@ -168,7 +169,8 @@ static bool is_reserved_path(const char *url, const char *method)
     return strncmp(path, "/v1/messages/", 13) == 0;
 }
 
-static enum MHD_Result on_head(http_conn_t *conn, const char *url, const char *method, const char *version)
+static enum MHD_Result on_head(http_conn_t *conn, const char *url, const char *method,
+                               const char *version)
 {
     struct head_verdict verdict;
     conn->head_seen = true;
@@ -218,8 +220,9 @@ static enum MHD_Result on_body(http_conn_t *conn, const char *data, size_t *len)
     return MHD_YES;
 }
 
-static enum MHD_Result on_access(void *arg, struct MHD_Connection *mhd, const char *url, const char *method,
-                                 const char *version, const char *data, size_t *len, void **request)
+static enum MHD_Result on_access(void *arg, struct MHD_Connection *mhd, const char *url,
+                                 const char *method, const char *version, const char *data,
+                                 size_t *len, void **request)
 {
     (void)arg, (void)mhd;
     http_conn_t *conn = *request;
@@ -236,7 +239,8 @@ static enum MHD_Result on_access(void *arg, struct MHD_Connection *mhd, const ch
 
 static http_conn_t *conn_of(struct MHD_Connection *mhd)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     return info ? info->socket_context : NULL;
 }
 
@@ -286,7 +290,8 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
         *context = NULL;
         return;
     }
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     must(info && info->connect_fd >= 0 && (size_t)info->connect_fd < s->by_fd_room);
     http_conn_t *conn = s->by_fd[info->connect_fd];
     must(conn);
@@ -294,7 +299,7 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
     *context = conn;
 }
 
-/* ---- the library in our loop -------------------------------------------------------------------------- */
+/* ---- the library in our loop */
 
 static void run_library(http_server_t *s)
 {
@@ -322,17 +327,19 @@ static void on_before_wait(void *arg)
 
 static struct MHD_Daemon *start_library(http_server_t *s)
 {
-    return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, s,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s,
-        MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_CONNECTION_LIMIT,
-        s->options.connections + 1, MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        s->options.header_bytes_max + POOL_EXTRA, MHD_OPTION_END);
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0,
+                            NULL, NULL, on_access, s, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                            MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_UNESCAPE_CALLBACK,
+                            leave_encoded, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+                            MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+                            MHD_OPTION_CONNECTION_LIMIT, s->options.connections + 1,
+                            MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            s->options.header_bytes_max + POOL_EXTRA, MHD_OPTION_END);
 }
 
 int http_server_open(loop_t *loop, const http_server_options_t *options,
-                     void (*on_request)(void *, const http_request_t *), void *arg, http_server_t **out)
+                     void (*on_request)(void *, const http_request_t *), void *arg,
+                     http_server_t **out)
 {
     must(options->listener_count <= HTTP_LISTENERS_MAX && options->connections > 0);
     must(options->connections < 1u << HTTP_SLOT_BITS);
@@ -357,7 +364,8 @@ int http_server_open(loop_t *loop, const http_server_options_t *options,
 
 void http_server_counts(const http_server_t *s, http_server_counts_t *out) { *out = s->counts; }
 
-/* Requests that still wait for an answer are cut: the owner closes after it has answered what it will. */
+/* Requests that still wait for an answer are cut: the owner closes after it has answered what it
+ * will. */
 static void let_go(http_server_t *s)
 {
     for (uint32_t i = 0; i < s->options.connections; i++) {

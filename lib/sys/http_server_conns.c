@@ -17,7 +17,7 @@
 #define RATE_GRACE_US US_PER_S
 #define TCP_CLOSE_WAIT 8 /* linux/tcp.h has the structure, netinet/tcp.h the states: not both */
 
-/* ---- places ------------------------------------------------------------------------------------------- */
+/* ---- places */
 
 static void key_of(const struct sockaddr_storage *address, uint8_t key[16])
 {
@@ -120,7 +120,7 @@ static void conn_free(http_conn_t *conn)
     free(conn);
 }
 
-/* ---- refusing and cutting ----------------------------------------------------------------------------- */
+/* ---- refusing and cutting */
 
 static void send_raw(int fd, unsigned status)
 {
@@ -142,7 +142,8 @@ void http_conn_cut(http_conn_t *conn, unsigned status)
 /* Bytes that came. The kernel counts the end of the stream as one. */
 static uint64_t received(const struct tcp_info *info)
 {
-    return info->tcpi_bytes_received - (info->tcpi_state == TCP_CLOSE_WAIT && info->tcpi_bytes_received > 0);
+    return info->tcpi_bytes_received -
+           (info->tcpi_state == TCP_CLOSE_WAIT && info->tcpi_bytes_received > 0);
 }
 
 static void drop_linger(http_server_t *s, size_t i)
@@ -151,7 +152,8 @@ static void drop_linger(http_server_t *s, size_t i)
     s->lingers[i] = s->lingers[--s->linger_count];
 }
 
-/* Keeps the socket open behind the library's back, half closed, until the client has read our answer. */
+/* Keeps the socket open behind the library's back, half closed, until the client has read our
+ * answer. */
 static void begin_linger(http_conn_t *conn)
 {
     http_server_t *s = conn->server;
@@ -196,24 +198,27 @@ void http_conns_forget(http_conn_t *conn)
     conn_free(conn);
 }
 
-/* ---- deadlines ---------------------------------------------------------------------------------------- */
+/* ---- deadlines */
 
-/* Cuts in two steps: our word, if there is one, then both directions, so that the library sees the end. */
+/* Cuts in two steps: our word, if there is one, then both directions, so that the library sees the
+ * end. */
 static void expire(http_conn_t *conn, unsigned status)
 {
     http_conn_cut(conn, status);
     shutdown(conn->fd, SHUT_RDWR);
 }
 
-/* The client has finished sending and everything was read: what is missing will not come. (The library may not
- * notice: the end can arrive on the same edge as the last bytes.) */
+/* The client has finished sending and everything was read: what is missing will not come. (The
+ * library may not notice: the end can arrive on the same edge as the last bytes.) */
 static bool has_ended(const http_conn_t *conn, const struct tcp_info *info)
 {
     int unread = 0;
-    return info->tcpi_state == TCP_CLOSE_WAIT && ioctl(conn->fd, FIONREAD, &unread) == 0 && unread == 0;
+    return info->tcpi_state == TCP_CLOSE_WAIT && ioctl(conn->fd, FIONREAD, &unread) == 0 &&
+           unread == 0;
 }
 
-/* Between two requests a connection is idle until more bytes have come than the requests so far were long. */
+/* Between two requests a connection is idle until more bytes have come than the requests so far
+ * were long. */
 static void check_head(http_conn_t *conn, instant_t now)
 {
     const http_server_options_t *o = &conn->server->options;
@@ -318,7 +323,7 @@ static void start_tick(http_server_t *s)
     loop_timer_at(s->tick, instant_after_us(loop_now().at, s->tick_us));
 }
 
-/* ---- accepting ---------------------------------------------------------------------------------------- */
+/* ---- accepting */
 
 static void turn_away(http_server_t *s, int fd)
 {
@@ -350,7 +355,8 @@ static http_conn_t *conn_new(http_server_t *s, int fd, const struct sockaddr_sto
 static void admit(http_server_t *s, int fd, const struct sockaddr_storage *address)
 {
     struct http_client_count *count = count_of(s, address);
-    bool crowded = s->options.connections_per_client && count->open >= s->options.connections_per_client;
+    bool crowded =
+        s->options.connections_per_client && count->open >= s->options.connections_per_client;
     release_count(s, count);
     if (crowded || s->free_count == 0) {
         turn_away(s, fd);
@@ -374,7 +380,8 @@ static void on_connect(void *arg, unsigned ready)
     for (int i = 0; i < ACCEPTS_PER_ROUND && !s->paused; i++) {
         struct sockaddr_storage address = {0};
         socklen_t len = sizeof address;
-        int fd = accept4(listener->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd =
+            accept4(listener->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             admit(s, fd, &address);
         } else if (is_no_room(errno)) {
@@ -394,7 +401,7 @@ void http_server_pause(http_server_t *s, bool pause)
     want_listeners(s);
 }
 
-/* ---- birth and end ------------------------------------------------------------------------------------ */
+/* ---- birth and end */
 
 static int64_t tick_of(const http_server_options_t *o)
 {

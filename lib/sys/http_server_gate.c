@@ -1,5 +1,6 @@
-/* A connection before its first head is whole. The library gets it only then: a client that never asks costs no
- * more than its socket, and what is no HTTP at all is answered in our words. The bytes are looked at, not taken. */
+/* A connection before its first head is whole. The library gets it only then: a client that never
+ * asks costs no more than its socket, and what is no HTTP at all is answered in our words. The
+ * bytes are looked at, not taken. */
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -63,7 +64,8 @@ static void on_bytes(void *arg, unsigned ready)
     size_t most = conn->server->options.header_bytes_max;
     size_t look = most < sizeof seen ? most + 1 : sizeof seen;
     (void)ready;
-    ssize_t n = recv(conn->fd, seen, look > sizeof seen ? sizeof seen : look, MSG_PEEK | MSG_DONTWAIT);
+    ssize_t n =
+        recv(conn->fd, seen, look > sizeof seen ? sizeof seen : look, MSG_PEEK | MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {

@@ -1,11 +1,13 @@
-/* Is this head beyond doubt? Asked twice: of the first head of a connection as it came on the wire, before the
- * library has it (http_server_gate.c), and of every head as the library parsed it. libmicrohttpd 0.9.75 forgives much: it joins folded lines, ends a value at a NUL,
- * takes a lone LF for a line end, drops a line with an empty name, and prefers one of two lengths. What two
- * parsers may read differently is refused here (RFC 9112, sections 2.2, 3, 5.2, 6.3 and 11).
+/* Is this head beyond doubt? Asked twice: of the first head of a connection as it came on the wire,
+ * before the library has it (http_server_gate.c), and of every head as the library parsed it.
+ * libmicrohttpd 0.9.75 forgives much: it joins folded lines, ends a value at a NUL, takes a lone LF
+ * for a line end, drops a line with an empty name, and prefers one of two lengths. What two parsers
+ * may read differently is refused here (RFC 9112, sections 2.2, 3, 5.2, 6.3 and 11).
  *
- * The library parses in place and leaves each text where it lay, so a strict head has exactly one layout: each
- * text begins where the line before it ended, and the whole is as long as the library says it was. A head that
- * was forgiven anything does not add up. The tests would show at once if a version laid it out otherwise. */
+ * The library parses in place and leaves each text where it lay, so a strict head has exactly one
+ * layout: each text begins where the line before it ended, and the whole is as long as the library
+ * says it was. A head that was forgiven anything does not add up. The tests would show at once if a
+ * version laid it out otherwise. */
 #include <ctype.h>
 #include <strings.h>
 
@@ -13,7 +15,10 @@
 
 #define METHOD_BYTES_MAX 16u
 
-static bool is_token_char(unsigned char c) { return isalnum(c) || (c && strchr("!#$%&'*+-.^_`|~", c)); }
+static bool is_token_char(unsigned char c)
+{
+    return isalnum(c) || (c && strchr("!#$%&'*+-.^_`|~", c));
+}
 
 static bool is_token(const char *s, size_t len)
 {
@@ -87,7 +92,8 @@ static void look_at_length(struct head_look *l, const char *value, size_t len)
     l->verdict->content_length = n;
 }
 
-static void look_at_meaning(struct head_look *l, const char *name, size_t name_len, const char *value, size_t len)
+static void look_at_meaning(struct head_look *l, const char *name, size_t name_len,
+                            const char *value, size_t len)
 {
     if (is_name(name, name_len, "content-length"))
         look_at_length(l, value, len);
@@ -101,7 +107,8 @@ static void look_at_meaning(struct head_look *l, const char *name, size_t name_l
         doubt(l, 417);
 }
 
-static void look_at_field(struct head_look *l, const char *name, size_t name_len, const char *value, size_t len)
+static void look_at_field(struct head_look *l, const char *name, size_t name_len, const char *value,
+                          size_t len)
 {
     if (!is_token(name, name_len) || !is_value(value, len))
         doubt(l, 400);
@@ -119,8 +126,9 @@ static void look_at_method(struct head_look *l, const char *method, size_t len)
 
 static void look_at_version(struct head_look *l, const char *version, size_t len)
 {
-    bool shaped = len == 8 && memcmp(version, "HTTP/", 5) == 0 && isdigit((unsigned char)version[5]) &&
-                  version[6] == '.' && isdigit((unsigned char)version[7]);
+    bool shaped = len == 8 && memcmp(version, "HTTP/", 5) == 0 &&
+                  isdigit((unsigned char)version[5]) && version[6] == '.' &&
+                  isdigit((unsigned char)version[7]);
     l->http11 = shaped && memcmp(version, "HTTP/1.1", 8) == 0;
     if (!shaped)
         doubt(l, 400);
@@ -136,10 +144,10 @@ static void look_at_whole(struct head_look *l)
         doubt(l, 400);
 }
 
-/* ---- as the library parsed it ------------------------------------------------------------------------ */
+/* ---- as the library parsed it */
 
-static enum MHD_Result on_field(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len,
-                                const char *value, size_t len)
+static enum MHD_Result on_field(void *arg, enum MHD_ValueKind kind, const char *name,
+                                size_t name_len, const char *value, size_t len)
 {
     struct head_look *l = arg;
     (void)kind;
@@ -162,8 +170,9 @@ void http_head_check(http_conn_t *conn, const char *url, const char *method, con
     conn->head_len = size ? size->header_size : 0;
     look_at_method(&l, method, method_len);
     look_at_version(&l, version, strlen(version));
-    if (!is_target(url, strlen(url), strcmp(method, "OPTIONS") == 0) || !is_target_text(conn->query, query_len) ||
-        url != method + method_len + 1 || version != url + conn->uri_len + 1)
+    if (!is_target(url, strlen(url), strcmp(method, "OPTIONS") == 0) ||
+        !is_target_text(conn->query, query_len) || url != method + method_len + 1 ||
+        version != url + conn->uri_len + 1)
         doubt(&l, 400);
     if (conn->head_len > conn->server->options.header_bytes_max)
         doubt(&l, 431);
@@ -176,9 +185,9 @@ void http_head_check(http_conn_t *conn, const char *url, const char *method, con
     look_at_whole(&l);
 }
 
-/* ---- as it came on the wire --------------------------------------------------------------------------- */
+/* ---- as it came on the wire */
 
-/* The line at *at without its CR LF; moves behind it. 1: a line; 0: not whole yet; -1: a lone LF. */
+/* The line at *at without its CR LF; moves behind it. 1: one; 0: not whole yet; -1: a lone LF. */
 static int next_line(const char **at, const char *end, const char **line, size_t *len)
 {
     const char *lf = memchr(*at, '\n', (size_t)(end - *at));
@@ -210,7 +219,8 @@ static void scan_request_line(struct head_look *l, const char *line, size_t len)
 
 static void scan_field(struct head_look *l, const char *line, size_t len)
 {
-    const char *colon = memchr(line, ':', len), *value = colon ? colon + 1 : NULL, *end = line + len;
+    const char *colon = memchr(line, ':', len), *value = colon ? colon + 1 : NULL,
+               *end = line + len;
     if (!colon) {
         doubt(l, 400);
         return;
@@ -249,12 +259,16 @@ enum head_scan http_head_scan(bytes_t bytes, struct head_verdict *out)
     return HEAD_BAD;
 }
 
-/* ---- handing over ----------------------------------------------------------------------------------- */
+/* ---- handing over */
 
-struct collect { http_server_t *server; size_t count; char *room; };
+struct collect {
+    http_server_t *server;
+    size_t count;
+    char *room;
+};
 
-static enum MHD_Result collect_field(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len,
-                                     const char *value, size_t len)
+static enum MHD_Result collect_field(void *arg, enum MHD_ValueKind kind, const char *name,
+                                     size_t name_len, const char *value, size_t len)
 {
     struct collect *c = arg;
     (void)kind;
@@ -262,7 +276,8 @@ static enum MHD_Result collect_field(void *arg, enum MHD_ValueKind kind, const c
         len--;
     for (size_t i = 0; i < name_len; i++)
         c->room[i] = (char)tolower((unsigned char)name[i]);
-    c->server->fields[c->count++] = (http_field_t){bytes_of(c->room, name_len), bytes_of(value, len)};
+    c->server->fields[c->count++] =
+        (http_field_t){bytes_of(c->room, name_len), bytes_of(value, len)};
     c->room += name_len;
     return c->count < HTTP_HEADERS_MAX ? MHD_YES : MHD_NO;
 }

@@ -1,6 +1,6 @@
-/* http_server_inside.h: what the files of the HTTP server share. http_server.c: requests and answers on libmicrohttpd;
- * http_server_conns.c: accepting, limits, deadlines; http_server_gate.c: a connection before its first head is whole;
- * http_server_head.c: is this head beyond doubt? */
+/* http_server_inside.h: what the files of the HTTP server share. http_server.c: requests and
+ * answers on libmicrohttpd; http_server_conns.c: accepting, limits, deadlines; http_server_gate.c:
+ * a connection before its first head is whole; http_server_head.c: is this head beyond doubt? */
 #ifndef WEIR_SYS_HTTP_SERVER_INSIDE_H
 #define WEIR_SYS_HTTP_SERVER_INSIDE_H
 
@@ -17,8 +17,8 @@
 
 /* Where a connection stands. Each phase but WAIT has a deadline of ours. */
 enum http_phase {
-    PHASE_GATE,  /* new: not the library's before its first head is whole and beyond doubt */
-    PHASE_HEAD,  /* waits for the next head: idle, or a request has begun */
+    PHASE_GATE, /* new: not the library's before its first head is whole and beyond doubt */
+    PHASE_HEAD, /* waits for the next head: idle, or a request has begun */
     PHASE_BODY,
     PHASE_WAIT,  /* the owner has the request */
     PHASE_WRITE, /* the answer goes out */
@@ -46,7 +46,8 @@ typedef struct http_conn {
     int fd;
     unsigned status; /* of response */
     uint8_t phase;
-    bool loopback, reserved, reused, begun, chunked, head_seen, dispatched, in_call, suspended, linger;
+    bool loopback, reserved, reused, begun, chunked, head_seen, dispatched, in_call, suspended,
+        linger;
     char client[INET6_ADDRSTRLEN];
     size_t uri_len, head_len;
     char *query; /* a copy: the library takes the query apart in place */
@@ -55,11 +56,18 @@ typedef struct http_conn {
     uint64_t body_expected;
 } http_conn_t;
 
-/* A closed connection whose client may still send: read and thrown away for a while, so that our last answer is
- * not destroyed by a reset. */
-struct http_linger { int fd; instant_t until; size_t left; };
+/* A closed connection whose client may still send: read and thrown away for a while, so that our
+ * last answer is not destroyed by a reset. */
+struct http_linger {
+    int fd;
+    instant_t until;
+    size_t left;
+};
 
-struct http_listener { http_server_t *server; int fd; };
+struct http_listener {
+    http_server_t *server;
+    int fd;
+};
 
 struct http_server {
     loop_t *loop;

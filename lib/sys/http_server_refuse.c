@@ -9,11 +9,13 @@ struct refusal {
 };
 
 static struct refusal refusals[] = {
-    {400, "Bad Request", "malformed", "The request is not beyond doubt as HTTP/1.1; the connection is closed."},
+    {400, "Bad Request", "malformed",
+     "The request is not beyond doubt as HTTP/1.1; the connection is closed."},
     {408, "Request Timeout", "timeout", "The request did not arrive in time."},
     {413, "Content Too Large", "too_large", "The body is larger than is taken here."},
     {417, "Expectation Failed", "expectation", "Only 100-continue can be expected."},
-    {431, "Request Header Fields Too Large", "head_too_large", "The head is larger than is taken here."},
+    {431, "Request Header Fields Too Large", "head_too_large",
+     "The head is larger than is taken here."},
     {501, "Not Implemented", "not_implemented", "This method is not known here."},
     {505, "HTTP Version Not Supported", "version", "This version of HTTP is not spoken here."},
     {503, "Service Unavailable", "connections", "No connection is free; come back in a second."},

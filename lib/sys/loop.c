@@ -102,7 +102,8 @@ loop_t *loop_new(void)
     must(loop->never_fd >= 0);
     must(sd_event_add_defer(loop->event, &loop->again, on_again, loop) >= 0);
     must(sd_event_source_set_enabled(loop->again, SD_EVENT_OFF) >= 0);
-    must(sd_event_add_io(loop->event, &loop->prepare, loop->never_fd, EPOLLIN, on_never, loop) >= 0);
+    must(sd_event_add_io(loop->event, &loop->prepare, loop->never_fd, EPOLLIN, on_never, loop) >=
+         0);
     must(sd_event_source_set_prepare(loop->prepare, on_prepare) >= 0);
     return loop;
 }
@@ -132,10 +133,7 @@ int loop_run(loop_t *loop) { return sd_event_loop(loop->event); }
 
 void loop_stop(loop_t *loop, int code) { must(sd_event_exit(loop->event, code) >= 0); }
 
-void loop_again(loop_t *loop)
-{
-    took(sd_event_source_set_enabled(loop->again, SD_EVENT_ONESHOT));
-}
+void loop_again(loop_t *loop) { took(sd_event_source_set_enabled(loop->again, SD_EVENT_ONESHOT)); }
 
 int loop_watchdog(loop_t *loop) { return sd_event_set_watchdog(loop->event, true); }
 
@@ -149,7 +147,8 @@ static loop_source_t *source_new(loop_t *loop, enum source_kind kind, void *arg)
     return s;
 }
 
-/* ---- descriptors -------------------------------------------------------------------------------- */
+/* ---- descriptors --------------------------------------------------------------------------------
+ */
 
 static uint32_t epoll_of(unsigned want)
 {
@@ -189,7 +188,8 @@ void loop_fd_want(loop_source_t *s, unsigned want)
     took(sd_event_source_set_enabled(s->event, want ? SD_EVENT_ON : SD_EVENT_OFF));
 }
 
-/* ---- timers ------------------------------------------------------------------------------------- */
+/* ---- timers -------------------------------------------------------------------------------------
+ */
 
 static int on_timer(sd_event_source *event, uint64_t due_us, void *arg)
 {
@@ -234,7 +234,7 @@ loop_source_t *loop_before_wait(loop_t *loop, void (*on)(void *), void *arg)
     return s;
 }
 
-/* ---- signals and children ------------------------------------------------------------------------- */
+/* ---- signals and children */
 
 static int on_signal(sd_event_source *event, const struct signalfd_siginfo *info, void *arg)
 {
@@ -284,7 +284,8 @@ loop_source_t *loop_child(loop_t *loop, int pid, void (*on)(void *, int, int), v
     return s;
 }
 
-/* Also from inside any callback, its own included: nothing touches the source after its callback. */
+/* Also from inside any callback, its own included: nothing touches the source after its callback.
+ */
 void loop_remove(loop_source_t **at)
 {
     loop_source_t *s = *at;

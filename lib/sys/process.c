@@ -48,7 +48,8 @@ void process_usage(process_usage_t *out)
     };
 }
 
-/* SIGTERM and SIGINT reach the whole group from a terminal; the order to stop comes from the supervisor. */
+/* SIGTERM and SIGINT reach the whole group from a terminal; the order to stop comes from the
+ * supervisor. */
 void process_settle(void)
 {
     static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGQUIT};

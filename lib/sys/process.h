@@ -5,13 +5,14 @@
 #include "core/base.h"
 
 typedef struct process_usage {
-    double cpu_seconds;       /* user and system */
+    double cpu_seconds; /* user and system */
     uint64_t resident_bytes;
     uint64_t open_fds;
 } process_usage_t;
 void process_usage(process_usage_t *out); /* what cannot be read is 0 */
 
-/* An actor's manners: no core or ptrace by others, dies with its parent, leaves signals to the supervisor. */
+/* An actor's manners: no core or ptrace by others, dies with its parent, leaves signals to the
+ * supervisor. */
 void process_settle(void);
 uint64_t process_seed(void); /* 64 bits of chance */
 

@@ -34,7 +34,11 @@ struct resolver {
     loop_t *loop;
     ares_channel channel;
     loop_source_t *timer;
-    struct watched { int fd; loop_source_t *source; resolver_t *resolver; } sockets[SOCKETS_MAX];
+    struct watched {
+        int fd;
+        loop_source_t *source;
+        resolver_t *resolver;
+    } sockets[SOCKETS_MAX];
     struct name *names;
     size_t name_count, waiter_count;
     bool closing;
@@ -96,11 +100,14 @@ int resolver_open(loop_t *loop, resolver_t **out)
     resolver_t *r = calloc(1, sizeof *r);
     must(r);
     r->loop = loop;
-    struct ares_options options = {.timeout = QUERY_MS, .tries = QUERY_TRIES,
-                                   .sock_state_cb = on_socket_state, .sock_state_cb_data = r};
+    struct ares_options options = {.timeout = QUERY_MS,
+                                   .tries = QUERY_TRIES,
+                                   .sock_state_cb = on_socket_state,
+                                   .sock_state_cb_data = r};
     if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS ||
         ares_init_options(&r->channel, &options,
-                          ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) != ARES_SUCCESS) {
+                          ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) !=
+            ARES_SUCCESS) {
         free(r);
         return -EIO;
     }
@@ -140,12 +147,14 @@ void resolver_close(resolver_t **at)
     free(r);
 }
 
-/* ---- answers -------------------------------------------------------------------------------------------- */
+/* ---- answers */
 
 static void tell(struct name *n)
 {
-    const resolved_t answer = {.addresses = n->addresses, .count = n->count,
-                               .error = n->count ? NULL : n->error, .fresh_until = n->fresh_until};
+    const resolved_t answer = {.addresses = n->addresses,
+                               .count = n->count,
+                               .error = n->count ? NULL : n->error,
+                               .fresh_until = n->fresh_until};
     struct waiter *w = n->waiters;
     n->waiters = NULL;
     n->last_waiter = &n->waiters;
@@ -164,7 +173,8 @@ static void keep(struct name *n, const struct ares_addrinfo *found)
 {
     int64_t keep_s = KEEP_MAX_S;
     n->count = 0;
-    for (const struct ares_addrinfo_node *a = found->nodes; a && n->count < RESOLVED_MAX; a = a->ai_next) {
+    for (const struct ares_addrinfo_node *a = found->nodes; a && n->count < RESOLVED_MAX;
+         a = a->ai_next) {
         if (!address_of(a->ai_addr, &n->addresses[n->count]))
             continue;
         n->count++;
@@ -176,8 +186,8 @@ static void keep(struct name *n, const struct ares_addrinfo *found)
         strcpy(n->error, "the name has no addresses");
 }
 
-/* A failure leaves the addresses known before in use: a resolver that is down shall not stop calls. A name that
- * says it does not exist any more is believed. */
+/* A failure leaves the addresses known before in use: a resolver that is down shall not stop calls.
+ * A name that says it does not exist any more is believed. */
 static void on_found(void *arg, int status, int timeouts, struct ares_addrinfo *found)
 {
     struct name *n = arg;
@@ -198,7 +208,7 @@ static void on_found(void *arg, int status, int timeouts, struct ares_addrinfo *
         ares_freeaddrinfo(found);
 }
 
-/* ---- questions ------------------------------------------------------------------------------------------ */
+/* ---- questions */
 
 static void forget_oldest(resolver_t *r)
 {
@@ -246,7 +256,8 @@ static void await(struct name *n, void (*on)(void *, const resolved_t *), void *
     n->resolver->waiter_count++;
 }
 
-void resolver_ask(resolver_t *r, const char *host, void (*on)(void *, const resolved_t *), void *arg)
+void resolver_ask(resolver_t *r, const char *host, void (*on)(void *, const resolved_t *),
+                  void *arg)
 {
     address_t literal;
     if (address_read(bytes_str(host), &literal)) {
@@ -263,8 +274,8 @@ void resolver_ask(resolver_t *r, const char *host, void (*on)(void *, const reso
         tell(n);
         return;
     }
-    static const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
-                                                     .ai_flags = ARES_AI_NUMERICSERV};
+    static const struct ares_addrinfo_hints hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = ARES_AI_NUMERICSERV};
     n->asking = true;
     ares_getaddrinfo(r->channel, host, NULL, &hints, on_found, n);
     set_timer(r);

@@ -73,7 +73,8 @@ static int add_all(secrets_t *s, json_t *values)
     json_t *value;
     if (!json_is_object(values))
         return -EBADMSG;
-    json_object_foreach (values, name, value) {
+    json_object_foreach(values, name, value)
+    {
         int r = add(s, name, value);
         if (r < 0)
             return r;
@@ -85,8 +86,10 @@ static secrets_t *secrets_new(size_t text_len)
 {
     secrets_t *s = calloc(1, sizeof *s);
     must(s);
-    s->arena_size = (text_len + 65536) & ~(size_t)4095; /* decoded text is shorter; 4 bytes extra a value */
-    s->arena = mmap(NULL, s->arena_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    s->arena_size =
+        (text_len + 65536) & ~(size_t)4095; /* decoded text is shorter; 4 bytes extra a value */
+    s->arena =
+        mmap(NULL, s->arena_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     must(s->arena != MAP_FAILED);
     madvise(s->arena, s->arena_size, MADV_DONTDUMP);
     s->names = json_object();

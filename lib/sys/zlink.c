@@ -37,7 +37,7 @@ struct zlink {
     uint64_t heard, blocked, refused;
 };
 
-/* ---- sockets -------------------------------------------------------------------------------------- */
+/* ---- sockets */
 
 static void start_zeromq_once(void)
 {
@@ -79,13 +79,13 @@ static zlink_t *zlink_new(loop_t *loop, int type, zlink_on_frame_t on_frame, voi
 
 static int endpoint_of(const char *path, char *out, size_t size)
 {
-    if (strlen(path) >= sizeof ((struct sockaddr_un *)0)->sun_path)
+    if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path)
         return -ENAMETOOLONG;
     must((size_t)snprintf(out, size, "ipc://%s", path) < size);
     return 0;
 }
 
-/* ---- far ends --------------------------------------------------------------------------------------- */
+/* ---- far ends */
 
 static void forget_end(zlink_t *link, struct far_end *end)
 {
@@ -127,7 +127,7 @@ static uint32_t conn_of(zlink_t *link, const void *identity, size_t len)
     return end->conn;
 }
 
-/* ---- in --------------------------------------------------------------------------------------------- */
+/* ---- in */
 
 static void refuse(zlink_t *link, const char *why)
 {
@@ -179,8 +179,9 @@ static bool receive_one(zlink_t *link)
     return got;
 }
 
-/* ZMQ_FD is edge-triggered, and it tells of commands inside ZeroMQ rather than of messages: it is read to the
- * end when it fires and before every wait, and whoever sends has to look again (zlink_send). */
+/* ZMQ_FD is edge-triggered, and it tells of commands inside ZeroMQ rather than of messages: it is
+ * read to the end when it fires and before every wait, and whoever sends has to look again
+ * (zlink_send). */
 static void drain(zlink_t *link)
 {
     unsigned n = 0;
@@ -196,7 +197,8 @@ static void on_readable(void *arg, unsigned ready)
     drain(arg);
 }
 
-/* Asking for ZMQ_EVENTS makes ZeroMQ work off its commands; without it a recv may be told of nothing. */
+/* Asking for ZMQ_EVENTS makes ZeroMQ work off its commands; without it a recv may be told of
+ * nothing. */
 static bool has_input(zlink_t *link)
 {
     int events = 0;
@@ -212,7 +214,7 @@ static void on_before_wait(void *arg)
         drain(link);
 }
 
-/* ---- out -------------------------------------------------------------------------------------------- */
+/* ---- out */
 
 static void read_monitor(zlink_t *link)
 {
@@ -248,9 +250,10 @@ static int send_part(zlink_t *link, const void *data, size_t len, int flags)
     return r < 0 ? -errno : 0;
 }
 
-/* A DEALER says "again" both without a connection and at its high-water mark: the monitor tells which. It is read
- * here only: it says that few connections began and ended, so its queue cannot fill between two beats of the link.
- * A connection may come up between two looks; has_input() makes ZeroMQ take note of it. */
+/* A DEALER says "again" both without a connection and at its high-water mark: the monitor tells
+ * which. It is read here only: it says that few connections began and ended, so its queue cannot
+ * fill between two beats of the link. A connection may come up between two looks; has_input() makes
+ * ZeroMQ take note of it. */
 static int send_again(zlink_t *link, bytes_t frame)
 {
     read_monitor(link);
@@ -282,7 +285,8 @@ int zlink_send(zlink_t *link, uint32_t conn, bytes_t frame)
 {
     must(frame.len <= FRAME_BYTES_MAX);
     must(link->router || conn == link->conn);
-    int r = link->router ? send_to_end(link, conn, frame) : send_part(link, frame.data, frame.len, 0);
+    int r =
+        link->router ? send_to_end(link, conn, frame) : send_part(link, frame.data, frame.len, 0);
     if (has_input(link))
         loop_again(link->loop); /* the edge may have been used up by this send */
     if (r == -EAGAIN)
@@ -294,7 +298,7 @@ int zlink_send(zlink_t *link, uint32_t conn, bytes_t frame)
 uint64_t zlink_blocked(const zlink_t *link) { return link->blocked; }
 uint64_t zlink_refused(const zlink_t *link) { return link->refused; }
 
-/* ---- birth and end ---------------------------------------------------------------------------------- */
+/* ---- birth and end */
 
 static void watch(zlink_t *link)
 {
@@ -305,7 +309,7 @@ static void watch(zlink_t *link)
 /* Only Weir may speak here: mode 0600, owner is the owner of the directory. */
 static int guard_socket(const char *path)
 {
-    char directory[sizeof ((struct sockaddr_un *)0)->sun_path];
+    char directory[sizeof((struct sockaddr_un *)0)->sun_path];
     struct stat st;
     snprintf(directory, sizeof directory, "%s", path);
     char *slash = strrchr(directory, '/');
@@ -317,8 +321,8 @@ static int guard_socket(const char *path)
     return other && chown(path, st.st_uid, st.st_gid) < 0 ? -errno : 0;
 }
 
-int zlink_bind(loop_t *loop, const char *path, uint32_t first_conn, zlink_on_frame_t on_frame, void *arg,
-               zlink_t **out)
+int zlink_bind(loop_t *loop, const char *path, uint32_t first_conn, zlink_on_frame_t on_frame,
+               void *arg, zlink_t **out)
 {
     char endpoint[128];
     int r = endpoint_of(path, endpoint, sizeof endpoint);

@@ -1,5 +1,6 @@
-/* http_bench: what a request costs our HTTP server and our HTTP client, CPU of each thread, over loopback.
- * http_bench [CONNECTIONS [REQUESTS]]; prints one JSON line. Figures are for comparing runs on one machine. */
+/* http_bench: what a request costs our HTTP server and our HTTP client, CPU of each thread, over
+ * loopback. http_bench [CONNECTIONS [REQUESTS]]; prints one JSON line. Figures are for comparing
+ * runs on one machine. */
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -31,7 +32,8 @@ static double thread_cpu_us(void)
 static void on_request(void *arg, const http_request_t *request)
 {
     static const char body[] = "{\"id\":\"01J0000000000000000000000\",\"verdict\":\"accepted\"}";
-    const http_reply_t reply = {.status = 202, .content_type = "application/json", .body = bytes_str(body)};
+    const http_reply_t reply = {
+        .status = 202, .content_type = "application/json", .body = bytes_str(body)};
     (void)arg;
     http_server_reply(bench.server, request->token, &reply);
 }
@@ -52,11 +54,16 @@ static void *serve(void *arg)
 
 static void call_one(void)
 {
-    static const char body[] = "{\"id\":\"t-1\",\"subject\":\"refund\",\"name\":\"A\",\"lang\":\"en\",\"text\":\"please\"}";
+    static const char body[] = "{\"id\":\"t-1\",\"subject\":\"refund\",\"name\":\"A\",\"lang\":"
+                               "\"en\",\"text\":\"please\"}";
     const http_field_t fields[] = {{bytes_str("Content-Type"), bytes_str("application/json")},
                                    {bytes_str("Idempotency-Key"), bytes_str("\"01J0:reply\"")}};
-    const http_call_t call = {.token = ++bench.sent, .method = "POST", .path = bytes_str("/tickets"),
-                              .headers = fields, .header_count = COUNT_OF(fields), .body = bytes_str(body),
+    const http_call_t call = {.token = ++bench.sent,
+                              .method = "POST",
+                              .path = bytes_str("/tickets"),
+                              .headers = fields,
+                              .header_count = COUNT_OF(fields),
+                              .body = bytes_str(body),
                               .start_by = INSTANT_NEVER};
     http_client_call(bench.client, &call);
 }
@@ -76,20 +83,30 @@ static void on_answer(void *arg, const http_answer_t *answer)
 static int open_both(int listener, uint16_t port)
 {
     char url[64];
-    const http_server_options_t options = {
-        .listeners = &listener, .listener_count = 1, .connections = bench.connections + 8,
-        .reserved_connections = 4, .header_ms = 5000, .body_ms = 10000, .idle_ms = 60000,
-        .header_bytes_max = 8192, .body_bytes_max = 1 << 20};
+    const http_server_options_t options = {.listeners = &listener,
+                                           .listener_count = 1,
+                                           .connections = bench.connections + 8,
+                                           .reserved_connections = 4,
+                                           .header_ms = 5000,
+                                           .body_ms = 10000,
+                                           .idle_ms = 60000,
+                                           .header_bytes_max = 8192,
+                                           .body_bytes_max = 1 << 20};
     snprintf(url, sizeof url, "http://127.0.0.1:%u", port);
-    const http_pool_options_t pool = {.name = "bench", .url = url, .connections = bench.connections,
-                                      .connect_ms = 5000, .total_ms = 30000, .allow_private = true,
+    const http_pool_options_t pool = {.name = "bench",
+                                      .url = url,
+                                      .connections = bench.connections,
+                                      .connect_ms = 5000,
+                                      .total_ms = 30000,
+                                      .allow_private = true,
                                       .answer_bytes_max = 65536};
     bench.server_loop = loop_new();
     bench.client_loop = loop_new();
     bench.stop_fd = eventfd(0, EFD_CLOEXEC);
     loop_fd(bench.server_loop, bench.stop_fd, LOOP_READ, on_stop, NULL);
     int r = http_server_open(bench.server_loop, &options, on_request, NULL, &bench.server);
-    return r < 0 ? r : http_client_open(bench.client_loop, &pool, 1, on_answer, NULL, &bench.client);
+    return r < 0 ? r
+                 : http_client_open(bench.client_loop, &pool, 1, on_answer, NULL, &bench.client);
 }
 
 static int listen_on_loopback(uint16_t *port)
@@ -107,10 +124,11 @@ static int listen_on_loopback(uint16_t *port)
 static void report(double client_cpu_us, double wall_us)
 {
     double n = bench.requests;
-    printf("{\"connections\":%u,\"requests\":%u,\"failed\":%u,\"per_second\":%.0f,\"server_cpu_us\":%.2f,"
+    printf("{\"connections\":%u,\"requests\":%u,\"failed\":%u,\"per_second\":%.0f,\"server_cpu_"
+           "us\":%.2f,"
            "\"client_cpu_us\":%.2f,\"mean_round_trip_us\":%.0f}\n",
-           bench.connections, bench.requests, bench.failed, n / wall_us * 1e6, bench.server_cpu_us / n,
-           client_cpu_us / n, (double)bench.took_us_total / n);
+           bench.connections, bench.requests, bench.failed, n / wall_us * 1e6,
+           bench.server_cpu_us / n, client_cpu_us / n, (double)bench.took_us_total / n);
 }
 
 int main(int argc, char **argv)
@@ -130,7 +148,8 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < bench.connections; i++)
         call_one();
     loop_run(bench.client_loop);
-    double client_cpu_us = thread_cpu_us() - before, wall_us = (double)instant_since_us(loop_now().at, begun);
+    double client_cpu_us = thread_cpu_us() - before,
+           wall_us = (double)instant_since_us(loop_now().at, begun);
     if (write(bench.stop_fd, &one, sizeof one) != sizeof one)
         return 1;
     pthread_join(thread, NULL);

@@ -1,4 +1,5 @@
-/* Any bytes as an address: whatever is taken is written and read again as the same, and judged without harm. */
+/* Any bytes as an address: whatever is taken is written and read again as the same, and judged
+ * without harm. */
 #include "sys/address.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,4 +1,5 @@
-/* Any bytes as the head of a request: whole heads stay whole when more bytes follow, and prefixes are not whole. */
+/* Any bytes as the head of a request: whole heads stay whole when more bytes follow, and prefixes
+ * are not whole. */
 #include "sys/http_server_inside.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -12,7 +12,9 @@ static void a_whole_line_is_read(void **state)
 {
     (void)state;
     birth_line_t b;
-    assert_true(birth_read("instance=2 generation=18446744073709551615 config=3 secrets=4 lock=5 listen=6,7 host=1", &b));
+    assert_true(birth_read(
+        "instance=2 generation=18446744073709551615 config=3 secrets=4 lock=5 listen=6,7 host=1",
+        &b));
     assert_int_equal(b.instance, 2);
     assert_true(b.generation == UINT64_MAX);
     assert_int_equal(b.config, 3);
@@ -39,10 +41,24 @@ static void anything_else_is_refused_and_changes_nothing(void **state)
 {
     (void)state;
     static const char *const lines[] = {
-        "", " ", "generation=1", "config=3", "generation=0 config=3", "generation=1 config=", "generation=1 config=x",
-        "generation=1 config=3 what=1", "generation=1 config=3 lock", "generation=1config=3", "generation=-1 config=3",
-        "generation=18446744073709551616 config=3", "generation=1 config=65536", "generation=1 config=3 instance=65536",
-        "generation=1 config=3 listen=1,", "generation=1 config=3 listen=,1", "generation=1 config=3,4", "=1",
+        "",
+        " ",
+        "generation=1",
+        "config=3",
+        "generation=0 config=3",
+        "generation=1 config=",
+        "generation=1 config=x",
+        "generation=1 config=3 what=1",
+        "generation=1 config=3 lock",
+        "generation=1config=3",
+        "generation=-1 config=3",
+        "generation=18446744073709551616 config=3",
+        "generation=1 config=65536",
+        "generation=1 config=3 instance=65536",
+        "generation=1 config=3 listen=1,",
+        "generation=1 config=3 listen=,1",
+        "generation=1 config=3,4",
+        "=1",
         "generation=1 config=3 listen=1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1",
     };
     for (size_t i = 0; i < COUNT_OF(lines); i++) {

@@ -38,7 +38,8 @@ static void start(struct world *w)
 {
     *w = (struct world){.loop = loop_new()};
     assert_int_equal(pipe(w->pipe), 0);
-    loop_timer_at(loop_timer(w->loop, on_deadline, w), instant_after_us(loop_now().at, 5 * US_PER_S));
+    loop_timer_at(loop_timer(w->loop, on_deadline, w),
+                  instant_after_us(loop_now().at, 5 * US_PER_S));
 }
 
 static void stop(struct world *w)

@@ -45,7 +45,8 @@ static void on_resolved(void *arg, const resolved_t *found)
 static void start(struct world *w, unsigned wanted)
 {
     *w = (struct world){.loop = loop_new(), .wanted = wanted};
-    loop_timer_at(loop_timer(w->loop, on_deadline, w), instant_after_us(loop_now().at, 20 * US_PER_S));
+    loop_timer_at(loop_timer(w->loop, on_deadline, w),
+                  instant_after_us(loop_now().at, 20 * US_PER_S));
     assert_int_equal(resolver_open(w->loop, &w->resolver), 0);
 }
 

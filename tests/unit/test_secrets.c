@@ -23,7 +23,8 @@ static int descriptor_with(const char *text, size_t len)
 static void every_secret_is_found_by_name(void **state)
 {
     (void)state;
-    static const char text[] = "{\"a\":\"aGVsbG8=\",\"empty\":\"\",\"b\":\"AAEC/w==\",\"c\":\"YWJj\"}";
+    static const char text[] =
+        "{\"a\":\"aGVsbG8=\",\"empty\":\"\",\"b\":\"AAEC/w==\",\"c\":\"YWJj\"}";
     int fd = descriptor_with(text, sizeof text - 1);
     secrets_t *s = NULL;
     assert_int_equal(secrets_read(fd, &s), 0);
@@ -42,7 +43,9 @@ static void every_secret_is_found_by_name(void **state)
 static void anything_else_is_an_error(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"", "[]", "1", "{\"a\":1}", "{\"a\":\"???\"}", "{\"a\":\"abc\"}", "{\"a\":\"YQ==\"", "null"};
+    static const char *const texts[] = {
+        "",    "[]", "1", "{\"a\":1}", "{\"a\":\"???\"}", "{\"a\":\"abc\"}", "{\"a\":\"YQ==\"",
+        "null"};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         secrets_t *s = NULL;
         int fd = descriptor_with(texts[i], strlen(texts[i]));

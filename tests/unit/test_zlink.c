@@ -81,7 +81,8 @@ static void start(struct world *w)
     snprintf(w->directory, sizeof w->directory, "/tmp/weir-zlink-XXXXXX");
     assert_non_null(mkdtemp(w->directory));
     snprintf(w->path, sizeof w->path, "%s/limiter.sock", w->directory);
-    loop_timer_at(loop_timer(w->loop, on_deadline, w), instant_after_us(loop_now().at, 20 * US_PER_S));
+    loop_timer_at(loop_timer(w->loop, on_deadline, w),
+                  instant_after_us(loop_now().at, 20 * US_PER_S));
     loop_before_wait(w->loop, on_round, w);
 }
 
@@ -92,7 +93,9 @@ static void bind_router(struct world *w)
 
 static void connect_dealer(struct world *w)
 {
-    assert_int_equal(zlink_connect(w->loop, w->path, "responder/0/77", DEALER_CONN, on_dealer, w, &w->dealer), 0);
+    assert_int_equal(
+        zlink_connect(w->loop, w->path, "responder/0/77", DEALER_CONN, on_dealer, w, &w->dealer),
+        0);
 }
 
 static void run_until(struct world *w, size_t wanted)
@@ -253,7 +256,7 @@ static void a_path_too_long_is_an_error(void **state)
     stop(&w);
 }
 
-/* ---- strangers: a plain socket of another context ------------------------------------------------------------ */
+/* ---- strangers: a plain socket of another context */
 
 static void say_in_parts(void *socket, unsigned parts, const char *text)
 {
@@ -337,7 +340,8 @@ static void many_identities_find_a_bounded_table(void **state)
     w.every_round = next_of_the_crowd;
     run_until(&w, count);
     for (size_t i = 0; i < count; i++)
-        assert_int_equal(w.conns[i], FIRST_CONN + i); /* the first name had been forgotten: a new number */
+        assert_int_equal(w.conns[i],
+                         FIRST_CONN + i); /* the first name had been forgotten: a new number */
     assert_int_equal(zlink_send(w.router, FIRST_CONN, bytes_str("x")), -EHOSTUNREACH);
     zmq_close(one_of_the_crowd);
     zmq_ctx_term(crowd);
