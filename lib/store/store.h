@@ -206,35 +206,7 @@ static inline void store_settings(store_t *s, void (*each)(void *, const store_s
 }
 static inline void store_close(store_t **s) { if (*s) (*s)->ops->close(s); }
 
-typedef struct sqlite_store_options {
-    const char *directory;       /* exists, ours alone; holds weir.db and the reserve */
-    uint16_t partition;
-    uint64_t reserve_bytes;      /* kept aside so that work in hand can end on a full disk */
-    uint64_t wal_bytes_max;      /* the log is checkpointed before it outgrows this */
-    uint32_t lock_wait_ms;       /* how long to wait for another life to let go */
-} sqlite_store_options_t;
-/* Opens (creating if new): takes the exclusive lock, makes durable again what it reads, verifies,
- * migrates, raises the epoch. 0; -EWOULDBLOCK: another process holds it; -EPROTO: a newer schema;
- * -EBADMSG: beyond repair; else negative errno. `why` (of why_size) gets one line for a person. */
-int sqlite_store_open(const sqlite_store_options_t *options, store_t **out, store_opened_t *opened,
-                      char *why, size_t why_size);
-
-/* The memory store. `disk` outlives it: what was synced. Everything else is lost by
- * memory_store_crash(). */
-typedef struct memory_disk memory_disk_t;
-memory_disk_t *memory_disk_new(void);
-void memory_disk_destroy(memory_disk_t **disk);
-int memory_store_open(memory_disk_t *disk, store_t **out, store_opened_t *opened);
-/* The simulator's hand: finishes the oldest submitted batch (error 0), or fails it (-EIO poisons,
- * -ENOSPC holds it), or answers the oldest read. False: there was none. */
-bool memory_store_commit(store_t *store, int error);
-bool memory_store_answer(store_t *store);
-size_t memory_store_pending(store_t *store);  /* batches submitted and not durable */
-size_t memory_store_reading(store_t *store);  /* reads not answered */
-void memory_store_crash(store_t **store);     /* without finishing anything */
-/* For the invariants: what is durable. NULL: no such message. Lent until the next commit. */
-const stored_message_t *memory_disk_find(const memory_disk_t *disk, const msgid_t *id);
-void memory_disk_each(const memory_disk_t *disk, void (*each)(void *, const stored_message_t *),
-                      void *arg);
+#include "store/memory_store.h"
+#include "store/sqlite_store.h"
 
 #endif
