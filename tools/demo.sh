@@ -14,21 +14,22 @@ say ""
 
 answers=$(mktemp)
 trap 'rm -f "$answers"' EXIT
-while IFS= read -r ticket; do
-    answer=$(curl -sS -m 10 -H 'Content-Type: application/json' -d "$ticket" "$weir/tickets")
-    jq -c -n --argjson t "$ticket" --argjson a "$answer" '{ticket: $t.id, subject: $t.subject, answer: $a}' >>"$answers"
-done <"$tickets"
-jq -r '"sent      \(.ticket)  \(.answer.status // .answer.title)  \(.answer.id)  \(.subject)"' "$answers"
-say ""
-
 seen=0
 show_steps() {
     local lines
     lines=$(curl -sS -m 5 "$helpdesk/_record?since=$seen")
     [ -n "$lines" ] || return 0
     seen=$((seen + $(wc -l <<<"$lines")))
-    jq -r '(.path | split("/")) as $p | "help desk \($p[3])  \($p[4])  \(.status)  attempt \(.attempt)\(if .status >= 500 then "  (will be tried again)" elif .status >= 400 then "  (for good)" else "" end)"' <<<"$lines"
+    jq -r '(.path | split("/")) as $p | "  help desk  \($p[3])  \($p[4])  \(.status)"
+        + (if .status >= 500 then "  (will be tried again)" elif .status >= 400 then "  (refused for good)" else "" end)' <<<"$lines"
 }
+
+while IFS= read -r ticket; do
+    answer=$(curl -sS -m 10 -H 'Content-Type: application/json' -d "$ticket" "$weir/tickets")
+    jq -c -n --argjson t "$ticket" --argjson a "$answer" '{ticket: $t.id, subject: $t.subject, answer: $a}' |
+        tee -a "$answers" | jq -r '"sent  \(.ticket)  \(.answer.status // .answer.title)  \(.answer.id)  \(.subject)"'
+    show_steps
+done <"$tickets"
 
 ids=$(jq -r '.answer.id' "$answers" | sort -u)
 states=
@@ -51,7 +52,7 @@ say ""
 
 count() { grep -c "^$1\$" <<<"$states" || true; }
 say "The dead letter, and why:"
-"$build/weirctl" --run "$sockets" dead ls
+"$build/weirctl" --socket "$sockets/ctl.sock" dead ls
 say ""
 summary=$(curl -sS -m 5 "$helpdesk/_summary")
 jq -c -n --slurpfile a "$answers" --argjson s "$summary" --argjson done "$(count done)" --argjson dead "$(count dead)" \
