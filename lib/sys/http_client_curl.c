@@ -60,7 +60,7 @@ struct lines {
     size_t count;
 };
 
-/* "name: value"; libcurl wants "name;" for an empty value, and reads "name:" as "do not send it". */
+/* "name: value"; libcurl wants "name;" for an empty value, and reads "name:" for "do not send". */
 static void add_line(struct lines *l, bytes_t name, bytes_t value, bool send)
 {
     struct curl_slist *node = &l->call->list[l->count];
