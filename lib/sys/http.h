@@ -12,7 +12,8 @@ typedef struct http_field { bytes_t name, value; } http_field_t;
 
 typedef struct http_request {
     uint64_t token;                /* names the waiting request until it is answered; never reused */
-    bytes_t method, path, query;   /* path without query, not decoded; query without '?' */
+    bytes_t method;                /* HEAD comes as GET, OPTIONS never: both are the server's matter */
+    bytes_t path, query;           /* path without query, not decoded; query without '?' */
     const http_field_t *headers; size_t header_count; /* names in lower case */
     bytes_t body;
     bytes_t client;                /* address as text */
