@@ -114,6 +114,14 @@ static void load_text(item_t *i, const progress_t *p)
 static void load_held(limiter_t *l, item_t *i)
 {
     bool drained = i->reason && strcmp(i->reason, "draining") == 0;
+    bool may_run = l->mode == MODE_NORMAL || l->mode == MODE_DEGRADED;
+    if (drained && may_run) { /* in its place: what was accepted after it is loaded after it */
+        i->state = STATE_QUEUED;
+        item_set_reason(i, NULL, 0);
+        item_touch(l, i);
+        order_enter(l, i);
+        return;
+    }
     if (drained) {
         item_park(l, i);
         return;
@@ -180,6 +188,8 @@ static void load_damaged(limiter_t *l, const stored_message_t *m)
 static void load_finished(limiter_t *l)
 {
     l->phase = LOADED;
+    if (l->mode == MODE_NORMAL || l->mode == MODE_DEGRADED)
+        unpark_all(l); /* before the newcomers: they were accepted later */
     for (list_node_t *n; (n = list_pop(&l->newcomers));) {
         item_t *i = list_of(n, item_t, place);
         if (mode_starts_work(l))
@@ -187,8 +197,6 @@ static void load_finished(limiter_t *l)
         else
             item_park(l, i);
     }
-    if (l->mode == MODE_NORMAL || l->mode == MODE_DEGRADED)
-        unpark_all(l);
     welcome_waiting(l);
     wish_gauge(l->e, METRIC_LOADING, bytes_of(NULL, 0), 0);
 }

@@ -46,14 +46,19 @@ static void check_slots(void)
 static void check_key(const assigned_t *new)
 {
     unsigned of_key = 1;
+    uint64_t other = 0;
     for (size_t i = 0; i < sim.assigned_count; i++) {
         const assigned_t *a = &sim.assigned[i];
         if (a->seq == new->seq)
             violation("invariant 2: message %llu is in two hands", (unsigned long long)a->seq);
-        of_key += new->key_hash && a->route == new->route && a->key_hash == new->key_hash;
+        if (!new->key_hash || a->route != new->route || a->key_hash != new->key_hash)
+            continue;
+        of_key++;
+        other = a->seq;
     }
     if (of_key > new->route->parallel)
-        violation("invariant 2: %u messages of one key of %s at once", of_key, new->route->name);
+        violation("invariant 2: %u messages of one key of %s at once: %llu and %llu", of_key,
+                  new->route->name, (unsigned long long)other, (unsigned long long)new->seq);
 }
 
 static void check_assign_on_disk(const msg_assign_t *a)

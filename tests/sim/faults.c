@@ -79,7 +79,11 @@ static void strike(unsigned fault)
         if (n->alive && n->ready && !n->frozen)
             supervise_order_stop(n);
         break;
+    case FAULT_STOP_ALL:
+        supervise_drain();
+        break;
     case FAULT_CRASH_ALL:
+        sim.new_boot = chance_in(2);
         for (size_t i = 1; i < sim.node_count; i++)
             crash(&sim.nodes[i]);
         break;
@@ -93,7 +97,7 @@ void fault_next(void)
     unsigned fault = (unsigned)chance_below(FAULT_COUNT);
     if (sim.calm)
         return;
-    if ((sim.faults >> fault & 1) && (fault < FAULT_CRASH_ALL || chance_in(4)))
+    if ((sim.faults >> fault & 1) && (fault < FAULT_STOP_ALL || chance_in(4)))
         strike(fault);
     sim_push((sim_event_t){.at = after((int64_t)chance_below(150000)), .kind = SIM_FAULT});
 }

@@ -69,7 +69,7 @@ static void world_begin(uint64_t seed, uint64_t steps)
     sim.now = (now_t){{1000000}, {1700000000000000}};
     sim.config = config_of_seed();
     sim.disk = memory_disk_new();
-    sim.ops_max = 40 + chance_below(500);
+    sim.ops_max = 40 + chance_below(40 + 2 * sim.config->queue.messages_max);
     sim.nodes[0] = (node_t){.kind = ACTOR_SUPERVISOR, .alive = true};
     sim.node_count = 1;
     faults_choose();
@@ -147,6 +147,15 @@ static void world_event(sim_event_t *event)
     case SIM_BEREFT:
         check_bereft(event);
         break;
+    case SIM_STOP_ALL:
+        supervise_stop_all();
+        break;
+    case SIM_KILL:
+        if (n->alive && n->life == event->life) {
+            n->ordered = true;
+            node_kill(n, false);
+        }
+        break;
     case SIM_ASK:
         ask_next();
         break;
@@ -197,7 +206,7 @@ static bool at_rest(void)
 
 typedef struct totals {
     uint64_t seeds, steps, hash, accepted, repeated, refused, effects, done, dead;
-    uint64_t redriven, unknown, told, probed, killed;
+    uint64_t redriven, unknown, told, probed, killed, stops, drains;
 } totals_t;
 
 static void add_finished(void *arg, const stored_message_t *m)
@@ -221,6 +230,8 @@ static void totals_add(totals_t *t)
     t->told += sim.told;
     t->probed += sim.probes_answered;
     t->killed += sim.deaths;
+    t->stops += sim.stops;
+    t->drains += sim.drains;
 }
 
 static void run_seed(uint64_t seed, uint64_t steps, totals_t *totals)
@@ -330,17 +341,12 @@ static void run_many(const options_t *o)
     const struct {
         const char *what;
         uint64_t count;
-    } told[] = {{"accepted", t.accepted},
-                {"duplicates", t.repeated},
-                {"answered 503", t.refused},
-                {"effects", t.effects},
-                {"done", t.done},
-                {"dead", t.dead},
-                {"redriven", t.redriven},
-                {"unknown", t.unknown},
-                {"actors killed", t.killed},
-                {"questions answered", t.told},
-                {"probes answered", t.probed}};
+    } told[] = {
+        {"accepted", t.accepted},      {"duplicates", t.repeated}, {"answered 503", t.refused},
+        {"effects", t.effects},        {"done", t.done},           {"dead", t.dead},
+        {"redriven", t.redriven},      {"unknown", t.unknown},     {"actors killed", t.killed},
+        {"stopped in order", t.stops}, {"drains", t.drains},       {"questions answered", t.told},
+        {"probes answered", t.probed}};
     for (size_t i = 0; i < COUNT_OF(told); i++)
         printf("%s%llu %s", i ? ", " : "", (unsigned long long)told[i].count, told[i].what);
     printf("\n");

@@ -48,10 +48,18 @@ static bytes_t no_secret(void *arg, const char *name)
 
 /* ---- life */
 
+static void store_open(node_t *n)
+{
+    must(memory_store_open(sim.disk, &n->store, &n->opened) == 0);
+    n->opened.new_boot = sim.new_boot;
+    sim.new_boot = false;
+}
+
 void node_start(node_t *n)
 {
     n->life++;
     n->alive = true;
+    n->ordered = false;
     n->frozen = n->stopping = n->ready = n->commit_planned = n->read_planned = n->store_planned =
         false;
     n->generation = ++sim.last_generation;
@@ -62,7 +70,7 @@ void node_start(node_t *n)
     if (n->kind == ACTOR_LIMITER)
         sim.limiter_died = INT64_MAX;
     if (n->spec->stores)
-        must(memory_store_open(sim.disk, &n->store, &n->opened) == 0);
+        store_open(n);
     n->birth = (birth_t){.config = sim.config,
                          .actor = n->kind,
                          .instance = n->instance,
@@ -110,6 +118,7 @@ void node_kill(node_t *n, bool in_order)
     trace_note("%s/%u life %u dies%s", actor_name(n->kind), n->instance, n->life,
                in_order ? " in order" : "");
     n->alive = n->frozen = n->ready = false;
+    sim.stops += in_order;
     sim.deaths += !in_order;
     carrier_destroy(&n->carrier);
     if (n->store && in_order) {

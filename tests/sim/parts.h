@@ -37,7 +37,9 @@ void supervise_end(void);
 void supervise_frame(conn_t conn, bytes_t frame);
 void supervise_tick(void);
 void supervise_confirm(node_t *n);
-void supervise_order_stop(node_t *n);
+void supervise_order_stop(node_t *n); /* and kills it if it does not */
+void supervise_drain(void);           /* the whole service: drains, then stops and starts again */
+void supervise_stop_all(void);
 void supervise_ask(node_t *n, const char *verb, const char *args);
 
 /* senders.c */

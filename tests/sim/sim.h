@@ -42,6 +42,8 @@ enum sim_kind {
     SIM_SUPERVISE,
     SIM_BEREFT,
     SIM_ASK,
+    SIM_STOP_ALL,
+    SIM_KILL,
     SIM_KINDS
 };
 typedef struct frame {
@@ -75,6 +77,7 @@ typedef struct node {
     actor_kind_t kind;
     uint16_t instance;
     bool alive, frozen, stopping, ready;
+    bool ordered; /* killed on purpose */
     uint32_t life;
     uint64_t generation;
     int64_t since;   /* alive, or thawed, since */
@@ -172,6 +175,9 @@ typedef struct sim {
     int64_t key_reached[16][64];     /* by route and key: the greatest seq that wrote */
     bool calm;                       /* faults are over */
     bool with_modes, with_redrives;
+    bool stopping; /* the service drains for a stop */
+    bool new_boot; /* the limiter's next opening is of another boot */
+    uint64_t stops, drains;
     uint64_t probes, probes_answered, asked, told;
     bool gentle; /* a seed in which only responders freeze */
     bool disk_full, disk_slow, poison_next;
@@ -193,6 +199,7 @@ enum {
     FAULT_CLOCK,
     FAULT_SLOW_DISK,
     FAULT_STOP,
+    FAULT_STOP_ALL,
     FAULT_CRASH_ALL,
     FAULT_COUNT
 };

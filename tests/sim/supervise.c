@@ -2,6 +2,9 @@
  */
 #include "tests/sim/parts.h"
 
+#define DRAIN_MS 1500
+#define STOP_MS 2000
+
 static node_t *node_of(uint64_t generation)
 {
     for (size_t i = 1; i < sim.node_count; i++)
@@ -75,6 +78,10 @@ static void on_message(void *arg, const event_t *event)
     node_t *n = node_of(event->from.generation);
     if (event->message->head.type == MESSAGE_ANSWER)
         on_answer(event->message->items);
+    if (event->message->head.type == MESSAGE_DRAINED && sim.stopping) {
+        sim.drains++;
+        supervise_stop_all();
+    }
     if (!n || event->message->head.type != MESSAGE_READY || n->ready)
         return;
     n->ready = true;
@@ -118,6 +125,7 @@ void supervise_confirm(node_t *n)
 {
     links_forget(sim.supervisor, links_of_life(sim.supervisor, n->generation));
     msg_peers_t word = word_of(n, LIFE_DEAD);
+    word.ordered = n->ordered;
     tell_all(&word);
     sim_push((sim_event_t){.at = after(US_PER_S), .kind = SIM_BEREFT, .number = n->generation});
     int64_t pause =
@@ -125,10 +133,40 @@ void supervise_confirm(node_t *n)
     sim_push((sim_event_t){.at = after(pause), .kind = SIM_START, .number = n->index});
 }
 
+static void order(node_t *n, uint64_t what, uint64_t deadline_ms)
+{
+    msg_order_t order = {.order = what, .deadline_ms = deadline_ms};
+    send_item(sim.conns[n->to_supervisor].peer, MESSAGE_ORDER, &order, sizeof order, 1);
+}
+
 void supervise_order_stop(node_t *n)
 {
-    msg_order_t order = {.order = 1, .deadline_ms = 2000};
-    send_item(sim.conns[n->to_supervisor].peer, MESSAGE_ORDER, &order, sizeof order, 1);
+    order(n, 1, STOP_MS);
+    sim_push((sim_event_t){.at = after(STOP_MS * US_PER_MS + 500000),
+                           .kind = SIM_KILL,
+                           .life = n->life,
+                           .number = n->index});
+}
+
+void supervise_stop_all(void)
+{
+    if (!sim.stopping)
+        return;
+    sim.stopping = false;
+    for (size_t i = 1; i < sim.node_count; i++)
+        if (sim.nodes[i].alive)
+            supervise_order_stop(&sim.nodes[i]);
+}
+
+void supervise_drain(void)
+{
+    node_t *drainer = &sim.nodes[sim.node_count - 1];
+    if (sim.stopping || !drainer->alive)
+        return;
+    trace_note("the service stops");
+    sim.stopping = true;
+    order(drainer, 2, DRAIN_MS);
+    sim_push((sim_event_t){.at = after(DRAIN_MS * US_PER_MS + 500000), .kind = SIM_STOP_ALL});
 }
 
 void supervise_ask(node_t *n, const char *verb, const char *args)
