@@ -111,7 +111,10 @@ static void revive(limiter_t *l, const stored_message_t *m)
     l->tally.live_bytes += i->bytes;
     l->tally.dead -= l->tally.dead > 0;
     item_touch(l, i);
-    order_enter(l, i);
+    if (l->phase == LOADED)
+        order_enter(l, i);
+    else
+        list_push(&l->newcomers, &i->place); /* behind what is not loaded yet */
     item_log(l, i, LOG_REDRIVEN, "dead letter put back at the tail of its key", "");
 }
 
