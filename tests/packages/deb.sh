@@ -1,0 +1,326 @@
+#!/bin/bash
+# The Debian packages on a host: a life of them from the installation to the purge.
+set -uo pipefail
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+packages=$WEIR_PACKAGES
+actors="ingress limiter classifier responder drainer"
+sender_secret=canary-sender-4b1c downstream_secret=canary-downstream-9e7d
+
+"$here/host" base rpm curl procps jq || exit 1
+repository=$(mktemp -d /var/tmp/weir-repository.XXXXXX)
+host_up "$run_name-deb"
+trap '"$here/host" down "$host"; rm -rf "$repository"' EXIT
+inside=$("$here/host" root "$host")
+
+# ---- installation -----------------------------------------------------------------------------------------
+
+# What a purge may leave: what dpkg, apt and systemd write down about anything that was ever there, and the accounts.
+files_now() {
+    in_ find / -xdev -not -path '/proc*' -not -path '/sys*' -not -path '/run/*' -not -path '/tmp*' -not -path '/dev/*' \
+        -not -path '/var/log/*' -not -path '/var/cache/*' -not -path '/var/lib/apt/*' -not -path '/var/lib/dpkg/*' \
+        -not -path '/srv/repository/*' -not -path '/root/*' -not -path '/etc/*-' -not -path '/etc/.pwd.lock' \
+        -not -path '/var/lib/systemd/catalog/*' -not -path '/var/tmp/*' | sort
+}
+
+use_repository() {
+    shell 'rm -f /etc/apt/sources.list.d/* && echo "deb [trusted=yes] file:/srv/repository ./" >/etc/apt/sources.list
+        apt-get -q update'
+}
+
+apt_installs_both_with_what_they_depend_on_from_a_repository() {
+    "$here/repository" "$packages" "$repository"
+    cp -r "$repository" "$inside/srv/repository"
+    use_repository
+    files_now >"$repository/before"
+    ! in_ test -e /usr/lib/x86_64-linux-gnu/libczmq.so.4 || because "the libraries are there already: nothing would be resolved"
+    in_ apt-get -q -y --no-install-recommends install weir weir-tools
+    in_ test -e /usr/lib/x86_64-linux-gnu/libczmq.so.4 || in_ sh -c 'ldconfig -p | grep -q libczmq.so.4'
+}
+
+the_service_says_that_it_is_ready() {
+    same "$(property ActiveState)" active state
+    same "$(property Type)" notify type
+    same "$(property StatusText)" "5 actors ready" status
+    same "$(property NRestarts)" 0 restarts
+    same "$(in_ systemctl is-enabled weir.service)" enabled "at boot"
+    same "$(shell 'curl -sS -o /dev/null -w "%{http_code}" http://127.0.0.1:8080/readyz')" 200 readyz
+}
+
+the_account_and_the_directories_are_weirs_own() {
+    same "$(in_ stat -c '%U:%G %a' /var/lib/weir)" "weir:weir 700" /var/lib/weir
+    same "$(in_ stat -c '%U:%G %a' /etc/weir/credentials)" "root:root 700" credentials
+    same "$(in_ stat -c '%U:%G %a' /etc/weir/weir.yaml)" "root:root 644" weir.yaml
+    same "$(in_ ps -C weir-supervisor -o user= | tr -d ' ')" weir user
+    shell 'id -nG weir | grep -qw weir-viewer' || because "weir is not in weir-viewer: $(in_ id weir)"
+}
+
+only_members_of_the_groups_may_use_weirctl() {
+    shell 'for who in viewer operator admin; do useradd -G weir-$who u-$who; done; useradd u-stranger'
+    as() { in_ runuser -u "u-$1" -- weirctl "${@:2}" >/dev/null 2>&1; }
+    local who status
+    for who in viewer operator admin; do as $who status || because "$who may not look"; done
+    status=0; as stranger status || status=$?
+    same $status 77 "a stranger who looks"
+    status=0; as viewer drain || status=$?
+    same $status 77 "a viewer who drains"
+    as operator drain && as operator undrain || because "an operator may not drain"
+    status=0; as operator actors restart drainer/0 || status=$?
+    same $status 77 "an operator who restarts an actor"
+    in_ journalctl -u weir -o cat | grep -q "drain .*by uid $(in_ id -u u-operator)" || because "who drained is not in the journal"
+}
+
+exposure_is_at_most_1_5() {
+    local score
+    score=$(in_ systemd-analyze security weir.service --no-pager | sed -n 's/.*Overall exposure level for weir.service: \([0-9.]*\) .*/\1/p')
+    say "systemd-analyze security: $score"
+    awk -v s="$score" 'BEGIN { exit !(s != "" && s <= 1.5) }' || because "exposure $score"
+    local said
+    said=$(in_ systemd-analyze verify --man=no weir.service weir.socket 2>&1)
+    [ -z "$said" ] || because "$said"
+}
+
+# ---- work -------------------------------------------------------------------------------------------------
+
+configure() {
+    cat >"$inside/etc/weir/conf.d/test.yaml" <<'E2'
+http:
+  connections_per_client: 1024
+sources:
+  desk: {auth: bearer, secret: desk-token}
+downstreams:
+  helpdesk: {url: "http://127.0.0.1:9180", idempotent: true, allow_private: true, secret: helpdesk-key, connections: 16}
+routes:
+  tickets:
+    path: /tickets
+    source: desk
+    key: /message/key
+    id: /message/id
+    steps:
+      - name: triage
+        classify:
+          rules: [{when: {/message/key: "k1"}, outcome: one}]
+          otherwise: other
+      - name: tell
+        call: {downstream: helpdesk, path: "/v1/tickets/${/message/id}", body: {outcome: "${/results/triage/outcome}"}}
+E2
+}
+
+send() { # id
+    in_ curl -sS -o /dev/null -w '%{http_code}' http://127.0.0.1:8080/tickets -H 'Content-Type: application/json' \
+        -H "Authorization: Bearer $sender_secret" -d "{\"id\":\"$1\",\"key\":\"k1\"}"
+}
+
+effects() { in_ curl -sS http://127.0.0.1:9180/_summary | jq .effects; }
+queue_is_empty() { in_ weirctl status --json | jq -e '.queue.queued + .queue.assigned == 0'; }
+
+secrets_reach_only_who_needs_them() {
+    configure
+    umask 077
+    echo "$sender_secret" >"$inside/etc/weir/credentials/desk-token"
+    echo "$downstream_secret" >"$inside/etc/weir/credentials/helpdesk-key"
+    in_ systemd-run --quiet --unit=sandbox weir-sandbox --port 9180 --quiet
+    in_ systemctl restart weir
+    until_ 5 "the stand-in listens" in_ curl -sS http://127.0.0.1:9180/_health
+    same "$(send first)" 202 "a message with the token"
+    until_ 10 "its call" shell 'curl -sS http://127.0.0.1:9180/_summary | grep -q "\"effects\":1\b"'
+    local actor found
+    for actor in $actors; do
+        found=$("$here/secrets_in.py" $(pids_outside "weir-$actor") -- "$sender_secret" "$downstream_secret")
+        case $actor in
+        ingress) same "$found" "$sender_secret" "secrets in the $actor" ;;
+        responder) same "$found" "$downstream_secret" "secrets in the $actor" ;;
+        *) same "$found" "" "secrets in the $actor" ;;
+        esac
+    done
+    ! shell 'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | grep -a canary-' || because "a secret is in an environment or a command line"
+    ! shell 'journalctl -o export | grep -a canary- | grep -v "^_CMDLINE"' || because "a secret is in the journal"
+    ! shell 'grep -ra canary- /var/lib/weir' || because "a secret is in the store"
+}
+
+the_journal_has_weirs_fields_and_journalctl_explains_them() {
+    local line
+    in_ curl -sS -X POST http://127.0.0.1:9180/_script -d '{"path":"/v1/tickets/doomed","do":"422"}' >/dev/null
+    same "$(send doomed)" 202 "the message"
+    until_ 10 "a dead letter in the journal" shell 'journalctl -u weir MESSAGE_ID=3bd4f4b6a1c54b0f9a0c8f3d6d2e1a10 | grep -q weir-'
+    line=$(in_ journalctl -u weir -o json MESSAGE_ID=3bd4f4b6a1c54b0f9a0c8f3d6d2e1a10 | tail -1)
+    printf '%s\n' "$line"
+    same "$(jq -r .WEIR_ROUTE <<<"$line")" tickets WEIR_ROUTE
+    same "$(jq -r .WEIR_ACTOR <<<"$line")" limiter WEIR_ACTOR
+    same "$(jq -r '.WEIR_MESSAGE | length' <<<"$line")" 26 "length of WEIR_MESSAGE"
+    same "$(jq -r .PRIORITY <<<"$line")" 4 PRIORITY
+    in_ journalctl -x -u weir "WEIR_MESSAGE=$(jq -r .WEIR_MESSAGE <<<"$line")" | grep -q 'weirctl dead redrive ID' || because "journalctl -x does not explain a dead letter"
+    # Every kind of line has its explanation.
+    local id
+    for id in $(sed -n 's/^LOG_EVENT([A-Z_]*, *"\([0-9a-f]*\)".*/\1/p' "$root/lib/sys/log_events.def"); do
+        in_ journalctl --list-catalog "$id" | grep -q Weir || because "$id is not in the catalog"
+    done
+}
+
+logcheck_is_silent_about_a_start_and_a_stop() {
+    local from rest
+    from=$(in_ date +%s)
+    in_ systemctl restart weir
+    sleep 0.3
+    for format in short short-iso; do
+        rest=$(in_ journalctl -u weir --since "@$from" -o $format --no-hostname 2>/dev/null >/dev/null; in_ journalctl --since "@$from" -o $format | grep ' weir-[a-z]*\[' |
+            sed -E 's/^([0-9-]{10}T[0-9:]{8})([+-][0-9]{2}):?([0-9]{2})/\1.000000\2:\3/' |
+            grep -vE -f "$inside/etc/logcheck/ignore.d.server/weir" || true)
+        [ -z "$rest" ] || because "$format: $(head -1 <<<"$rest")"
+    done
+}
+
+# ---- breaking it ------------------------------------------------------------------------------------------
+
+is_restarted() { # actor, its old process
+    in_ weirctl actors ls --json | jq -e --arg a "$1/0" --argjson p "$2" '.actors[] | select(.name == $a) | .state == "ready" and .pid != $p'
+}
+
+each_actor_that_is_killed_comes_back() {
+    local actor pid began
+    for actor in $actors; do
+        pid=$(in_ weirctl actors ls --json | jq --arg a "$actor/0" '.actors[] | select(.name == $a) | .pid')
+        began=$(date +%s%N)
+        in_ kill -KILL "$pid"
+        until_ 10 "$actor is ready again" is_restarted "$actor" "$pid"
+        say "$actor ready again within $((($(date +%s%N) - began) / 1000000)) ms"
+    done
+    same "$(send "after-kills")" 202 "a message after them"
+    same "$(property NRestarts)" 0 "restarts of the service"
+}
+
+a_hung_supervisor_is_restarted_by_the_watchdog() {
+    local pid began=$SECONDS
+    pid=$(property MainPID)
+    in_ systemctl kill --signal=STOP --kill-whom=main weir.service
+    new_and_active() { is_active && [ "$(property MainPID)" != "$pid" ]; }
+    until_ 40 "the watchdog" new_and_active
+    say "hung, restarted after $((SECONDS - began)) s"
+    same "$(property NRestarts)" 1 restarts
+    in_ journalctl -u weir -o cat | grep -q 'Watchdog timeout' || because "it was not the watchdog"
+    same "$(in_ pgrep -c weir-ingress)" 1 "ingresses after it"
+    same "$(send "after-hang")" 202 "a message after it"
+}
+
+a_killed_supervisor_is_restarted_and_leaves_no_actor_behind() {
+    local pid
+    pid=$(property MainPID)
+    in_ systemctl kill --signal=KILL --kill-whom=main weir.service
+    new_and_active() { is_active && [ "$(property MainPID)" != "$pid" ]; }
+    until_ 20 "a new supervisor" new_and_active
+    same "$(in_ pgrep -c 'weir-(ingress|limiter|classifier|responder|drainer)')" 5 actors
+}
+
+a_wrong_configuration_is_refused_with_file_and_line_and_not_tried_again() {
+    local restarts
+    restarts=$(property NRestarts)
+    printf 'http:\n  lissten: ["127.0.0.1:8080"]\n' >"$inside/etc/weir/conf.d/wrong.yaml"
+    local status=0
+    in_ weirctl check >/dev/null 2>"$repository/said" || status=$?
+    same $status 78 "weirctl check"
+    grep -q 'conf.d/wrong.yaml:2:' "$repository/said" || because "weirctl check says: $(head -1 "$repository/said")"
+    ! in_ systemctl restart weir 2>/dev/null || because "it started"
+    sleep 2.5
+    same "$(property ActiveState)" failed state
+    same "$(property ExecMainStatus)" 78 "exit status"
+    same "$(property NRestarts)" 0 "restarts since"
+    in_ journalctl -u weir -o cat | grep -q 'conf.d/wrong.yaml:2:' || because "file and line are not in the journal"
+    rm "$inside/etc/weir/conf.d/wrong.yaml"
+    in_ systemctl start weir
+    is_active || because "it does not start when corrected"
+}
+
+a_connection_to_the_socket_starts_the_service() {
+    in_ systemctl stop weir
+    in_ systemctl enable --quiet --now weir.socket
+    same "$(property ActiveState)" inactive "the service before"
+    same "$(shell 'curl -sS -o /dev/null -w "%{http_code}" http://127.0.0.1:8080/livez')" 200 livez
+    same "$(property ActiveState)" active "the service after"
+    same "$(in_ weirctl status --json | jq -r '.listen[0]')" 127.0.0.1:8080 "listens on"
+}
+
+# ---- upgrade ----------------------------------------------------------------------------------------------
+
+# The same programs as the next version: what is tried is the change-over.
+next_version() {
+    local tree=$repository/next file
+    for file in "$packages"/weir_*.deb "$packages"/weir-tools_*.deb; do
+        rm -rf "$tree"
+        dpkg-deb -R "$file" "$tree"
+        sed -i 's/^Version: .*/&+1/' "$tree/DEBIAN/control"
+        dpkg-deb --root-owner-group -b "$tree" "$inside/srv/repository/next-$(basename "$file")"
+    done >/dev/null
+    (cd "$inside/srv/repository" && dpkg-scanpackages --multiversion . >Packages 2>/dev/null)
+    in_ apt-get -q update >/dev/null
+}
+
+an_upgrade_under_200_requests_a_second_fails_and_loses_nothing() {
+    local before now result pid
+    next_version
+    echo "# my own line" >>"$inside/etc/weir/weir.yaml"
+    until_ 20 "an empty queue" queue_is_empty
+    before=$(effects)
+    pid=$(property MainPID)
+    printf '%s' "$sender_secret" >"$inside/root/token"
+    in_ weir-load --url http://127.0.0.1:8080/tickets --rate 200 --seconds 15 --resend --bearer /root/token \
+        --body '{"id":"${id}","key":"${key}","pad":"${pad}"}' --prefix up --keys 50 --quiet --record /root/record >"$repository/result" &
+    sleep 4
+    in_ apt-get -q -y --no-install-recommends -o Dpkg::Options::=--force-confold install weir weir-tools >"$repository/upgrade.log" 2>&1 ||
+        { cat "$repository/upgrade.log"; because "apt-get failed"; }
+    wait $! || because "weir-load: status $?: $(cat "$repository/result")"
+    result=$(cat "$repository/result")
+    say "upgrade: $result"
+    [[ $(in_ dpkg-query -W -f '${Version}' weir) = *+1 ]] || because "it was not upgraded"
+    [ "$(property MainPID)" != "$pid" ] || because "the service was not restarted"
+    same "$(jq -r .unacknowledged <<<"$result")" 0 "messages not acknowledged"
+    until_ 60 "an empty queue" queue_is_empty
+    now=$(effects)
+    same $((now - before)) "$(in_ sh -c 'grep -c . /root/record')" "effects of the acknowledged"
+    same "$(in_ weirctl status --json | jq .queue.held)" 0 held
+    tail -1 "$inside/etc/weir/weir.yaml" | grep -q 'my own line' || because "the administrator's change is gone"
+}
+
+nothing_failed_in_the_journal_meanwhile() {
+    local rest
+    rest=$(in_ journalctl -u weir -o cat MESSAGE_ID=3bd4f4b6a1c54b0f9a0c8f3d6d2e1a16 + MESSAGE_ID=3bd4f4b6a1c54b0f9a0c8f3d6d2e1a15 + MESSAGE_ID=3bd4f4b6a1c54b0f9a0c8f3d6d2e1a0a | head -3)
+    [ -z "$rest" ] || because "$rest"
+}
+
+# ---- removal ----------------------------------------------------------------------------------------------
+
+removal_stops_everything_and_keeps_configuration_and_queue() {
+    in_ apt-get -q -y remove weir
+    ! in_ pgrep weir- >/dev/null || [ "$(in_ pgrep -a weir- | grep -vc weir-sandbox)" = 0 ] || because "still runs: $(in_ pgrep -a weir- | head -1)"
+    ! is_active weir.socket || because "the socket is still there"
+    in_ test -e /etc/weir/weir.yaml -a -e /var/lib/weir/weir.db -a -e /etc/weir/credentials/desk-token || because "something is gone"
+}
+
+a_purge_leaves_nothing() {
+    in_ systemctl stop sandbox
+    in_ apt-get -q -y purge weir weir-tools
+    in_ apt-get -q -y autoremove --purge
+    files_now >"$repository/after"
+    local left
+    left=$(comm -13 "$repository/before" "$repository/after")
+    printf '%s\n' "$left"
+    [ -z "$left" ] || because "left: $(head -3 <<<"$left" | tr '\n' ' ')"
+    ! in_ systemctl list-unit-files 'weir*' --no-legend | grep . || because "units are left"
+}
+
+test_ apt_installs_both_with_what_they_depend_on_from_a_repository
+test_ the_service_says_that_it_is_ready
+test_ the_account_and_the_directories_are_weirs_own
+test_ only_members_of_the_groups_may_use_weirctl
+test_ exposure_is_at_most_1_5
+test_ secrets_reach_only_who_needs_them
+test_ the_journal_has_weirs_fields_and_journalctl_explains_them
+test_ logcheck_is_silent_about_a_start_and_a_stop
+test_ each_actor_that_is_killed_comes_back
+test_ a_hung_supervisor_is_restarted_by_the_watchdog
+test_ a_killed_supervisor_is_restarted_and_leaves_no_actor_behind
+test_ a_wrong_configuration_is_refused_with_file_and_line_and_not_tried_again
+test_ a_connection_to_the_socket_starts_the_service
+test_ an_upgrade_under_200_requests_a_second_fails_and_loses_nothing
+test_ nothing_failed_in_the_journal_meanwhile
+test_ removal_stops_everything_and_keeps_configuration_and_queue
+test_ a_purge_leaves_nothing
+[ $failed = no ]

@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""Which secrets are in the memory or the open files of a process: secrets_in.py PID -- SECRET..."""
+import base64
+import os
+import sys
+
+pids, secrets = sys.argv[1:sys.argv.index("--")], sys.argv[sys.argv.index("--") + 1:]
+if len(pids) != 1:
+    sys.exit(f"one process, not {len(pids)}")
+forms = {s: [s.encode(), base64.b64encode(s.encode())] for s in secrets}
+found = set()
+
+
+def look(data):
+    found.update(s for s, forms_of in forms.items() if any(f in data for f in forms_of))
+
+
+def memory(pid):
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        for line in maps:
+            span, rights = line.split()[:2]
+            if "r" not in rights or "[v" in line:
+                continue
+            first, last = (int(x, 16) for x in span.split("-"))
+            try:
+                mem.seek(first)
+                look(mem.read(last - first))
+            except (OSError, ValueError, OverflowError):
+                pass
+
+
+def files(pid):
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        path = f"/proc/{pid}/fd/{fd}"
+        if "memfd:" in os.readlink(path):
+            with open(path, "rb") as f:
+                look(f.read())
+
+
+memory(pids[0])
+files(pids[0])
+print("\n".join(sorted(found)))
