@@ -8,6 +8,7 @@
 #include "supervisor/launch.h"
 #include "sys/credentials.h"
 #include "sys/secrets.h"
+#include "sys/signature.h"
 
 static size_t base64_size(size_t len) { return (len + 2) / 3 * 4; }
 
@@ -85,6 +86,32 @@ static void bundle_end(bundle_t *b)
     free(b->text);
 }
 
+/* One that cannot sign would refuse every request of its source. */
+static int check_usable(const launch_t *l, const source_t *source, const char *name)
+{
+    uint8_t *secret;
+    size_t len;
+    int error = credential_read(l->credentials, name, &secret, &len);
+    if (error)
+        return error;
+    error = signature_secret_is_usable(source, bytes_of(secret, len)) ? 0 : -EBADMSG;
+    credential_free(&secret, len);
+    return error;
+}
+
+static int check_senders(const launch_t *l, const char **which)
+{
+    int error = 0;
+    for (size_t i = 0; i < l->config->source_count && !error; i++) {
+        const source_t *source = &l->config->sources[i];
+        const char *const names[] = {source->secret, source->secret_next};
+        for (size_t k = 0; k < COUNT_OF(names) && !error; k++)
+            if ((*which = names[k]) != NULL)
+                error = check_usable(l, source, names[k]);
+    }
+    return error;
+}
+
 int launch_check_secrets(const launch_t *l, const char **which)
 {
     int error = 0;
@@ -96,7 +123,7 @@ int launch_check_secrets(const launch_t *l, const char **which)
         *which = b.which;
         bundle_end(&b);
     }
-    return error;
+    return error ? error : check_senders(l, which);
 }
 
 int launch_secrets(const launch_t *l, const roster_entry_t *entry)

@@ -54,9 +54,12 @@ bool roster_linked(unsigned a, unsigned b) { return roster_needs(a, b) || roster
 
 static void senders(const config_t *c, void (*each)(void *, const char *), void *arg)
 {
-    for (size_t i = 0; i < c->source_count; i++)
+    for (size_t i = 0; i < c->source_count; i++) {
         if (c->sources[i].secret)
             each(arg, c->sources[i].secret);
+        if (c->sources[i].secret_next)
+            each(arg, c->sources[i].secret_next);
+    }
     if (c->http.api_token)
         each(arg, c->http.api_token);
 }

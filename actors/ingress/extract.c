@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "core/document.h"
+#include "core/form.h"
 #include "core/json_text.h"
 #include "core/utf8.h"
 #include "sys/crypto.h"
@@ -28,20 +29,42 @@ static bool ends_with(bytes_t text, const char *end)
            strncasecmp((const char *)text.data + text.len - length, end, length) == 0;
 }
 
-bool media_type_is_json(bytes_t content_type)
+/* Without parameters and the space before them. */
+static bytes_t media_type(bytes_t content_type)
 {
     bytes_t type = content_type;
-    for (size_t i = 0; i < content_type.len; i++)
-        if (content_type.data[i] == ';') {
-            type.len = i;
-            break;
-        }
+    const uint8_t *end = type.len ? memchr(type.data, ';', type.len) : NULL;
+    if (end)
+        type.len = (size_t)(end - type.data);
     while (type.len && (type.data[type.len - 1] == ' ' || type.data[type.len - 1] == '\t'))
         type.len--;
-    bool plain = type.len == strlen("application/json") &&
-                 strncasecmp((const char *)type.data, "application/json", type.len) == 0;
-    return plain || ends_with(type, "+json");
+    return type;
 }
+
+static bool is_type(bytes_t type, const char *name)
+{
+    return type.len == strlen(name) && strncasecmp((const char *)type.data, name, type.len) == 0;
+}
+
+bool media_type_is_json(bytes_t content_type)
+{
+    bytes_t type = media_type(content_type);
+    return is_type(type, "application/json") || ends_with(type, "+json");
+}
+
+bool media_type_is_form(bytes_t content_type)
+{
+    return is_type(media_type(content_type), "application/x-www-form-urlencoded");
+}
+
+static const struct body_type {
+    bool (*is)(bytes_t content_type);
+    const char *hint;
+} body_types[] = {
+    [BODY_JSON] = {media_type_is_json, "send application/json, or a media type that ends in +json, "
+                                       "in Content-Type"},
+    [BODY_FORM] = {media_type_is_form, "send application/x-www-form-urlencoded in Content-Type"},
+};
 
 static bool is_printable(bytes_t text)
 {
@@ -55,9 +78,9 @@ static bool envelope_is_fit(const route_t *route, const http_request_t *request,
 {
     bytes_t type = http_header(request, "content-type");
     bytes_t encoding = http_header(request, "content-encoding");
-    if (!media_type_is_json(type) || type.len > CONTENT_TYPE_MAX || !is_printable(type))
-        return refuse(why, PROBLEM_MEDIA_TYPE, NULL, "%s",
-                      "send application/json, or a media type that ends in +json, in Content-Type");
+    const struct body_type *wanted = &body_types[route->body];
+    if (!wanted->is(type) || type.len > CONTENT_TYPE_MAX || !is_printable(type))
+        return refuse(why, PROBLEM_MEDIA_TYPE, NULL, "%s", wanted->hint);
     if (encoding.len && !bytes_is(encoding, "identity"))
         return refuse(why, PROBLEM_MEDIA_TYPE, NULL, "%s",
                       "send the body without Content-Encoding");
@@ -73,14 +96,15 @@ static bool envelope_is_fit(const route_t *route, const http_request_t *request,
 /* ---- the document */
 
 /* Credentials never get into a document: a template could send them on. */
-static bool is_secret(bytes_t name)
+static bool is_secret(const source_t *source, bytes_t name)
 {
-    static const char *const names[] = {"authorization", "proxy-authorization", "cookie",
-                                        "x-hub-signature", "x-hub-signature-256"};
+    static const char *const names[] = {
+        "authorization",       "proxy-authorization", "cookie",           "x-hub-signature",
+        "x-hub-signature-256", "x-slack-signature",   "webhook-signature"};
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (bytes_is(name, names[i]))
             return true;
-    return false;
+    return source->header && bytes_is(name, source->header);
 }
 
 /* A name sent twice: its values joined by a comma (RFC 9110 section 5.3). What is no UTF-8 is left
@@ -100,12 +124,12 @@ static void add_header(json_t *headers, const http_field_t *field)
         return;
 }
 
-static json_t *headers_of(const http_request_t *request)
+static json_t *headers_of(const source_t *source, const http_request_t *request)
 {
     json_t *headers = json_object();
     must(headers);
     for (size_t i = 0; i < request->header_count; i++)
-        if (!is_secret(request->headers[i].name))
+        if (!is_secret(source, request->headers[i].name))
             add_header(headers, &request->headers[i]);
     return headers;
 }
@@ -250,7 +274,7 @@ static bool take_fields(const route_t *route, document_t *document, extracted_t 
 static bool take_all(const route_t *route, const http_request_t *request, json_t *message,
                      extracted_t *out, refusal_t *why)
 {
-    json_t *headers = wants_headers(route) ? headers_of(request) : NULL;
+    json_t *headers = wants_headers(route) ? headers_of(route->source, request) : NULL;
     document_t *document =
         document_new(&(document_parts_t){.message = message, .headers = headers});
     bool good = take_print(route, request, document, out, why) &&
@@ -296,6 +320,30 @@ void extracted_clear(extracted_t *e)
     e->labels = e->fields = NULL;
 }
 
+static json_t *read_json(bytes_t body, refusal_t *why)
+{
+    json_text_error_t error;
+    json_t *message = json_text_parse(body, &error);
+    if (!message) {
+        refuse(why, PROBLEM_MALFORMED, NULL, "the body is not JSON: %s", error.text);
+        why->problem.line = error.line;
+        why->problem.column = error.column;
+    }
+    return message;
+}
+
+static json_t *read_form(bytes_t body, refusal_t *why)
+{
+    form_error_t error;
+    json_t *message = form_parse(body, &error);
+    if (!message) {
+        char detail[200];
+        snprintf(detail, sizeof detail, "field %zu: %s", error.field, error.text);
+        refuse(why, PROBLEM_MALFORMED, NULL, "the body is not a form: %s", detail);
+    }
+    return message;
+}
+
 bool extract(const route_t *route, const http_request_t *request, extracted_t *out, refusal_t *why)
 {
     memset(out, 0, offsetof(extracted_t, key));
@@ -303,14 +351,10 @@ bool extract(const route_t *route, const http_request_t *request, extracted_t *o
     out->labels = out->fields = NULL;
     if (!envelope_is_fit(route, request, why))
         return false;
-    json_text_error_t error;
-    json_t *message = json_text_parse(request->body, &error);
-    if (!message) {
-        refuse(why, PROBLEM_MALFORMED, NULL, "the body is not JSON: %s", error.text);
-        why->problem.line = error.line;
-        why->problem.column = error.column;
+    json_t *message =
+        route->body == BODY_FORM ? read_form(request->body, why) : read_json(request->body, why);
+    if (!message)
         return false;
-    }
     out->content_type = http_header(request, "content-type");
     bytes_t trace = http_header(request, "traceparent");
     out->trace = traceparent_is_valid(trace) ? trace : bytes_of(NULL, 0);

@@ -33,5 +33,7 @@ void extracted_clear(extracted_t *e);
 bool traceparent_is_valid(bytes_t text);
 /* application/json or anything ending in +json, parameters allowed. */
 bool media_type_is_json(bytes_t content_type);
+/* application/x-www-form-urlencoded, parameters allowed. */
+bool media_type_is_form(bytes_t content_type);
 
 #endif

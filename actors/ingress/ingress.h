@@ -116,6 +116,12 @@ void submit_destroy(ingress_t *self);
 
 void request_arrived(const scene_t *s, const http_request_t *request);
 
+/* ---- challenge.c: a sender's question whether somebody is here */
+
+/* Slack's url_verification: answered, and there is nothing to submit. False: it is none. The
+ * request is believed already. */
+bool challenge_answered(const scene_t *s, const http_request_t *request, const route_t *route);
+
 /* ---- question.c: GET /v1/messages/{id} */
 
 void question_ask(const scene_t *s, const http_request_t *request, bytes_t id);

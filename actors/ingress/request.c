@@ -16,6 +16,28 @@ static void refuse_sender(const scene_t *s, const http_request_t *request)
                   "the signature or token is missing or wrong");
 }
 
+/* Says why not. The times are the senders', so it is the wall clock that counts. */
+static bool is_believed(const scene_t *s, const http_request_t *request, const route_t *route)
+{
+    const source_t *source = route->source;
+    const signature_keys_t keys = {secret_named(s->self, source->secret),
+                                   secret_named(s->self, source->secret_next)};
+    switch (signature_belief(source, request, keys, s->now.wall)) {
+    case BELIEF_FULL:
+        return true;
+    case BELIEF_STALE:
+        log_refusal(s, route, "the signed time is more than five minutes away from ours");
+        reply_refusal(s, request->token, PROBLEM_STALE,
+                      "the signed time is more than five minutes away from ours");
+        return false;
+    case BELIEF_NONE:
+        break;
+    }
+    log_refusal(s, route, "the signature or token is missing or wrong");
+    refuse_sender(s, request);
+    return false;
+}
+
 /* In a drain, senders who come again are sent away at the door; the others are queued by the
  * limiter. */
 static bool is_closed(const scene_t *s, const route_t *route, enum problem_kind *kind)
@@ -36,10 +58,9 @@ static void submission(const scene_t *s, const http_request_t *request, const ro
     enum problem_kind kind;
     refusal_t why;
     extracted_t extracted;
-    if (!signature_holds(route->source, request, secret_named(s->self, route->source->secret))) {
-        log_refusal(s, route, "the signature or token is missing or wrong");
-        refuse_sender(s, request);
-    } else if (is_closed(s, route, &kind)) {
+    if (!is_believed(s, request, route) || challenge_answered(s, request, route))
+        return;
+    if (is_closed(s, route, &kind)) {
         reply_problem(s, request->token, &(problem_t){.kind = kind},
                       &(reply_extra_t){.retry_after_ms = 10000, .close = s->self->stop.asked});
     } else if (!extract(route, request, &extracted, &why)) {

@@ -12,11 +12,12 @@
     PROBLEM(MALFORMED, 400, "malformed", "about:blank", "The request cannot be read")              \
     PROBLEM(UNAUTHORIZED, 401, "unauthorized", "about:blank", "The sender is not believed")        \
     PROBLEM(FORBIDDEN, 403, "forbidden", "about:blank", "Not from here")                           \
+    PROBLEM(STALE, 403, "stale", "about:blank", "Signed too long ago, or ahead of time")           \
     PROBLEM(NOT_FOUND, 404, "not_found", "about:blank", "Nothing is here")                         \
     PROBLEM(METHOD, 405, "method_not_allowed", "about:blank", "Not with this method")              \
     PROBLEM(CONFLICT, 409, "conflict", "about:blank", "The same id with another body")             \
     PROBLEM(TOO_LARGE, 413, "too_large", "about:blank", "The message is too large")                \
-    PROBLEM(MEDIA_TYPE, 415, "unsupported_media_type", "about:blank", "Only JSON is taken")        \
+    PROBLEM(MEDIA_TYPE, 415, "unsupported_media_type", "about:blank", "Not in this media type")    \
     PROBLEM(UNPROCESSABLE, 422, "unprocessable", "about:blank",                                    \
             "The message lacks what its route needs")                                              \
     PROBLEM(LIMITED, 429, "rate_limit_exceeded",                                                   \

@@ -1,5 +1,6 @@
 #include "sys/config.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <xxhash.h>
 
@@ -123,18 +124,48 @@ const header_t *load_headers(loading_t *l, json_t *json, size_t *count)
     return headers;
 }
 
+static enum auth auth_of(const char *word)
+{
+    static const char *const words[AUTH_COUNT] = {
+        [AUTH_NONE_ON_LOOPBACK] = "none-on-loopback",
+        [AUTH_GITHUB] = "github",
+        [AUTH_BEARER] = "bearer",
+        [AUTH_SLACK] = "slack",
+        [AUTH_STANDARD_WEBHOOKS] = "standard-webhooks",
+        [AUTH_HEADER] = "header",
+    };
+    enum auth auth = 0;
+    while (auth < AUTH_COUNT && strcmp(words[auth], word) != 0)
+        auth++;
+    must(auth < AUTH_COUNT);
+    return auth;
+}
+
+/* Names of headers are compared in lower case. */
+static const char *lower_case(loading_t *l, const char *text)
+{
+    if (!text)
+        return NULL;
+    size_t length = strlen(text);
+    char *copy = config_hold(l, length + 1, 1);
+    for (size_t i = 0; i < length; i++)
+        copy[i] = (char)tolower((unsigned char)text[i]);
+    return copy;
+}
+
 static void load_sources(loading_t *l, json_t *json)
 {
-    const char *name, *auth;
+    const char *name;
     json_t *source;
     l->config->source_count = json_object_size(json);
     source_t *at = l->config->sources = config_hold(l, json_object_size(json), sizeof *at);
     json_object_foreach(json, name, source)
     {
-        auth = leaf_word(source, "auth");
         at->name = name;
-        at->auth = *auth == 'g' ? AUTH_GITHUB : *auth == 'b' ? AUTH_BEARER : AUTH_NONE_ON_LOOPBACK;
+        at->auth = auth_of(leaf_word(source, "auth"));
         at->secret = leaf_text(source, "secret");
+        at->secret_next = leaf_text(source, "secret_next");
+        at->header = lower_case(l, leaf_text(source, "header"));
         at->sender_retries = leaf_bool(source, "sender_retries");
         at++->conflict_is_duplicate = leaf_bool(source, "conflict_is_duplicate");
     }

@@ -13,8 +13,13 @@
 
 typedef struct source {
     const char *name;
-    enum { AUTH_NONE_ON_LOOPBACK, AUTH_GITHUB, AUTH_BEARER } auth;
+    enum auth {
+        AUTH_NONE_ON_LOOPBACK, AUTH_GITHUB, AUTH_BEARER, AUTH_SLACK, AUTH_STANDARD_WEBHOOKS,
+        AUTH_HEADER, AUTH_COUNT
+    } auth;
     const char *secret;       /* name of the secret; NULL for none */
+    const char *secret_next;  /* of the one that takes its place; NULL: no rotation */
+    const char *header;       /* AUTH_HEADER: which holds the secret, in lower case; else NULL */
     bool sender_retries; /* false: a drain or overload holds rather than refuses (when it can) */
     bool conflict_is_duplicate; /* same id, other body: duplicate instead of 409 */
 } source_t;
@@ -67,6 +72,7 @@ enum on_failure { ON_FAILURE_DEAD, ON_FAILURE_BLOCK, ON_FAILURE_SKIP };
 typedef struct route {
     const char *name;
     const char *path;         /* POST here, "/tickets" */
+    enum body_kind { BODY_JSON, BODY_FORM } body; /* how /message is read from the body */
     const source_t *source;
     const char *key;          /* pointer; NULL: no order */
     const char *id;           /* pointer to the sender's id; NULL: SHA-256 of the raw body */

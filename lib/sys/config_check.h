@@ -17,6 +17,8 @@ void config_check_cross(config_tree_t *tree, json_t *json);
 void config_check_routes(config_tree_t *tree, json_t *json);
 
 bool config_is_name(const char *text);
+/* A header's name: RFC 9110 section 5.6.2, up to 64 bytes. */
+bool config_is_token(const char *text);
 /* "127.0.0.1:8080", "[::1]:8080": whether it is one, and whether it is this host's loopback. */
 bool config_is_listener(const char *text, bool *loopback);
 

@@ -63,6 +63,43 @@ static bool check_listeners(config_tree_t *tree, json_t *json)
     return all;
 }
 
+static bool has(json_t *object, const char *leaf) { return json_object_get(object, leaf) != NULL; }
+
+static void check_secrets(config_tree_t *tree, const char *name, json_t *source)
+{
+    const char *auth = json_string_value(json_object_get(source, "auth"));
+    bool none = strcmp(auth, "none-on-loopback") == 0;
+    if (none && (has(source, "secret") || has(source, "secret_next")))
+        config_complain(
+            tree, node_at(tree, "sources/%s/secret", name),
+            "a secret with auth none-on-loopback is never used; leave it out or use bearer");
+    else if (!none && !has(source, "secret"))
+        config_complain(tree, node_at(tree, "sources/%s/auth", name),
+                        "auth %s needs a secret: add  secret: NAME  of a file in the credentials "
+                        "directory",
+                        auth);
+    else if (json_equal(json_object_get(source, "secret"), json_object_get(source, "secret_next")))
+        config_complain(tree, node_at(tree, "sources/%s/secret_next", name),
+                        "secret_next is the same as secret; it names another file, with the secret "
+                        "that takes its place");
+}
+
+static void check_header(config_tree_t *tree, const char *name, json_t *source)
+{
+    const char *auth = json_string_value(json_object_get(source, "auth"));
+    const char *header = json_string_value(json_object_get(source, "header"));
+    bool wanted = strcmp(auth, "header") == 0;
+    if (wanted && !header)
+        config_complain(tree, node_at(tree, "sources/%s/auth", name),
+                        "auth header needs the name of the header: add  header: X-Api-Key");
+    if (!wanted && header)
+        config_complain(tree, node_at(tree, "sources/%s/header", name),
+                        "header is used with auth header only; leave it out");
+    if (header && !config_is_token(header))
+        config_complain(tree, node_at(tree, "sources/%s/header", name),
+                        "%.64s cannot be a header's name", header);
+}
+
 static void check_sources(config_tree_t *tree, json_t *json, bool only_loopback)
 {
     const char *name;
@@ -70,23 +107,13 @@ static void check_sources(config_tree_t *tree, json_t *json, bool only_loopback)
     json_object_foreach(json_object_get(json, "sources"), name, source)
     {
         const char *auth = json_string_value(json_object_get(source, "auth"));
-        bool none = strcmp(auth, "none-on-loopback") == 0;
-        bool secret = json_object_get(source, "secret") != NULL;
-        if (none && !only_loopback)
+        if (strcmp(auth, "none-on-loopback") == 0 && !only_loopback)
             config_complain(
                 tree, node_at(tree, "sources/%s/auth", name),
                 "none-on-loopback needs every address of http.listen on loopback; use bearer or "
                 "github, or listen on 127.0.0.1");
-        if (none && secret)
-            config_complain(
-                tree, node_at(tree, "sources/%s/secret", name),
-                "a secret with auth none-on-loopback is never used; leave it out or use bearer");
-        if (!none && !secret)
-            config_complain(
-                tree, node_at(tree, "sources/%s/auth", name),
-                "auth %s needs a secret: add  secret: NAME  of a file in the credentials "
-                "directory",
-                auth);
+        check_secrets(tree, name, source);
+        check_header(tree, name, source);
     }
 }
 

@@ -17,9 +17,11 @@ static void gather(void *arg, bytes_t pointer)
     route_t *route = g->route;
     bytes_t rest;
     document_root_t root = document_root_of(pointer, &rest);
-    if (root == ROOT_MESSAGE && rest.len == 0)
-        g->step->needs_body = true; /* the whole message: the body is that already */
-    if ((root != ROOT_MESSAGE && root != ROOT_HEADERS) || rest.len == 0)
+    bool whole = root == ROOT_MESSAGE && rest.len == 0;
+    if (whole && route->body == BODY_JSON)
+        g->step->needs_body = true; /* the body is that already */
+    if ((root != ROOT_MESSAGE && root != ROOT_HEADERS) ||
+        (rest.len == 0 && !(whole && route->body == BODY_FORM)))
         return;
     for (size_t i = 0; i < route->pointer_count; i++)
         if (bytes_is(pointer, route->pointers[i]))
@@ -146,6 +148,7 @@ static void load_route_keys(loading_t *l, route_t *route, json_t *json)
     const char *failure = leaf_word(json, "on_failure");
     must(class >= 0);
     route->path = leaf_word(json, "path");
+    route->body = *leaf_word(json, "body") == 'f' ? BODY_FORM : BODY_JSON;
     route->source = source_of(l->config, leaf_word(json, "source"));
     route->key = leaf_text(json, "key");
     route->id = leaf_text(json, "id");

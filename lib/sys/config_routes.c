@@ -251,6 +251,20 @@ static void check_path(walk_t *w)
     }
 }
 
+/* A form needs no leave of the browser: any page that somebody on this host has open could send
+ * one. */
+static void check_body(walk_t *w)
+{
+    json_t *source =
+        json_object_get(json_object_get(w->json, "sources"), text_of(w->route, "source"));
+    if (strcmp(text_of(w->route, "body"), "form") == 0 && source &&
+        strcmp(text_of(source, "auth"), "none-on-loopback") == 0)
+        config_complain(
+            w->tree, node_at(w->tree, "routes/%s/body", w->name),
+            "body form with auth none-on-loopback: any web page open on this host could "
+            "send; give the source a secret");
+}
+
 static void check_route(walk_t *w)
 {
     const char *source = text_of(w->route, "source"), *label;
@@ -259,6 +273,7 @@ static void check_route(walk_t *w)
     if (!exists(w, "sources", source))
         config_complain(w->tree, node_at(w->tree, "routes/%s/source", w->name),
                         "no source is called %s; add it to sources", source);
+    check_body(w);
     if (json_integer_value(json_object_get(w->route, "parallel")) > 1 && !text_of(w->route, "key"))
         config_complain(w->tree, node_at(w->tree, "routes/%s/parallel", w->name),
                         "parallel counts messages of one key, and this route has no key");

@@ -284,7 +284,7 @@ static json_t *label_value(const value_t *v, const node_t *name)
     return is_scalar(&of) ? pointer_value(&of) : NULL;
 }
 
-static bool is_token(const char *text) /* RFC 9110 section 5.6.2 */
+bool config_is_token(const char *text)
 {
     size_t n = 0;
     while (text[n] && (isalnum((unsigned char)text[n]) || strchr("!#$%&'*+-.^_`|~", text[n])))
@@ -309,7 +309,7 @@ static const char *header_hint(const char *name)
 static json_t *header_value(const value_t *v, const node_t *name)
 {
     const char *error = NULL;
-    if (!is_token(name->text) || (error = header_hint(name->text))) {
+    if (!config_is_token(name->text) || (error = header_hint(name->text))) {
         config_complain(v->tree, name, "%.64s %s", name->text,
                         error ? error : "cannot be a header's name");
         return NULL;

@@ -117,6 +117,8 @@ void credential_explain(const char *directory, const char *name, int error, char
         what = "is larger than 64 KiB";
     if (error == -ENODATA)
         what = "is empty; put the secret into it";
+    if (error == -EBADMSG)
+        what = "is no secret of Standard Webhooks: whsec_ and base 64, as the sender shows it";
     if (error == -EINVAL)
         what = "is not a file with the name of a secret";
     snprintf(out, size, "secret %.64s: %s/%.64s %s", name, directory, name, what);

@@ -29,6 +29,21 @@ sha256_t hmac_sha256(bytes_t key, bytes_t content)
     return hash;
 }
 
+sha256_t hmac_sha256_of(bytes_t key, const bytes_t *parts, size_t count)
+{
+    sha256_t hash;
+    size_t length = sizeof hash.b;
+    EVP_PKEY *pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_HMAC, NULL, key.data, key.len);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    must(pkey && context && EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, pkey) == 1);
+    for (size_t i = 0; i < count; i++)
+        must(EVP_DigestSignUpdate(context, parts[i].data, parts[i].len) == 1);
+    must(EVP_DigestSignFinal(context, hash.b, &length) == 1 && length == SHA256_BYTES);
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(pkey);
+    return hash;
+}
+
 void sha256_hex(const sha256_t *hash, char out[SHA256_HEX])
 {
     static const char digits[] = "0123456789abcdef";
@@ -37,6 +52,35 @@ void sha256_hex(const sha256_t *hash, char out[SHA256_HEX])
         out[2 * i + 1] = digits[hash->b[i] & 15];
     }
     out[SHA256_HEX - 1] = '\0';
+}
+
+void sha256_base64(const sha256_t *hash, char out[SHA256_BASE64])
+{
+    must(EVP_EncodeBlock((uint8_t *)out, hash->b, SHA256_BYTES) == SHA256_BASE64 - 1);
+}
+
+/* The library passes over white space and reads padding as zeros: only what it would write itself
+ * is taken. */
+static bool is_written_so(bytes_t text, const uint8_t *last, size_t length)
+{
+    char again[5];
+    size_t tail = length % 3 ? length % 3 : 3;
+    EVP_EncodeBlock((uint8_t *)again, last, (int)tail);
+    for (size_t i = 0; i + 4 < text.len; i++)
+        if (text.data[i] <= ' ' || text.data[i] == '=')
+            return false;
+    return memcmp(again, text.data + text.len - 4, 4) == 0;
+}
+
+long crypto_base64_decode(bytes_t text, uint8_t *out, size_t size)
+{
+    if (text.len == 0 || text.len % 4 || text.len > INT32_MAX || size < text.len / 4 * 3)
+        return -1;
+    size_t length = text.len / 4 * 3;
+    if (EVP_DecodeBlock(out, text.data, (int)text.len) != (int)length)
+        return -1;
+    length -= (text.data[text.len - 1] == '=') + (size_t)(text.data[text.len - 2] == '=');
+    return is_written_so(text, out + (text.len / 4 - 1) * 3, length) ? (long)length : -1;
 }
 
 bool crypto_equal(bytes_t a, bytes_t b)

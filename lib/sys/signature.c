@@ -4,22 +4,40 @@
 
 #include "sys/crypto.h"
 
-static bool none_on_loopback(const http_request_t *request, bytes_t secret)
+#define TIMESTAMP_DIGITS_MAX 12u
+#define WEBHOOK_SECRET_BYTES_MAX 512u /* the standard says 24 to 64 */
+
+typedef struct claim {
+    const source_t *source;
+    const http_request_t *request;
+    bytes_t secret;
+} claim_t;
+
+static bool none_on_loopback(const claim_t *c) { return c->request->loopback; }
+
+static bool starts_with(bytes_t text, const char *beginning)
 {
-    (void)secret;
-    return request->loopback;
+    size_t length = strlen(beginning);
+    return text.len >= length && memcmp(text.data, beginning, length) == 0;
+}
+
+/* "sha256=" or "v0=" and the lower-case hex of the hash, the whole header. */
+static bool is_hex_signature(bytes_t given, const char *prefix, const sha256_t *hash)
+{
+    char hex[SHA256_HEX];
+    if (!starts_with(given, prefix))
+        return false;
+    size_t length = strlen(prefix);
+    sha256_hex(hash, hex);
+    return crypto_equal(bytes_of(given.data + length, given.len - length), bytes_str(hex));
 }
 
 /* X-Hub-Signature-256: sha256=<lower-case hex of HMAC-SHA256(secret, raw body)>, GitHub's webhooks.
  */
-static bool github(const http_request_t *request, bytes_t secret)
+static bool github(const claim_t *c)
 {
-    static const char prefix[] = "sha256=";
-    char expected[sizeof prefix - 1 + SHA256_HEX];
-    sha256_t hash = hmac_sha256(secret, request->body);
-    memcpy(expected, prefix, sizeof prefix - 1);
-    sha256_hex(&hash, expected + sizeof prefix - 1);
-    return crypto_equal(http_header(request, "x-hub-signature-256"), bytes_str(expected));
+    sha256_t hash = hmac_sha256(c->secret, c->request->body);
+    return is_hex_signature(http_header(c->request, "x-hub-signature-256"), "sha256=", &hash);
 }
 
 bool signature_bearer_holds(const http_request_t *request, bytes_t secret)
@@ -33,20 +51,124 @@ bool signature_bearer_holds(const http_request_t *request, bytes_t secret)
     return crypto_secret_equal(bytes_of(given.data + scheme_len, given.len - scheme_len), secret);
 }
 
+static bool bearer(const claim_t *c) { return signature_bearer_holds(c->request, c->secret); }
+
+/* A header of the operator's choice holds the secret itself. */
+static bool shared(const claim_t *c)
+{
+    return crypto_secret_equal(http_header(c->request, c->source->header), c->secret);
+}
+
+/* Slack's "Verifying requests": v0=<hex of HMAC-SHA256(secret, "v0:" timestamp ":" raw body)>. */
+static bool slack(const claim_t *c)
+{
+    bytes_t parts[] = {bytes_str("v0:"), http_header(c->request, "x-slack-request-timestamp"),
+                       bytes_str(":"), c->request->body};
+    sha256_t hash = hmac_sha256_of(c->secret, parts, COUNT_OF(parts));
+    return is_hex_signature(http_header(c->request, "x-slack-signature"), "v0=", &hash);
+}
+
+/* ---- Standard Webhooks */
+
+/* "whsec_" and base 64, the prefix being optional. 0: it is no such secret. */
+static size_t webhook_key(bytes_t secret, uint8_t key[WEBHOOK_SECRET_BYTES_MAX])
+{
+    static const char prefix[] = "whsec_";
+    const size_t prefix_len = sizeof prefix - 1;
+    if (starts_with(secret, prefix))
+        secret = bytes_of(secret.data + prefix_len, secret.len - prefix_len);
+    long length = crypto_base64_decode(secret, key, WEBHOOK_SECRET_BYTES_MAX);
+    return length > 0 ? (size_t)length : 0;
+}
+
+static bool has_dot(bytes_t text) { return text.len && memchr(text.data, '.', text.len) != NULL; }
+
+/* Is one of the signatures, parted by spaces, this one? All are looked at; the header's size bounds
+ * them. */
+static bool lists(bytes_t signatures, bytes_t wanted)
+{
+    bool found = false;
+    while (signatures.len) {
+        const uint8_t *end = memchr(signatures.data, ' ', signatures.len);
+        size_t length = end ? (size_t)(end - signatures.data) : signatures.len;
+        found |= crypto_equal(bytes_of(signatures.data, length), wanted);
+        signatures = end ? bytes_of(end + 1, signatures.len - length - 1) : bytes_of(NULL, 0);
+    }
+    return found;
+}
+
+/* webhook-signature: "v1,<base 64 of HMAC-SHA256(key, id "." timestamp "." raw body)>", one or
+ * more. */
+static bool standard_webhooks(const claim_t *c)
+{
+    uint8_t key[WEBHOOK_SECRET_BYTES_MAX];
+    size_t length = webhook_key(c->secret, key);
+    bytes_t id = http_header(c->request, "webhook-id");
+    bytes_t timestamp = http_header(c->request, "webhook-timestamp");
+    if (!length || !id.len || has_dot(id) || has_dot(timestamp))
+        return false;
+    bytes_t parts[] = {id, bytes_str("."), timestamp, bytes_str("."), c->request->body};
+    sha256_t hash = hmac_sha256_of(bytes_of(key, length), parts, COUNT_OF(parts));
+    explicit_bzero(key, sizeof key);
+    char wanted[3 + SHA256_BASE64] = "v1,";
+    sha256_base64(&hash, wanted + 3);
+    return lists(http_header(c->request, "webhook-signature"), bytes_str(wanted));
+}
+
+/* ---- the table */
+
 static const struct scheme {
-    bool (*holds)(const http_request_t *request, bytes_t secret);
+    bool (*holds)(const claim_t *claim);
     bool needs_secret;
-} schemes[] = {
-    [AUTH_NONE_ON_LOOPBACK] = {none_on_loopback, false},
-    [AUTH_GITHUB] = {github, true},
-    [AUTH_BEARER] = {signature_bearer_holds, true},
+    const char *timestamp; /* the header of a signed time, Unix seconds; NULL: none is signed */
+} schemes[AUTH_COUNT] = {
+    [AUTH_NONE_ON_LOOPBACK] = {none_on_loopback, false, NULL},
+    [AUTH_GITHUB] = {github, true, NULL},
+    [AUTH_BEARER] = {bearer, true, NULL},
+    [AUTH_SLACK] = {slack, true, "x-slack-request-timestamp"},
+    [AUTH_STANDARD_WEBHOOKS] = {standard_webhooks, true, "webhook-timestamp"},
+    [AUTH_HEADER] = {shared, true, NULL},
 };
 
-bool signature_holds(const source_t *source, const http_request_t *request, bytes_t secret)
+static bool is_fresh(bytes_t timestamp, wall_t now)
+{
+    int64_t seconds = 0;
+    if (!timestamp.len || timestamp.len > TIMESTAMP_DIGITS_MAX)
+        return false;
+    for (size_t i = 0; i < timestamp.len; i++) {
+        if (timestamp.data[i] < '0' || timestamp.data[i] > '9')
+            return false;
+        seconds = seconds * 10 + (timestamp.data[i] - '0');
+    }
+    int64_t age_us = now.us - seconds * US_PER_S;
+    return age_us <= SIGNATURE_TOLERANCE_S * US_PER_S &&
+           age_us >= -SIGNATURE_TOLERANCE_S * US_PER_S;
+}
+
+static bool holds(const struct scheme *scheme, const source_t *source,
+                  const http_request_t *request, bytes_t secret)
+{
+    return (secret.len || !scheme->needs_secret) &&
+           scheme->holds(&(claim_t){source, request, secret});
+}
+
+/* Staleness is told only to those who know the secret. */
+belief_t signature_belief(const source_t *source, const http_request_t *request,
+                          signature_keys_t keys, wall_t now)
 {
     must((size_t)source->auth < COUNT_OF(schemes));
     const struct scheme *scheme = &schemes[source->auth];
-    if (scheme->needs_secret && !secret.len)
-        return false;
-    return scheme->holds(request, secret);
+    bool believed = holds(scheme, source, request, keys.secret);
+    if (!believed && keys.next.len)
+        believed = holds(scheme, source, request, keys.next);
+    if (!believed)
+        return BELIEF_NONE;
+    bool fresh = !scheme->timestamp || is_fresh(http_header(request, scheme->timestamp), now);
+    return fresh ? BELIEF_FULL : BELIEF_STALE;
+}
+
+bool signature_secret_is_usable(const source_t *source, bytes_t secret)
+{
+    uint8_t key[WEBHOOK_SECRET_BYTES_MAX];
+    return source->auth != AUTH_STANDARD_WEBHOOKS || webhook_key(secret, key) > 0;
 }

@@ -1,15 +1,31 @@
 /* signature.h: how a source is believed: one row a scheme. Looks at the raw body before anything
- * parses it. */
+ * parses it. Pure: the time is given. */
 #ifndef WEIR_SYS_SIGNATURE_H
 #define WEIR_SYS_SIGNATURE_H
 
 #include "sys/config.h"
 #include "sys/http.h"
 
-/* Is the request from whom the source says? `secret` is the source's, empty when it has none or was
- * not given: then every scheme that needs one says no. */
-bool signature_holds(const source_t *source, const http_request_t *request, bytes_t secret);
+#define SIGNATURE_TOLERANCE_S 300 /* either way, where the sender signs a time */
+
+typedef enum belief {
+    BELIEF_NONE,  /* not from whom the source says */
+    BELIEF_STALE, /* it is, but signed too long ago, or ahead: perhaps a replay */
+    BELIEF_FULL,
+} belief_t;
+
+/* The source's live secrets: the present one and, in a rotation, the next; either is believed.
+ * Empty: the source has none, or it was not given. */
+typedef struct signature_keys {
+    bytes_t secret, next;
+} signature_keys_t;
+
+/* Is the request from whom the source says? Without any secret a scheme that needs one says no. */
+belief_t signature_belief(const source_t *source, const http_request_t *request,
+                          signature_keys_t keys, wall_t now);
 /* A bearer token in Authorization (RFC 6750 section 2.1). */
 bool signature_bearer_holds(const http_request_t *request, bytes_t secret);
+/* Can this secret sign at all? A Standard Webhooks one is base 64. */
+bool signature_secret_is_usable(const source_t *source, bytes_t secret);
 
 #endif

@@ -1,4 +1,4 @@
-/* ingress_rig.h: an ingress with three routes and a limiter played by the test. */
+/* ingress_rig.h: an ingress with a route of each kind and a limiter played by the test. */
 #ifndef WEIR_TESTS_INGRESS_RIG_H
 #define WEIR_TESTS_INGRESS_RIG_H
 
@@ -12,7 +12,10 @@ static const char config[] =
     "sources:\n"
     "  desk: {auth: none-on-loopback}\n"
     "  hub: {auth: github, secret: hubkey, sender_retries: false}\n"
-    "  api: {auth: bearer, secret: apikey}\n"
+    "  api: {auth: bearer, secret: apikey, secret_next: apikey2}\n"
+    "  slack: {auth: slack, secret: slackkey}\n"
+    "  hooks: {auth: standard-webhooks, secret: whkey}\n"
+    "  carrier: {auth: header, secret: apikey, header: X-Carrier-Key}\n"
     "downstreams:\n"
     "  d: {url: \"http://127.0.0.1:9180\"}\n"
     "routes:\n"
@@ -41,7 +44,30 @@ static const char config[] =
     "    source: api\n"
     "    steps:\n"
     "      - name: tag\n"
-    "        call: {downstream: d, path: /p}\n";
+    "        call: {downstream: d, path: /p}\n"
+    "  events:\n"
+    "    path: /slack\n"
+    "    source: slack\n"
+    "    id: /message/event_id\n"
+    "    steps:\n"
+    "      - name: tag\n"
+    "        call: {downstream: d, path: /p}\n"
+    "  hooks:\n"
+    "    path: /hooks\n"
+    "    source: hooks\n"
+    "    id: /headers/webhook-id\n"
+    "    steps:\n"
+    "      - name: tag\n"
+    "        call: {downstream: d, path: /p}\n"
+    "  parcels:\n"
+    "    path: /parcels\n"
+    "    source: carrier\n"
+    "    body: form\n"
+    "    key: /message/number\n"
+    "    steps:\n"
+    "      - name: tag\n"
+    "        when: {/headers/x-carrier-key: null}\n"
+    "        call: {downstream: d, path: /p, body: \"${/message}\"}\n";
 
 static const char ticket[] =
     "{\"id\":7,\"conversation\":\"c1\",\"lang\":\"de\",\"subject\":\"hi\"}";
@@ -57,7 +83,13 @@ static inline int begin(void **state)
     steps_t *s = calloc(1, sizeof *s);
     steps_begin(s, &ingress_spec, config);
     const char *secrets[][2] = {
-        {"hubkey", "It's a Secret to Everybody"}, {"apikey", "k1"}, {"api", "t1"}};
+        {"hubkey", "It's a Secret to Everybody"},
+        {"apikey", "k1"},
+        {"apikey2", "k2"},
+        {"api", "t1"},
+        {"slackkey", "8f742231b10e8888abcd99yyyzzz85a5"},
+        {"whkey", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}};
+    _Static_assert(sizeof secrets <= sizeof s->secrets, "they fit");
     memcpy(s->secrets, secrets, sizeof secrets);
     steps_plain(s, EVENT_START);
     *state = s;

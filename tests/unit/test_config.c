@@ -117,6 +117,48 @@ static void a_step_says_when_it_needs_the_body(void **state)
     }
 }
 
+static void every_way_to_believe_a_sender_is_read(void **state)
+{
+    static const struct {
+        const char *yaml;
+        enum auth auth;
+    } rows[] = {
+        {"{auth: none-on-loopback}", AUTH_NONE_ON_LOOPBACK},
+        {"{auth: github, secret: a}", AUTH_GITHUB},
+        {"{auth: bearer, secret: a, secret_next: b}", AUTH_BEARER},
+        {"{auth: slack, secret: a, secret_next: b}", AUTH_SLACK},
+        {"{auth: standard-webhooks, secret: a}", AUTH_STANDARD_WEBHOOKS},
+        {"{auth: header, secret: a, header: X-Api-Key}", AUTH_HEADER},
+    };
+    _Static_assert(COUNT_OF(rows) == AUTH_COUNT, "every one");
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char yaml[200];
+        snprintf(yaml, sizeof yaml, "sources: {s: %s}", rows[i].yaml);
+        config_t *c = load(yaml);
+        const source_t *s = &c->sources[0];
+        assert_int_equal(s->auth, rows[i].auth);
+        assert_int_equal(s->secret_next != NULL, strstr(yaml, "secret_next") != NULL);
+        assert_int_equal(s->header && strcmp(s->header, "x-api-key") == 0, s->auth == AUTH_HEADER);
+        config_destroy(&c);
+    }
+}
+
+static void a_form_as_a_whole_is_one_of_the_routes_pointers(void **state)
+{
+    (void)state;
+    config_t *c =
+        load("sources: {s: {auth: slack, secret: a}}\ndownstreams: {d: {url: 'http://h:1'}}\n"
+             "routes: {r: {path: /r, source: s, body: form, steps: [{name: a, call: {downstream: d,"
+             " path: /x, body: {a: '${/message}', b: '${/message/b}'}}}]}}");
+    const route_t *r = &c->routes[0];
+    assert_int_equal(r->body, BODY_FORM);
+    assert_int_equal(r->pointer_count, 2);
+    assert_string_equal(r->pointers[0], "/message");
+    assert_false(r->steps[0].needs_body); /* as it came it is no JSON */
+    config_destroy(&c);
+}
+
 static void the_epoch_follows_the_content_not_the_spelling(void **state)
 {
     (void)state;
@@ -407,6 +449,8 @@ int main(void)
         cmocka_unit_test(an_empty_file_has_every_default),
         cmocka_unit_test(the_pointers_of_a_route_are_gathered_once),
         cmocka_unit_test(a_step_says_when_it_needs_the_body),
+        cmocka_unit_test(every_way_to_believe_a_sender_is_read),
+        cmocka_unit_test(a_form_as_a_whole_is_one_of_the_routes_pointers),
         cmocka_unit_test(the_epoch_follows_the_content_not_the_spelling),
         cmocka_unit_test(the_checked_form_survives_being_written_and_read),
         cmocka_unit_test(the_environment_fills_places),
