@@ -52,8 +52,13 @@ void peers_tell(supervisor_t *s, const outside_t *about, const child_wishes_t *w
 
 static void tell_whole(supervisor_t *s, const outside_t *to)
 {
-    msg_peers_t items[ROSTER_INSTANCES_MAX];
-    send_items(s, to, MESSAGE_PEERS, items, family_peers(&s->family, to->child, items));
+    msg_peers_t items[ROSTER_INSTANCES_MAX + 1];
+    size_t count = family_peers(&s->family, to->child, items);
+    items[count++] = (msg_peers_t){.actor = ACTOR_SUPERVISOR,
+                                   .generation = s->last_generation,
+                                   .life = LIFE_READY,
+                                   .whole = 1}; /* who is younger is not of this list */
+    send_items(s, to, MESSAGE_PEERS, items, count);
 }
 
 /* ---- numbers ---------------------------------------------------------------------------- */

@@ -275,15 +275,16 @@ void welcome_waiting(limiter_t *l)
             holder_welcome(l, l->holders[n]);
 }
 
-static void all_told(limiter_t *l)
+/* The list is of the time when `newest` was the last generation given: who is younger may be missing
+ * in it, and whatever happens to them is told after it. Who never said HELLO to us is of an earlier
+ * life of ours. */
+static void all_told(limiter_t *l, uint64_t newest)
 {
     l->alive_known = true;
     for (size_t n = 0; n < l->holder_count; n++) {
         const holder_t *h = l->holders[n];
-        /* Generations ascend with the births. One that is younger than ours and says HELLO may be missing in a
-         * list that was written before it: whatever happens to it is told after that list. */
-        bool is_younger = (h->heard || h->peer != PEER_NOBODY) && h->generation > l->birth->generation;
-        if (generation_is_dead(l, h->generation) && !is_younger)
+        bool is_here = h->heard || h->peer != PEER_NOBODY;
+        if (generation_is_dead(l, h->generation) && (!is_here || h->generation <= newest))
             holder_died(l, h->generation, false);
     }
 }
@@ -291,12 +292,17 @@ static void all_told(limiter_t *l)
 void peers_told(limiter_t *l, const msg_peers_t *peers, size_t count)
 {
     bool whole = false;
-    for (size_t n = 0; n < count; n++)
+    uint64_t newest = 0;
+    for (size_t n = 0; n < count; n++) {
         whole |= peers[n].whole != 0;
+        newest = peers[n].generation > newest ? peers[n].generation : newest;
+    }
     if (whole)
         l->alive_count = 0;
     for (size_t n = 0; n < count; n++) {
         const msg_peers_t *p = &peers[n];
+        if (p->actor == ACTOR_SUPERVISOR)
+            continue; /* not a life: the last generation given */
         if (p->life != LIFE_DEAD) {
             alive_add(l, p->generation);
             continue;
@@ -306,7 +312,7 @@ void peers_told(limiter_t *l, const msg_peers_t *peers, size_t count)
         intake_remove(l, p->generation);
     }
     if (whole)
-        all_told(l);
+        all_told(l, newest);
 }
 
 void peer_silence(limiter_t *l, const event_t *event, bool silent)

@@ -53,12 +53,14 @@ static void on_up(void *arg, const event_t *event)
         return; /* what the dead have sent may still arrive */
     sim.conns[n->to_supervisor].peer = event->from.peer;
     links_welcome(sim.supervisor, event->from.peer, 0, sim.now);
-    msg_peers_t words[NODES_MAX];
+    msg_peers_t words[NODES_MAX + 1];
     size_t count = 0;
     for (size_t i = 1; i < sim.node_count; i++)
         if (sim.nodes[i].alive)
             words[count++] =
                 word_of(&sim.nodes[i], sim.nodes[i].ready ? LIFE_READY : LIFE_STARTING);
+    words[count++] = (msg_peers_t){
+        .actor = ACTOR_SUPERVISOR, .generation = sim.last_generation, .life = LIFE_READY};
     words[0].whole = 1;
     send_item(event->from.peer, MESSAGE_PEERS, words, sizeof *words, count);
 }
