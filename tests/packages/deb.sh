@@ -6,7 +6,7 @@ packages=$WEIR_PACKAGES
 actors="ingress limiter classifier responder drainer"
 sender_secret=canary-sender-4b1c downstream_secret=canary-downstream-9e7d
 
-"$here/host" base rpm curl procps jq || exit 1
+"$here/host" base rpm curl procps jq || { echo "not ok - a base of a host is made: see above"; exit 1; }
 repository=$(mktemp -d /var/tmp/weir-repository.XXXXXX)
 host_up "$run_name-deb"
 trap '"$here/host" down "$host"; rm -rf "$repository"' EXIT
@@ -132,8 +132,8 @@ secrets_reach_only_who_needs_them() {
         *) same "$found" "" "secrets in the $actor" ;;
         esac
     done
-    ! shell 'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | grep -a canary-' || because "a secret is in an environment or a command line"
-    ! shell 'journalctl -o export | grep -a canary- | grep -v "^_CMDLINE"' || because "a secret is in the journal"
+    ! shell 'cat $(pgrep "^weir-" | sed "s|.*|/proc/&/environ /proc/&/cmdline|") | grep -aq canary-' || because "a secret is in an environment or a command line"
+    ! shell 'journalctl -o export | grep -a canary- | grep -qv "^_CMDLINE"' || because "a secret is in the journal"
     ! shell 'grep -ra canary- /var/lib/weir' || because "a secret is in the store"
 }
 
@@ -289,7 +289,7 @@ nothing_failed_in_the_journal_meanwhile() {
 
 removal_stops_everything_and_keeps_configuration_and_queue() {
     in_ apt-get -q -y remove weir
-    ! in_ pgrep weir- >/dev/null || [ "$(in_ pgrep -a weir- | grep -vc weir-sandbox)" = 0 ] || because "still runs: $(in_ pgrep -a weir- | head -1)"
+    ! in_ pgrep 'weir-(supervisor|ingress|limiter|classifier|responder|drainer)' || because "something still runs"
     ! is_active weir.socket || because "the socket is still there"
     in_ test -e /etc/weir/weir.yaml -a -e /var/lib/weir/weir.db -a -e /etc/weir/credentials/desk-token || because "something is gone"
 }

@@ -14,12 +14,12 @@ test_() {
     out=$(mktemp)
     (set -e; "$name") >"$out" 2>&1
     status=$?
-    grep '^# ' "$out"
+    grep -a '^# ' "$out"
     if [ $status = 0 ]; then
         printf 'ok - %s\n' "${name//_/ }"
     else
-        printf 'not ok - %s: %s\n' "${name//_/ }" "$(grep -v '^# ' "$out" | tail -1 | cut -c1-300)"
-        grep -v '^# ' "$out" | tail -30 | sed 's/^/    /'
+        printf 'not ok - %s: %s\n' "${name//_/ }" "$(grep -av '^# ' "$out" | tail -1 | cut -c1-300)"
+        grep -av '^# ' "$out" | tail -30 | sed 's/^/    /'
         failed=yes
     fi
     rm -f "$out"
