@@ -2,6 +2,21 @@
  * and when. */
 #include "tests/sim/parts.h"
 
+enum {
+    FAULT_CRASH_LIMITER,
+    FAULT_CRASH_OTHER,
+    FAULT_FREEZE,
+    FAULT_RESET,
+    FAULT_SYNC,
+    FAULT_FULL,
+    FAULT_CLOCK,
+    FAULT_SLOW_DISK,
+    FAULT_STOP,
+    FAULT_STOP_ALL,
+    FAULT_CRASH_ALL,
+    FAULT_COUNT
+};
+
 /* Each seed has its own mixture; one in eight is gentle: only responders freeze, and nobody may
  * notice. */
 void faults_choose(void)

@@ -142,7 +142,6 @@ void node_kill(node_t *n, bool in_order)
         if (sim.ops[i].waiting && sim.ops[i].waiting_at == n->index)
             sender_refused(&sim.ops[i]);
     if (n->kind == ACTOR_LIMITER) {
-        sim.limiter_deaths++;
         sim.limiter_died = sim.now.at.us;
     }
     int64_t confirmed = chance_in(4) ? (int64_t)chance_below(300000) : (int64_t)chance_below(5000);

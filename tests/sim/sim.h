@@ -181,27 +181,11 @@ typedef struct sim {
     uint64_t probes, probes_answered, asked, told;
     bool gentle; /* a seed in which only responders freeze */
     bool disk_full, disk_slow, poison_next;
-    uint32_t faults; /* which may happen: a bit a fault */
-    unsigned limiter_deaths;
+    uint32_t faults;                          /* which may happen: a bit a fault */
     int64_t limiter_well_since, limiter_died; /* limiter_died: INT64_MAX while it lives */
     size_t frames_on_way;
     uint64_t counts[SIM_KINDS], verdicts[VERDICT_COUNT], deaths, effects_done, replies[600];
 } sim_t;
 extern sim_t sim;
-
-enum {
-    FAULT_CRASH_LIMITER,
-    FAULT_CRASH_OTHER,
-    FAULT_FREEZE,
-    FAULT_RESET,
-    FAULT_SYNC,
-    FAULT_FULL,
-    FAULT_CLOCK,
-    FAULT_SLOW_DISK,
-    FAULT_STOP,
-    FAULT_STOP_ALL,
-    FAULT_CRASH_ALL,
-    FAULT_COUNT
-};
 
 #endif
