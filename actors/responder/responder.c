@@ -10,7 +10,6 @@
 #include "core/seqmap.h"
 
 #define RESULT_BODY_MAX 8192u /* a larger answer's body is not kept in the message's results */
-#define RESULT_MAX (2 * RESULT_BODY_MAX)
 #define REASON_BODY_MAX 200u /* of a refusal, for a person */
 #define HAND_MOST 4096u
 
@@ -163,17 +162,18 @@ static answer_judged_t judge(const http_answer_t *answer, wall_t wall)
 /* {"status": 200, "body": ...}, the body where it is JSON, whole and small. The caller frees it. */
 static char *result_of(const http_answer_t *answer)
 {
-    json_t *result = json_pack("{s:i}", "status", (int)answer->status), *body = NULL;
-    must(result);
+    json_t *body = NULL; /* only to know that it is JSON: it is kept as it came */
     if (!answer->truncated && answer->body.len && answer->body.len <= RESULT_BODY_MAX)
         body = json_text_parse(answer->body, NULL);
-    if (body)
-        must(json_object_set_new(result, "body", body) == 0);
-    if (json_dumpb(result, NULL, 0, JSON_COMPACT) > RESULT_MAX) /* numbers may become longer */
-        json_object_del(result, "body");
-    char *text = json_dumps(result, JSON_COMPACT);
+    size_t size = answer->body.len + 64;
+    char *text = malloc(size);
     must(text);
-    json_decref(result);
+    if (body)
+        snprintf(text, size, "{\"status\":%u,\"body\":%.*s}", answer->status,
+                 (int)answer->body.len, (const char *)answer->body.data);
+    else
+        snprintf(text, size, "{\"status\":%u}", answer->status);
+    json_decref(body);
     return text;
 }
 

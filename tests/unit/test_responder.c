@@ -196,7 +196,7 @@ static void an_answer_settles_with_its_result_and_frees_the_connection(void **st
     assert_int_equal(settle->wrote, 1);
     assert_int_equal(settle->status, 201);
     assert_int_equal(settle->took_us, 1500);
-    assert_true(bytes_is(settle->result, "{\"status\":201,\"body\":{\"ok\":true}}"));
+    assert_true(bytes_is(settle->result, "{\"status\":201,\"body\":{\"ok\": true}}"));
     assert_int_equal(credit_of(s, "helpdesk"), 3);
     assert_int_equal(in_hand(s), 1);
     settled(s, 5);
