@@ -21,11 +21,13 @@ need_packages() {
         elif command -v sudo >/dev/null && [ -t 0 ]; then
             as_root=(sudo)
         else
-            printf '%s: these packages are missing:\n  %s\nas root:\n  apt-get install %s\n' "$who" "$missing" "$missing" >&2
+            printf '%s: these packages are missing, and this user may not install them:\n  %s\n' "$who" "$missing" >&2
+            printf 'As root, run this, then start %s again:\n' "$who" >&2
+            printf '  apt-get update && apt-get install --no-install-recommends %s\n' "$missing" >&2
             exit 1
         fi
     fi
-    printf '%s: installing %s\n' "$who" "$missing" >&2
+    printf '%s: installing (a minute or two): %s\n' "$who" "$missing" >&2
     local log
     log=$(mktemp)
     if ! { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -q update &&
