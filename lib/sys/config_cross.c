@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "sys/address.h"
 #include "sys/config_check.h"
 
 /* A number of the checked form, "http/connections". */
@@ -117,6 +118,22 @@ static void check_sources(config_tree_t *tree, json_t *json, bool only_loopback)
     }
 }
 
+/* A name is looked up later, and what it stands for is checked before each connection. */
+static void check_literal(config_tree_t *tree, const char *name, json_t *downstream)
+{
+    const char *host = strstr(json_string_value(json_object_get(downstream, "url")), "://") + 3;
+    size_t length = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+    bool allowed = json_is_true(json_object_get(downstream, "allow_private"));
+    address_t address;
+    if (!address_read(bytes_of(host, length), &address) ||
+        address_may_be_called(&address, allowed))
+        return;
+    config_complain(tree, node_at(tree, "downstreams/%s/url", name),
+                    "%.*s is %s: %s", (int)length, host, address_kind_name(address_kind(&address)),
+                    address_may_be_called(&address, true) ? "add  allow_private: true  to call it"
+                                                          : "no downstream can be there");
+}
+
 static void check_downstreams(config_tree_t *tree, json_t *json)
 {
     const char *name, *header;
@@ -126,6 +143,7 @@ static void check_downstreams(config_tree_t *tree, json_t *json)
         if (strcmp(name, "rules") == 0)
             config_complain(tree, node_at(tree, "downstreams/rules"),
                             "rules is the name of the built-in rules; choose another");
+        check_literal(tree, name, downstream);
         if (json_integer_value(json_object_get(downstream, "connect_ms")) >
             json_integer_value(json_object_get(downstream, "total_ms")))
             config_complain(tree, node_at(tree, "downstreams/%s/connect_ms", name),

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/template.h"
+#include "sys/address.h"
 #include "sys/config_check.h"
 
 typedef struct value {
@@ -220,6 +221,9 @@ static json_t *url_value(const value_t *v)
     size_t len = colon ? (size_t)(colon - host) : strlen(host);
     if (!host_fits(host, len) || (colon && (!port_fits(colon + 1) || atoi(colon + 1) == 0)))
         return refuse(v, "is not scheme://host or scheme://host:port");
+    if (address_is_disguised(bytes_of(host, len)))
+        return refuse(v, "has a host that is neither a name nor an address; an address has four "
+                         "numbers, such as 127.0.0.1");
     return text_value(v);
 }
 
