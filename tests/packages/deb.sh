@@ -43,7 +43,7 @@ the_service_says_that_it_is_ready() {
     same "$(property StatusText)" "5 actors ready" status
     same "$(property NRestarts)" 0 restarts
     same "$(in_ systemctl is-enabled weir.service)" enabled "at boot"
-    same "$(shell 'curl -sS -o /dev/null -w "%{http_code}" http://127.0.0.1:8080/readyz')" 200 readyz
+    until_ 5 "readyz" in_ curl -fsS http://127.0.0.1:8080/readyz
 }
 
 the_account_and_the_directories_are_weirs_own() {

@@ -37,7 +37,7 @@ it_installs_and_its_scriptlets_make_the_account() {
 the_service_of_the_rpm_starts_and_says_ready() {
     in_ systemctl enable --quiet --now weir.service
     same "$(property StatusText)" "5 actors ready" status
-    same "$(shell 'curl -sS -o /dev/null -w "%{http_code}" http://127.0.0.1:8080/readyz')" 200 readyz
+    until_ 5 "readyz" in_ curl -fsS http://127.0.0.1:8080/readyz
     in_ journalctl -x -u weir | grep -q 'Defined-By: Weir' || because "the catalog is not there"
 }
 
