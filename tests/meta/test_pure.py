@@ -22,8 +22,8 @@ pure = {source: path for folder in PURE for source, path in meta.objects(folder)
 defined, problems = set(), []
 for path in pure.values():
     defined |= {name for kind, name in meta.symbols(path, "-g") if kind in "TRDBVWC"}
-# From lib/sys pure code may use what reads nothing but its arguments.
-for source, path in meta.objects("lib/sys").items():
+# From lib/sys and lib/store pure code may use what reads nothing but its arguments.
+for source, path in {**meta.objects("lib/sys"), **meta.objects("lib/store")}.items():
     uses = {name for kind, name in meta.symbols(path, "-u")}
     if all(ALLOWED.match(name) for name in uses):
         defined |= {name for kind, name in meta.symbols(path, "-g") if kind in "TRDBVWC"}

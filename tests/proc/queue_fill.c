@@ -1,5 +1,5 @@
-/* queue_fill DIRECTORY COUNT KEYS BODY_BYTES: puts COUNT queued messages of route "single" and source "desk" into a
- * store, for the test that opens with a million of them. */
+/* queue_fill DIRECTORY COUNT KEYS BODY_BYTES: puts COUNT queued messages of route "single" and
+ * source "desk" into a store, for the test that opens with a million of them. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,8 +53,13 @@ static void add(fill_t *f, store_batch_t *batch)
     char key[32];
     snprintf(key, sizeof key, "c-%lld", (long long)(seq % f->keys));
     change_t c = {.kind = CHANGE_ENQUEUE,
-                  .envelope = {.seq = seq, .accepted = f->now, .class = CLASS_NORMAL, .source = bytes_str("desk"),
-                               .route = bytes_str("single"), .key = bytes_str(key), .labels = bytes_str("{}"),
+                  .envelope = {.seq = seq,
+                               .accepted = f->now,
+                               .class = CLASS_NORMAL,
+                               .source = bytes_str("desk"),
+                               .route = bytes_str("single"),
+                               .key = bytes_str(key),
+                               .labels = bytes_str("{}"),
                                .content_type = bytes_str("application/json")}};
     c.envelope.id = msgid_make((uint64_t)(f->now.us / US_PER_MS), (const uint8_t *)chance);
     memcpy(c.envelope.print.b, chance, sizeof chance);
@@ -62,7 +67,9 @@ static void add(fill_t *f, store_batch_t *batch)
     uint32_t bytes = c.envelope.content->len + 512;
     store_batch_add(batch, &c);
     store_batch_add(batch, &(change_t){.kind = CHANGE_PROGRESS,
-                                       .progress = {.seq = seq, .state = STATE_QUEUED, .bytes = bytes,
+                                       .progress = {.seq = seq,
+                                                    .state = STATE_QUEUED,
+                                                    .bytes = bytes,
                                                     .step = bytes_str("send")}});
     f->tally.live++;
     f->tally.live_bytes += bytes;
@@ -78,7 +85,8 @@ int main(int argc, char **argv)
     store_opened_t opened;
     fill_t f = {.keys = atoll(argv[3]), .body_bytes = (size_t)atoll(argv[4])};
     f.now.us = (int64_t)time(NULL) * US_PER_S;
-    sqlite_store_options_t options = {.directory = argv[1], .reserve_bytes = 1 << 20, .wal_bytes_max = 64 << 20};
+    sqlite_store_options_t options = {
+        .directory = argv[1], .reserve_bytes = 1 << 20, .wal_bytes_max = 64 << 20};
     if (sqlite_store_open(&options, &f.store, &opened, why, sizeof why) < 0) {
         fprintf(stderr, "queue_fill: %s\n", why);
         return 75;

@@ -9,21 +9,31 @@
 #define REQUEST_BYTES_MAX ((16u << 20) + 65536u)
 #define LINES_MAX 1000000u
 
-typedef struct line { char *text; size_t len; char id[ID_BYTES], key[ID_BYTES]; } line_t;
+typedef struct line {
+    char *text;
+    size_t len;
+    char id[ID_BYTES], key[ID_BYTES];
+} line_t;
 struct plan {
     const options_t *options;
-    char *secret; size_t secret_len;
-    char *bearer; size_t bearer_len;
-    line_t *lines; size_t count;
-    char *body; size_t body_len, body_room;
-    char *request; size_t request_len, request_room;
+    char *secret;
+    size_t secret_len;
+    char *bearer;
+    size_t bearer_len;
+    line_t *lines;
+    size_t count;
+    char *body;
+    size_t body_len, body_room;
+    char *request;
+    size_t request_len, request_room;
 };
 
-static const char default_body[] =
-    "{\"id\":\"${id}\",\"conversation\":\"${key}\",\"key\":\"${key}\",\"lang\":\"en\",\"name\":\"A. Person\","
-    "\"subject\":\"Question ${n}\",\"text\":\"${pad}\"}";
+static const char default_body[] = "{\"id\":\"${id}\",\"conversation\":\"${key}\",\"key\":\"${key}"
+                                   "\",\"lang\":\"en\",\"name\":\"A. Person\","
+                                   "\"subject\":\"Question ${n}\",\"text\":\"${pad}\"}";
 
-/* ---- growing text -------------------------------------------------------------------------------------- */
+/* ---- growing text
+ * -------------------------------------------------------------------------------------- */
 
 static void put(char **to, size_t *len, size_t *room, const char *from, size_t n)
 {
@@ -36,13 +46,17 @@ static void put(char **to, size_t *len, size_t *room, const char *from, size_t n
     memcpy(*to + *len, from, n);
     *len += n;
 }
-static void put_body(plan_t *p, const char *s, size_t n) { put(&p->body, &p->body_len, &p->body_room, s, n); }
+static void put_body(plan_t *p, const char *s, size_t n)
+{
+    put(&p->body, &p->body_len, &p->body_room, s, n);
+}
 static void put_request(plan_t *p, const char *s, size_t n)
 {
     put(&p->request, &p->request_len, &p->request_room, s, n);
 }
 
-/* ---- files --------------------------------------------------------------------------------------------- */
+/* ---- files
+ * --------------------------------------------------------------------------------------------- */
 
 static char *file_read(const char *path, size_t most, size_t *len)
 {
@@ -113,11 +127,13 @@ static bool lines_read(plan_t *p, const char *path)
     free(text);
     fclose(f);
     if (!fits || p->count == 0)
-        fprintf(stderr, "weir-load: %s: from 1 to %u lines are needed, one message each\n", path, LINES_MAX);
+        fprintf(stderr, "weir-load: %s: from 1 to %u lines are needed, one message each\n", path,
+                LINES_MAX);
     return fits && p->count > 0;
 }
 
-/* ---- the plan ------------------------------------------------------------------------------------------ */
+/* ---- the plan
+ * ------------------------------------------------------------------------------------------ */
 
 plan_t *plan_new(const options_t *o)
 {
@@ -155,7 +171,8 @@ void plan_id(const plan_t *p, uint64_t n, char out[ID_BYTES])
         snprintf(out, ID_BYTES, "%s%010llu", p->options->prefix, (unsigned long long)n);
 }
 
-/* Keys are spread by a multiplicative hash, so that neighbours differ and each key gets about as many. */
+/* Keys are spread by a multiplicative hash, so that neighbours differ and each key gets about as
+ * many. */
 void plan_key(const plan_t *p, uint64_t n, char out[ID_BYTES])
 {
     if (p->count)
@@ -229,8 +246,10 @@ bytes_t plan_request(plan_t *p, uint64_t n)
     plan_id(p, n, id);
     make_body(p, n);
     p->request_len = 0;
-    int len = snprintf(text, sizeof text, "POST %s HTTP/1.1\r\nHost: %s:%u\r\nContent-Type: application/json\r\n"
-                       "Content-Length: %zu\r\n", o->path, o->host, o->port, p->body_len);
+    int len = snprintf(text, sizeof text,
+                       "POST %s HTTP/1.1\r\nHost: %s:%u\r\nContent-Type: application/json\r\n"
+                       "Content-Length: %zu\r\n",
+                       o->path, o->host, o->port, p->body_len);
     put_request(p, text, (size_t)len);
     for (size_t i = 0; i < o->header_count; i++)
         put_line(p, "", o->headers[i], strlen(o->headers[i]));

@@ -44,7 +44,8 @@ int reply_parse(const char *data, size_t len, reply_t *out)
     out->status = (unsigned)atoi(data + 9);
     if (out->status < 100 || out->status > 599)
         return -1;
-    const char *length = header(data, end + 2, "content-length"), *retry = header(data, end + 2, "retry-after");
+    const char *length = header(data, end + 2, "content-length"),
+               *retry = header(data, end + 2, "retry-after");
     const char *close = header(data, end + 2, "connection");
     size_t body = length ? strtoul(length, NULL, 10) : 0, head = (size_t)(end + 4 - data);
     out->retry_after_s = retry ? (unsigned)strtoul(retry, NULL, 10) : 0;

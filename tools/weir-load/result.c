@@ -20,7 +20,10 @@ static json_t *refusals(const counts_t *c)
 
 static json_t *latencies(const histogram_t *h)
 {
-    static const struct { const char *name; double part; } parts[] = {
+    static const struct {
+        const char *name;
+        double part;
+    } parts[] = {
         {"p50", .5}, {"p90", .9}, {"p99", .99}, {"p99.9", .999}, {"max", 1},
     };
     json_t *all = json_object();
@@ -34,17 +37,20 @@ static json_t *number(uint64_t n) { return json_integer((json_int_t)n); }
 void result_print(const options_t *o, const counts_t *c)
 {
     double seconds = c->seconds > 0 ? c->seconds : 1;
-    json_t *r = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "sent", number(c->sent), "resent", number(c->resent),
-                          "accepted", number(c->accepted), "duplicates", number(c->duplicates), "conflicts",
-                          number(c->conflicts), "refused", refusals(c));
-    json_object_set_new(r, "errors", json_pack("{s:o, s:o, s:o, s:o}", "connect", number(c->connect_failed),
-                                               "timeout", number(c->timeouts), "closed", number(c->closed),
-                                               "garbled", number(c->garbled)));
+    json_t *r =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "sent", number(c->sent), "resent",
+                  number(c->resent), "accepted", number(c->accepted), "duplicates",
+                  number(c->duplicates), "conflicts", number(c->conflicts), "refused", refusals(c));
+    json_object_set_new(r, "errors",
+                        json_pack("{s:o, s:o, s:o, s:o}", "connect", number(c->connect_failed),
+                                  "timeout", number(c->timeouts), "closed", number(c->closed),
+                                  "garbled", number(c->garbled)));
     json_object_set_new(r, "unacknowledged", number(c->unacknowledged));
     json_object_set_new(r, "unsent", number(c->unsent));
     json_object_set_new(r, "seconds", rounded(c->seconds));
     json_object_set_new(r, "rate_wanted", rounded(o->rate));
-    json_object_set_new(r, "rate_acknowledged", rounded((double)(c->accepted + c->duplicates) / seconds));
+    json_object_set_new(r, "rate_acknowledged",
+                        rounded((double)(c->accepted + c->duplicates) / seconds));
     json_object_set_new(r, "latency_ms", latencies(&c->latency));
     json_object_set_new(r, "cpu_s", rounded(c->cpu_s));
     char *text = json_dumps(r, JSON_COMPACT | JSON_REAL_PRECISION(9));

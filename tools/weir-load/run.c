@@ -23,7 +23,8 @@ static int64_t boot_us(void)
     return t.tv_sec * US_PER_S + t.tv_nsec / 1000;
 }
 
-/* ---- what becomes of a try ----------------------------------------------------------------------------- */
+/* ---- what becomes of a try
+ * ----------------------------------------------------------------------------- */
 
 static void write_down(run_t *r, const journey_t *j, const reply_t *reply, const char *verdict)
 {
@@ -33,10 +34,11 @@ static void write_down(run_t *r, const journey_t *j, const reply_t *reply, const
     plan_id(r->plan, j->n, id);
     plan_key(r->plan, j->n, key);
     fprintf(r->record,
-            "{\"n\":%llu,\"id\":\"%s\",\"key\":\"%s\",\"verdict\":\"%s\",\"message\":\"%s\",\"tries\":%u,"
+            "{\"n\":%llu,\"id\":\"%s\",\"key\":\"%s\",\"verdict\":\"%s\",\"message\":\"%s\","
+            "\"tries\":%u,"
             "\"sent_us\":%lld,\"acked_us\":%lld}\n",
-            (unsigned long long)j->n, id, key, verdict, reply->message, j->tries, (long long)j->first_us,
-            (long long)r->now_us);
+            (unsigned long long)j->n, id, key, verdict, reply->message, j->tries,
+            (long long)j->first_us, (long long)r->now_us);
 }
 
 static void acknowledged(run_t *r, const journey_t *j, const reply_t *reply)
@@ -61,8 +63,8 @@ static int64_t pause_us(run_t *r, unsigned tries, unsigned retry_after_s)
 
 static bool try_again(run_t *r, const journey_t *j, const reply_t *reply)
 {
-    bool healing = reply->ending != ENDED_ANSWERED || reply->status == 429 || reply->status == 408 ||
-                   reply->status >= 500;
+    bool healing = reply->ending != ENDED_ANSWERED || reply->status == 429 ||
+                   reply->status == 408 || reply->status >= 500;
     if (!r->options->resend || !healing)
         return false;
     journey_t again = *j;
@@ -75,10 +77,18 @@ void run_ended(run_t *r, const journey_t *j, const reply_t *reply)
     counts_t *c = r->counts;
     r->last_us = r->now_us;
     switch (reply->ending) {
-    case ENDED_TIMEOUT: c->timeouts++; break;
-    case ENDED_CONNECT: c->connect_failed++; break;
-    case ENDED_CLOSED: c->closed++; break;
-    case ENDED_GARBLED: c->garbled++; break;
+    case ENDED_TIMEOUT:
+        c->timeouts++;
+        break;
+    case ENDED_CONNECT:
+        c->connect_failed++;
+        break;
+    case ENDED_CLOSED:
+        c->closed++;
+        break;
+    case ENDED_GARBLED:
+        c->garbled++;
+        break;
     case ENDED_ANSWERED:
         if (reply->status < 300 || reply->status == 409) {
             acknowledged(r, j, reply);
@@ -90,11 +100,13 @@ void run_ended(run_t *r, const journey_t *j, const reply_t *reply)
         c->unacknowledged++;
 }
 
-/* ---- the schedule -------------------------------------------------------------------------------------- */
+/* ---- the schedule
+ * -------------------------------------------------------------------------------------- */
 
 static int64_t intended(const run_t *r, uint64_t n)
 {
-    return r->options->rate > 0 ? r->start_us + (int64_t)((double)n * 1e6 / r->options->rate) : r->now_us;
+    return r->options->rate > 0 ? r->start_us + (int64_t)((double)n * 1e6 / r->options->rate)
+                                : r->now_us;
 }
 
 static bool more_to_come(const run_t *r)
@@ -102,7 +114,8 @@ static bool more_to_come(const run_t *r)
     return !interrupted && r->next < r->most && intended(r, r->next) < r->stop_us;
 }
 
-/* Closed loop: what waits to be sent again keeps its place, so that a dead server is not flooded. */
+/* Closed loop: what waits to be sent again keeps its place, so that a dead server is not flooded.
+ */
 static bool new_is_due(const run_t *r)
 {
     if (!more_to_come(r))
@@ -119,7 +132,8 @@ static void dispatch(run_t *r)
         if (again_take(&r->again, r->now_us, &j))
             r->counts->resent++;
         else if (new_is_due(r)) {
-            j = (journey_t){.n = r->next, .intended_us = intended(r, r->next), .first_us = r->now_us};
+            j = (journey_t){
+                .n = r->next, .intended_us = intended(r, r->next), .first_us = r->now_us};
             r->next++;
             r->counts->sent++;
         } else
@@ -146,7 +160,9 @@ static void progress(run_t *r, bool last)
     if (r->options->quiet || !isatty(STDERR_FILENO) || (!last && r->now_us < r->progress_us))
         return;
     r->progress_us = r->now_us + US_PER_S;
-    fprintf(stderr, "\r%5.0f s  sent %llu  acknowledged %llu  waiting to be sent again %zu  p99 %.1f ms \x1b[K%s",
+    fprintf(stderr,
+            "\r%5.0f s  sent %llu  acknowledged %llu  waiting to be sent again %zu  p99 %.1f ms "
+            "\x1b[K%s",
             (double)(r->now_us - r->start_us) / 1e6, (unsigned long long)c->sent,
             (unsigned long long)(c->accepted + c->duplicates + c->conflicts), r->again.count,
             histogram_ms(&c->latency, .99), last ? "\n" : "");
@@ -213,7 +229,11 @@ static void release(run_t *r)
 
 int load_run(const options_t *o, plan_t *plan, FILE *record, counts_t *out)
 {
-    run_t r = {.options = o, .plan = plan, .record = record, .counts = out, .chance = rand_seeded(o->seed)};
+    run_t r = {.options = o,
+               .plan = plan,
+               .record = record,
+               .counts = out,
+               .chance = rand_seeded(o->seed)};
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
     r.epoll = epoll_create1(EPOLL_CLOEXEC);

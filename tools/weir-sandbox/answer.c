@@ -6,16 +6,26 @@
 static const char *reason_of(unsigned status)
 {
     switch (status) {
-    case 200: return "OK";
-    case 201: return "Created";
-    case 400: return "Bad Request";
-    case 404: return "Not Found";
-    case 409: return "Conflict";
-    case 422: return "Unprocessable Content";
-    case 429: return "Too Many Requests";
-    case 500: return "Internal Server Error";
-    case 503: return "Service Unavailable";
-    default: return "Other";
+    case 200:
+        return "OK";
+    case 201:
+        return "Created";
+    case 400:
+        return "Bad Request";
+    case 404:
+        return "Not Found";
+    case 409:
+        return "Conflict";
+    case 422:
+        return "Unprocessable Content";
+    case 429:
+        return "Too Many Requests";
+    case 500:
+        return "Internal Server Error";
+    case 503:
+        return "Service Unavailable";
+    default:
+        return "Other";
     }
 }
 
@@ -24,16 +34,21 @@ static void reply(conn_t *c, unsigned status, unsigned retry_after, const char *
     char head[256], retry[48] = "";
     if (retry_after)
         snprintf(retry, sizeof retry, "Retry-After: %u\r\n", retry_after);
-    int n = snprintf(head, sizeof head,
-                     "HTTP/1.1 %u %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s%s\r\n", status,
-                     reason_of(status), len, retry, c->close_after ? "Connection: close\r\n" : "");
+    int n = snprintf(
+        head, sizeof head,
+        "HTTP/1.1 %u %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s%s\r\n",
+        status, reason_of(status), len, retry, c->close_after ? "Connection: close\r\n" : "");
     conn_put(c, head, (size_t)n);
     conn_put(c, body, len);
 }
 
-static void reply_text(conn_t *c, unsigned status, const char *body) { reply(c, status, 0, body, strlen(body)); }
+static void reply_text(conn_t *c, unsigned status, const char *body)
+{
+    reply(c, status, 0, body, strlen(body));
+}
 
-/* ---- what people and tests ask ------------------------------------------------------------------------- */
+/* ---- what people and tests ask
+ * ------------------------------------------------------------------------- */
 
 static void take_script(server_t *s, conn_t *c, const request_t *r)
 {
@@ -66,7 +81,8 @@ static void take_record(server_t *s, conn_t *c, const request_t *r)
 static bool is_page(bytes_t path, const char *page)
 {
     size_t len = strlen(page);
-    return path.len >= len && memcmp(path.data, page, len) == 0 && (path.len == len || path.data[len] == '?');
+    return path.len >= len && memcmp(path.data, page, len) == 0 &&
+           (path.len == len || path.data[len] == '?');
 }
 
 static void control(server_t *s, conn_t *c, const request_t *r)
@@ -82,14 +98,21 @@ static void control(server_t *s, conn_t *c, const request_t *r)
     } else if (is_page(r->path, "/_health"))
         reply_text(c, 200, "{\"ok\":true}");
     else
-        reply_text(c, 404, "{\"ok\":false,\"error\":\"no such page: /_summary /_record /_script /_health\"}");
+        reply_text(
+            c, 404,
+            "{\"ok\":false,\"error\":\"no such page: /_summary /_record /_script /_health\"}");
 }
 
-/* ---- what is stood in for -------------------------------------------------------------------------------- */
+/* ---- what is stood in for
+ * -------------------------------------------------------------------------------- */
 
 static const char *const fault_names[] = {
-    [FAULT_NONE] = "",           [FAULT_STATUS] = "status", [FAULT_RESET_BEFORE] = "reset-before",
-    [FAULT_RESET_AFTER] = "reset-after", [FAULT_HANG] = "hang", [FAULT_SLOW] = "slow",
+    [FAULT_NONE] = "",
+    [FAULT_STATUS] = "status",
+    [FAULT_RESET_BEFORE] = "reset-before",
+    [FAULT_RESET_AFTER] = "reset-after",
+    [FAULT_HANG] = "hang",
+    [FAULT_SLOW] = "slow",
     [FAULT_GARBAGE] = "garbage",
 };
 
@@ -164,7 +187,8 @@ static void stand_in(server_t *s, conn_t *c, const request_t *r)
         return;
     }
     fault_t fault = script_next(s->script, r->path);
-    record_add(s->record, &(seen_t){r, s->now_us, has_effect(&fault), status_of(&fault), fault_names[fault.kind]});
+    record_add(s->record, &(seen_t){r, s->now_us, has_effect(&fault), status_of(&fault),
+                                    fault_names[fault.kind]});
     int64_t delay_us = latency(s) + (fault.kind == FAULT_SLOW ? fault.slow_us : 0);
     carry_out(c, &fault);
     if (fault.kind == FAULT_HANG) {

@@ -92,7 +92,8 @@ static void consume(conn_t *c, size_t len)
     c->continued = false;
 }
 
-/* A client that announced a large body waits for this line, for a second at most (RFC 9110, 10.1.1). */
+/* A client that announced a large body waits for this line, for a second at most (RFC
+ * 9110, 10.1.1). */
 static void say_continue(conn_t *c, size_t head_end)
 {
     if (c->continued || !memmem(c->in, head_end, "100-continue", 12))
@@ -114,7 +115,8 @@ static void serve(server_t *s, conn_t *c)
             break;
         }
         if (whole < 0) {
-            static const char bad[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            static const char bad[] =
+                "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
             conn_put(c, bad, sizeof bad - 1);
             c->close_after = true;
             break;
@@ -162,7 +164,8 @@ void conn_ready(server_t *s, conn_t *c, unsigned events)
     uint32_t generation = c->generation;
     if (events & EPOLLOUT)
         conn_flush(s, c);
-    if (c->state != CONN_FREE && c->generation == generation && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+    if (c->state != CONN_FREE && c->generation == generation &&
+        (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
         receive(s, c);
 }
 

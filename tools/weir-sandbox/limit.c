@@ -2,8 +2,8 @@
 
 #include "sandbox.h"
 
-/* A sliding window, exact: the times of the last `most` requests in a ring. The next one is allowed when the
- * oldest of them has left the window. */
+/* A sliding window, exact: the times of the last `most` requests in a ring. The next one is allowed
+ * when the oldest of them has left the window. */
 struct limit {
     unsigned most, next;
     int64_t window_us, penalty_us, penalty_until;

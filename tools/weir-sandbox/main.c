@@ -27,7 +27,8 @@ int main(int argc, char **argv)
     if (!script)
         return 64;
     record_t *record = record_new(options.record, options.keep, options.remember);
-    limit_t *limit = options.limit ? limit_new(options.limit, options.limit_us, options.penalty_us) : NULL;
+    limit_t *limit =
+        options.limit ? limit_new(options.limit, options.limit_us, options.penalty_us) : NULL;
     int code = record ? server_run(&options, script, limit, record) : 75;
     record_destroy(&record);
     limit_destroy(&limit);

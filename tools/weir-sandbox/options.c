@@ -5,7 +5,8 @@
 #include "sandbox.h"
 
 static const char usage[] =
-    "weir-sandbox: a stand-in downstream with a strict limit, latency and faults; records what it saw.\n"
+    "weir-sandbox: a stand-in downstream with a strict limit, latency and faults; records what it "
+    "saw.\n"
     "\n"
     "  weir-sandbox --port 9180 [options]        answers any request; SIGTERM stops it\n"
     "\n"
@@ -16,9 +17,11 @@ static const char usage[] =
     "  --slots N            at most N requests at once; more get 429\n"
     "  --latency-ms A..B    answer after A to B milliseconds (0..0)\n"
     "  --script JSON        a fault; may be repeated, also by POST /_script:\n"
-    "                       {\"path\": \"/v1/*\", \"do\": \"500\", \"every\": 10, \"skip\": 0, \"times\": 0,\n"
+    "                       {\"path\": \"/v1/*\", \"do\": \"500\", \"every\": 10, \"skip\": 0, "
+    "\"times\": 0,\n"
     "                        \"ms\": 1000, \"retry_after\": 0, \"percent\": 100}\n"
-    "                       do: a status, reset-before (no effect), reset-after (effect, no answer),\n"
+    "                       do: a status, reset-before (no effect), reset-after (effect, no "
+    "answer),\n"
     "                       hang, slow (by ms), garbage\n"
     "  --record FILE        append a JSON line for each request (written at exit and each 100 ms)\n"
     "  --keep N             lines kept for GET /_record (100000)\n"
@@ -33,11 +36,11 @@ static const char usage[] =
     "  GET /_health             is it there\n";
 
 static const struct option names[] = {
-    {"port", 1, NULL, 'p'},    {"host", 1, NULL, 'h'},       {"limit", 1, NULL, 'l'},
-    {"penalty-ms", 1, NULL, 'y'}, {"slots", 1, NULL, 'n'},   {"latency-ms", 1, NULL, 'a'},
-    {"script", 1, NULL, 's'},  {"record", 1, NULL, 'r'},     {"keep", 1, NULL, 'k'},
-    {"remember", 1, NULL, 'm'}, {"connections", 1, NULL, 'c'}, {"seed", 1, NULL, 'e'},
-    {"quiet", 0, NULL, 'q'},   {"help", 0, NULL, 'H'},       {0},
+    {"port", 1, NULL, 'p'},       {"host", 1, NULL, 'h'},        {"limit", 1, NULL, 'l'},
+    {"penalty-ms", 1, NULL, 'y'}, {"slots", 1, NULL, 'n'},       {"latency-ms", 1, NULL, 'a'},
+    {"script", 1, NULL, 's'},     {"record", 1, NULL, 'r'},      {"keep", 1, NULL, 'k'},
+    {"remember", 1, NULL, 'm'},   {"connections", 1, NULL, 'c'}, {"seed", 1, NULL, 'e'},
+    {"quiet", 0, NULL, 'q'},      {"help", 0, NULL, 'H'},        {0},
 };
 
 static bool number(const char *text, unsigned long most, unsigned long *out)
@@ -72,14 +75,16 @@ static bool milliseconds(const char *text, size_t len, int64_t *out_us)
     return *end == 0 && *out_us <= 3600 * US_PER_S;
 }
 
-/* "A..B" or "A": strtod would take the first point of ".." for its own, so the halves are copied. */
+/* "A..B" or "A": strtod would take the first point of ".." for its own, so the halves are copied.
+ */
 static bool take_latency(options_t *o, const char *text)
 {
     const char *dots = strstr(text, "..");
     size_t first = dots ? (size_t)(dots - text) : strlen(text);
     const char *second = dots ? dots + 2 : text;
     return milliseconds(text, first, &o->latency_from_us) &&
-           milliseconds(second, strlen(second), &o->latency_to_us) && o->latency_to_us >= o->latency_from_us;
+           milliseconds(second, strlen(second), &o->latency_to_us) &&
+           o->latency_to_us >= o->latency_from_us;
 }
 
 static bool take_script(options_t *o, const char *text)
@@ -97,26 +102,54 @@ static bool take(options_t *o, int option, const char *value)
     if (counted && !number(value, option == 'p' ? 65535 : 100000000, &n))
         return false;
     switch (option) {
-    case 'p': o->port = (unsigned)n; return true;
-    case 'y': o->penalty_us = (int64_t)n * US_PER_MS; return true;
-    case 'n': o->slots = (unsigned)n; return true;
-    case 'k': o->keep = n; return true;
-    case 'm': o->remember = n; return true;
-    case 'c': o->connections = (unsigned)n; return n > 0 && n <= 65536;
-    case 'e': o->seed = n; return true;
-    case 'h': o->host = value; return true;
-    case 'r': o->record = value; return true;
-    case 'q': o->quiet = true; return true;
-    case 'l': return take_limit(o, value);
-    case 'a': return take_latency(o, value);
-    case 's': return take_script(o, value);
-    default: return false;
+    case 'p':
+        o->port = (unsigned)n;
+        return true;
+    case 'y':
+        o->penalty_us = (int64_t)n * US_PER_MS;
+        return true;
+    case 'n':
+        o->slots = (unsigned)n;
+        return true;
+    case 'k':
+        o->keep = n;
+        return true;
+    case 'm':
+        o->remember = n;
+        return true;
+    case 'c':
+        o->connections = (unsigned)n;
+        return n > 0 && n <= 65536;
+    case 'e':
+        o->seed = n;
+        return true;
+    case 'h':
+        o->host = value;
+        return true;
+    case 'r':
+        o->record = value;
+        return true;
+    case 'q':
+        o->quiet = true;
+        return true;
+    case 'l':
+        return take_limit(o, value);
+    case 'a':
+        return take_latency(o, value);
+    case 's':
+        return take_script(o, value);
+    default:
+        return false;
     }
 }
 
 int options_parse(options_t *o, int argc, char **argv)
 {
-    *o = (options_t){.port = 65536, .host = "127.0.0.1", .seed = 1, .connections = 4096, .keep = 100000,
+    *o = (options_t){.port = 65536,
+                     .host = "127.0.0.1",
+                     .seed = 1,
+                     .connections = 4096,
+                     .keep = 100000,
                      .remember = 2000000};
     int option;
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {

@@ -10,17 +10,25 @@
 #define BUFFER_BYTES (1u << 20)
 #define SINCE_MOST 10000u
 
-/* Calls are told apart by a 64-bit hash of their idempotency key (or message and path): how often each took
- * effect, and whether every time after the first was announced as possibly a repetition. */
-typedef struct call { uint64_t hash; uint32_t effects; } call_t;
+/* Calls are told apart by a 64-bit hash of their idempotency key (or message and path): how often
+ * each took effect, and whether every time after the first was announced as possibly a repetition.
+ */
+typedef struct call {
+    uint64_t hash;
+    uint32_t effects;
+} call_t;
 
 struct record {
-    int fd;                          /* -1: no file */
-    char *buffer; size_t used;
-    char **kept; size_t keep;        /* ring of the last lines, for /_record */
-    call_t *calls; size_t remember, told_apart; /* open addressing; remember is a power of two */
-    uint64_t count, effects, repeated, repeated_unmarked, marked, refused_rate, refused_slots, forgotten;
-    uint64_t by_class[6];            /* answers by first digit of the status; 0: no answer */
+    int fd; /* -1: no file */
+    char *buffer;
+    size_t used;
+    char **kept;
+    size_t keep; /* ring of the last lines, for /_record */
+    call_t *calls;
+    size_t remember, told_apart; /* open addressing; remember is a power of two */
+    uint64_t count, effects, repeated, repeated_unmarked, marked, refused_rate, refused_slots,
+        forgotten;
+    uint64_t by_class[6]; /* answers by first digit of the status; 0: no answer */
 };
 
 static size_t power_of_two(size_t at_least)
@@ -131,7 +139,8 @@ static size_t put_field(char *to, const char *name, bytes_t value, size_t most)
     return n;
 }
 
-/* Quotes around an Idempotency-Key are part of its syntax (a structured field), not of its value. */
+/* Quotes around an Idempotency-Key are part of its syntax (a structured field), not of its value.
+ */
 static bytes_t unquoted(bytes_t b)
 {
     bool quoted = b.len >= 2 && b.data[0] == '"' && b.data[b.len - 1] == '"';
@@ -149,8 +158,9 @@ static size_t line_of(const record_t *r, const seen_t *s, uint32_t times, char l
     n += put_field(line + n, "call", unquoted(q->idempotency), 128);
     n += put_field(line + n, "key", q->key, 256);
     n += put_field(line + n, "attempt", q->attempt, 10);
-    n += (size_t)sprintf(line + n, ",\"maybe\":%d,\"effect\":%d,\"times\":%u,\"status\":%u,\"fault\":\"%s\"}\n",
-                         q->maybe.len > 0, s->effect, times, s->status, s->fault);
+    n += (size_t)sprintf(
+        line + n, ",\"maybe\":%d,\"effect\":%d,\"times\":%u,\"status\":%u,\"fault\":\"%s\"}\n",
+        q->maybe.len > 0, s->effect, times, s->status, s->fault);
     must(n < LINE_BYTES_MAX);
     return n;
 }
@@ -186,7 +196,10 @@ void record_add(record_t *r, const seen_t *s)
     r->count++;
 }
 
-void record_refused(record_t *r, bool slots) { *(slots ? &r->refused_slots : &r->refused_rate) += 1; }
+void record_refused(record_t *r, bool slots)
+{
+    *(slots ? &r->refused_slots : &r->refused_rate) += 1;
+}
 
 char *record_since(const record_t *r, uint64_t since, size_t *len)
 {
@@ -208,18 +221,20 @@ char *record_since(const record_t *r, uint64_t since, size_t *len)
 char *record_summary(const record_t *r, unsigned most_at_once)
 {
     char *out = NULL;
-    int n = asprintf(&out,
-                     "{\"requests\":%llu,\"effects\":%llu,\"calls\":%zu,\"repeated\":%llu,"
-                     "\"repeated_unmarked\":%llu,\"marked\":%llu,\"violations\":%llu,\"violations_rate\":%llu,"
-                     "\"violations_slots\":%llu,\"most_at_once\":%u,\"forgotten\":%llu,\"answers\":{\"none\":%llu,"
-                     "\"2xx\":%llu,\"3xx\":%llu,\"4xx\":%llu,\"5xx\":%llu}}\n",
-                     (unsigned long long)r->count, (unsigned long long)r->effects, r->told_apart,
-                     (unsigned long long)r->repeated, (unsigned long long)r->repeated_unmarked,
-                     (unsigned long long)r->marked, (unsigned long long)(r->refused_rate + r->refused_slots),
-                     (unsigned long long)r->refused_rate, (unsigned long long)r->refused_slots, most_at_once,
-                     (unsigned long long)r->forgotten, (unsigned long long)r->by_class[0],
-                     (unsigned long long)r->by_class[2], (unsigned long long)r->by_class[3],
-                     (unsigned long long)r->by_class[4], (unsigned long long)r->by_class[5]);
+    int n = asprintf(
+        &out,
+        "{\"requests\":%llu,\"effects\":%llu,\"calls\":%zu,\"repeated\":%llu,"
+        "\"repeated_unmarked\":%llu,\"marked\":%llu,\"violations\":%llu,\"violations_rate\":%llu,"
+        "\"violations_slots\":%llu,\"most_at_once\":%u,\"forgotten\":%llu,\"answers\":{\"none\":%"
+        "llu,"
+        "\"2xx\":%llu,\"3xx\":%llu,\"4xx\":%llu,\"5xx\":%llu}}\n",
+        (unsigned long long)r->count, (unsigned long long)r->effects, r->told_apart,
+        (unsigned long long)r->repeated, (unsigned long long)r->repeated_unmarked,
+        (unsigned long long)r->marked, (unsigned long long)(r->refused_rate + r->refused_slots),
+        (unsigned long long)r->refused_rate, (unsigned long long)r->refused_slots, most_at_once,
+        (unsigned long long)r->forgotten, (unsigned long long)r->by_class[0],
+        (unsigned long long)r->by_class[2], (unsigned long long)r->by_class[3],
+        (unsigned long long)r->by_class[4], (unsigned long long)r->by_class[5]);
     must(n > 0);
     return out;
 }

@@ -25,7 +25,8 @@ static bytes_t trimmed(const char *from, const char *to)
 
 static bool named(bytes_t name, const char *wanted)
 {
-    return name.len == strlen(wanted) && strncasecmp((const char *)name.data, wanted, name.len) == 0;
+    return name.len == strlen(wanted) &&
+           strncasecmp((const char *)name.data, wanted, name.len) == 0;
 }
 
 /* -1: not a number within the bound. */

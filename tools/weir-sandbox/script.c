@@ -9,7 +9,8 @@
 typedef struct rule {
     char path[256], what[16];
     fault_t fault;
-    unsigned every, skip, times;     /* every n-th match, after the first `skip`, so many times (0: for ever) */
+    unsigned every, skip,
+        times; /* every n-th match, after the first `skip`, so many times (0: for ever) */
     unsigned matched, done, percent;
 } rule_t;
 struct script {
@@ -18,9 +19,15 @@ struct script {
     rand_t chance;
 };
 
-static const struct { const char *name; enum fault_kind kind; } kinds[] = {
-    {"reset-before", FAULT_RESET_BEFORE}, {"reset-after", FAULT_RESET_AFTER}, {"hang", FAULT_HANG},
-    {"slow", FAULT_SLOW},                 {"garbage", FAULT_GARBAGE},
+static const struct {
+    const char *name;
+    enum fault_kind kind;
+} kinds[] = {
+    {"reset-before", FAULT_RESET_BEFORE},
+    {"reset-after", FAULT_RESET_AFTER},
+    {"hang", FAULT_HANG},
+    {"slow", FAULT_SLOW},
+    {"garbage", FAULT_GARBAGE},
 };
 
 script_t *script_new(uint64_t seed)
@@ -60,14 +67,19 @@ static const char *rule_read(json_t *json, rule_t *out)
     const char *path = "*", *what = NULL;
     int every = 1, skip = 0, times = 0, ms = 1000, retry_after = 0, percent = 100;
     json_error_t error;
-    if (json_unpack_ex(json, &error, JSON_STRICT, "{s?s, s:s, s?i, s?i, s?i, s?i, s?i, s?i}", "path", &path,
-                       "do", &what, "every", &every, "skip", &skip, "times", &times, "ms", &ms,
-                       "retry_after", &retry_after, "percent", &percent))
-        return "a rule is {\"path\": glob, \"do\": \"500|429|...|reset-before|reset-after|hang|slow|garbage\","
-               " \"every\": n, \"skip\": n, \"times\": n, \"ms\": n, \"retry_after\": s, \"percent\": n}";
-    if (every < 1 || skip < 0 || times < 0 || ms < 0 || retry_after < 0 || percent < 0 || percent > 100)
+    if (json_unpack_ex(json, &error, JSON_STRICT, "{s?s, s:s, s?i, s?i, s?i, s?i, s?i, s?i}",
+                       "path", &path, "do", &what, "every", &every, "skip", &skip, "times", &times,
+                       "ms", &ms, "retry_after", &retry_after, "percent", &percent))
+        return "a rule is {\"path\": glob, \"do\": "
+               "\"500|429|...|reset-before|reset-after|hang|slow|garbage\","
+               " \"every\": n, \"skip\": n, \"times\": n, \"ms\": n, \"retry_after\": s, "
+               "\"percent\": n}";
+    if (every < 1 || skip < 0 || times < 0 || ms < 0 || retry_after < 0 || percent < 0 ||
+        percent > 100)
         return "every is at least 1, percent at most 100, the others at least 0";
-    *out = (rule_t){.every = (unsigned)every, .skip = (unsigned)skip, .times = (unsigned)times,
+    *out = (rule_t){.every = (unsigned)every,
+                    .skip = (unsigned)skip,
+                    .times = (unsigned)times,
                     .percent = (unsigned)percent};
     out->fault.slow_us = (int64_t)ms * US_PER_MS;
     out->fault.retry_after = (unsigned)retry_after;
@@ -75,7 +87,9 @@ static const char *rule_read(json_t *json, rule_t *out)
         return "path or do is too long";
     strcpy(out->path, path);
     strcpy(out->what, what);
-    return fault_named(what, &out->fault) ? NULL : "do: a status from 200 to 599, or reset-before, reset-after, hang, slow, garbage";
+    return fault_named(what, &out->fault)
+               ? NULL
+               : "do: a status from 200 to 599, or reset-before, reset-after, hang, slow, garbage";
 }
 
 const char *script_add(script_t *s, const char *text, size_t len)
@@ -128,8 +142,9 @@ char *script_list(const script_t *s)
     json_t *list = json_array();
     for (size_t i = 0; i < s->count; i++) {
         const rule_t *r = &s->rules[i];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i}", "path", r->path, "do", r->what,
-                                              "every", (int)r->every, "skip", (int)r->skip, "times", (int)r->times,
+        json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i}", "path",
+                                              r->path, "do", r->what, "every", (int)r->every,
+                                              "skip", (int)r->skip, "times", (int)r->times,
                                               "matched", (int)r->matched, "done", (int)r->done));
     }
     char *text = json_dumps(list, JSON_COMPACT);

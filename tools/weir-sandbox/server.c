@@ -34,7 +34,8 @@ static int listen_at(const options_t *o)
     }
     if (bind(fd, (struct sockaddr *)&a, sizeof a) || listen(fd, 4096) ||
         getsockname(fd, (struct sockaddr *)&a, &size)) {
-        fprintf(stderr, "weir-sandbox: %s:%u: %s; choose another --port\n", o->host, o->port, strerror(errno));
+        fprintf(stderr, "weir-sandbox: %s:%u: %s; choose another --port\n", o->host, o->port,
+                strerror(errno));
         return -1;
     }
     if (!o->quiet) {
@@ -67,7 +68,9 @@ static void on_event(server_t *s, const struct epoll_event *e)
         return;
     }
     if (e->data.u64 == LISTENER) {
-        for (int i = 0, fd; i < 64 && (fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0; i++)
+        for (int i = 0, fd;
+             i < 64 && (fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;
+             i++)
             conn_open(s, fd);
         return;
     }
@@ -120,8 +123,12 @@ static void server_free(server_t *s)
 
 int server_run(const options_t *o, script_t *script, limit_t *limit, record_t *record)
 {
-    server_t s = {.options = o, .script = script, .limit = limit, .record = record,
-                  .chance = rand_seeded(o->seed), .now_us = boot_us()};
+    server_t s = {.options = o,
+                  .script = script,
+                  .limit = limit,
+                  .record = record,
+                  .chance = rand_seeded(o->seed),
+                  .now_us = boot_us()};
     s.signals = catch_signals();
     s.listener = listen_at(o);
     if (s.listener < 0)
