@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "actors/links_list.h"
+#include "core/bugs.h"
 #include "store/arena.h"
 
 void accepting_free(link_t *link)
@@ -74,9 +75,11 @@ static void report_up(links_t *links, link_t *link)
 static void begin(links_t *links, link_t *link, conn_t conn, const msg_hello_t *hello, now_t now)
 {
     size_t place = (size_t)(link - links->accepts);
+    bool keeps = BUG(OLD_LINK_SPEAKS) && link->info.generation == hello->generation;
+    peer_t old = keeps ? link->info.peer : PEER_NOBODY;
     accepting_free(link);
     uint32_t serial = links->serial = links->serial % (UINT32_MAX / LINKS_PEERS_MAX - 1) + 1;
-    link->info = (peer_info_t){.peer = serial * LINKS_PEERS_MAX + (peer_t)place,
+    link->info = (peer_info_t){.peer = old ? old : serial * LINKS_PEERS_MAX + (peer_t)place,
                                .actor = (actor_kind_t)hello->actor,
                                .instance = (uint16_t)hello->instance,
                                .generation = hello->generation};

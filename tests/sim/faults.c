@@ -27,6 +27,7 @@ void faults_choose(void)
         sim.faults = UINT32_MAX;
     sim.with_modes = !sim.gentle && chance_in(3);
     sim.with_redrives = chance_in(3);
+    sim.lossy = !sim.gentle && chance_in(4);
     if (sim.gentle)
         sim.faults = 1u << FAULT_FREEZE;
 }

@@ -39,7 +39,8 @@ void net_transmit(node_t *from, conn_t conn, bytes_t bytes)
                        .len = bytes.len};
     memcpy(frame->data, bytes.data, bytes.len);
     sim.frames_on_way++;
-    if (!to->alive || (!to_server && to->life != c->client_life)) {
+    bool is_lost = sim.lossy && !sim.calm && chance_in(5000); /* a high-water mark */
+    if (is_lost || !to->alive || (!to_server && to->life != c->client_life)) {
         net_drop(frame);
         return;
     }

@@ -275,7 +275,7 @@ static void carry(node_t *n, sim_event_t *event)
         call_event(event);
         break;
     }
-    node_plan_turn(n, after((int64_t)chance_below(40)));
+    node_plan_turn(n, after((int64_t)chance_below(chance_in(30) ? 3000 : 40))); /* it may be busy */
 }
 
 void node_event(sim_event_t *event)

@@ -174,7 +174,7 @@ typedef struct sim {
     wire_credit_t credit[NODES_MAX]; /* of the link between that node and the limiter */
     int64_t key_reached[16][64];     /* by route and key: the greatest seq that wrote */
     bool calm;                       /* faults are over */
-    bool with_modes, with_redrives;
+    bool with_modes, with_redrives, lossy;
     bool stopping; /* the service drains for a stop */
     bool new_boot; /* the limiter's next opening is of another boot */
     uint64_t stops, drains;

@@ -73,7 +73,8 @@ static bool id_in(const http_reply_t *reply, msgid_t *id)
  * thaw. */
 void check_taken(const node_t *n, op_t *op, uint32_t attempt)
 {
-    bool away = sim.limiter_died < sim.now.at.us - US_PER_S;
+    int64_t long_ago = sim.now.at.us - US_PER_S;
+    bool away = sim.limiter_died < long_ago && n->since < long_ago; /* and it was told */
     int64_t most = sim.gentle ? GENTLE_US : away ? AWAY_US : ALWAYS_US;
     op->open[attempt / 64 % 4] |= 1ull << attempt % 64;
     sim_push((sim_event_t){.at = after(most),
