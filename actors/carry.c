@@ -90,7 +90,7 @@ static size_t on_holding(void *arg, msg_holding_t *out, size_t most)
 carrier_t *carrier_new(const actor_spec_t *spec, const birth_t *birth, const links_self_t *self,
                        const world_t *world, metrics_t *metrics, now_t now)
 {
-    carrier_t *c = store_take(sizeof *c);
+    carrier_t *c = memory_take(sizeof *c);
     c->spec = spec;
     c->world = *world;
     c->metrics = metrics;
@@ -219,7 +219,7 @@ static void say_stats(carrier_t *c)
         return;
     c->stats_at = instant_after_us(c->now.at, STATS_US);
     if (!c->stats)
-        c->stats = store_take(STATS_BYTES_MAX);
+        c->stats = memory_take(STATS_BYTES_MAX);
     size_t len = metrics_samples(c->metrics, actor_name(c->id.actor), c->id.instance, c->stats,
                                  STATS_BYTES_MAX);
     msg_stats_t stats = {c->id.actor, c->id.instance, bytes_of(c->stats, len)};

@@ -6,7 +6,7 @@
 
 effects_t *effects_new(store_t *store, metrics_t *metrics)
 {
-    effects_t *e = store_take(sizeof *e);
+    effects_t *e = memory_take(sizeof *e);
     e->store = store;
     e->metrics = metrics;
     e->timer = INSTANT_NEVER;
@@ -54,7 +54,7 @@ box_t *box_new(effects_t *e)
 {
     box_t *box = e->free_boxes;
     if (!box)
-        return store_take(sizeof *box);
+        return memory_take(sizeof *box);
     e->free_boxes = box->next;
     box->next = NULL;
     return box;
@@ -88,7 +88,7 @@ static box_entry_t *box_add(box_t *box, uint8_t kind)
 {
     if (box->count == box->room) {
         box->room = box->room ? box->room * 2 : 64;
-        box->entries = store_grow(box->entries, box->room * sizeof *box->entries);
+        box->entries = memory_grow(box->entries, box->room * sizeof *box->entries);
     }
     box_entry_t *entry = &box->entries[box->count++];
     *entry = (box_entry_t){.kind = kind};

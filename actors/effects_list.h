@@ -7,7 +7,7 @@
 #define WEIR_ACTORS_EFFECTS_LIST_H
 
 #include "actors/effects.h"
-#include "store/arena.h"
+#include "core/arena.h"
 
 #define BOX_OPEN_MAX 64u              /* frames of one box that still take items */
 #define BUILDERS_KEPT_MAX 256u        /* kept for use again */

@@ -3,11 +3,11 @@
 
 #include "actors/links_list.h"
 #include "core/bugs.h"
-#include "store/arena.h"
+#include "core/arena.h"
 
 links_t *links_new(const links_self_t *self, const links_owner_t *owner)
 {
-    links_t *links = store_take(sizeof *links);
+    links_t *links = memory_take(sizeof *links);
     links->self = *self;
     links->owner = *owner;
     links->builder = frame_builder_new();

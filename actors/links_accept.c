@@ -4,7 +4,7 @@
 
 #include "actors/links_list.h"
 #include "core/bugs.h"
-#include "store/arena.h"
+#include "core/arena.h"
 
 void accepting_free(link_t *link)
 {
@@ -93,7 +93,7 @@ static void begin(links_t *links, link_t *link, conn_t conn, const msg_hello_t *
     if (hello->holding == 0)
         report_up(links, link);
     else
-        link->holding = store_take(hello->holding * sizeof *link->holding);
+        link->holding = memory_take(hello->holding * sizeof *link->holding);
 }
 
 /* Repetitions of what is already reported change nothing; an older generation neither. */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "actors/links_list.h"
-#include "store/arena.h"
+#include "core/arena.h"
 
 static void say_holdings(links_t *links, link_t *link, const msg_holding_t *holding, size_t count)
 {
@@ -30,7 +30,7 @@ static void say_hello(links_t *links, link_t *link, now_t now)
         count = links->owner.holding(links->owner.arg, few, COUNT_OF(few));
     must(count <= HOLDING_MAX);
     if (count > COUNT_OF(few)) {
-        holding = store_take(count * sizeof *holding);
+        holding = memory_take(count * sizeof *holding);
         must(links->owner.holding(links->owner.arg, holding, count) == count);
     }
     const links_self_t *self = &links->self;

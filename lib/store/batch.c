@@ -6,11 +6,11 @@
 
 store_batch_t *store_batch_new(void)
 {
-    store_batch_t *batch = store_take(sizeof *batch);
+    store_batch_t *batch = memory_take(sizeof *batch);
     batch->room = FIRST_ROOM;
-    batch->changes = store_grow(NULL, FIRST_ROOM * sizeof *batch->changes);
+    batch->changes = memory_grow(NULL, FIRST_ROOM * sizeof *batch->changes);
     batch->slot_count = FIRST_ROOM * 2;
-    batch->slots = store_take(batch->slot_count * sizeof *batch->slots);
+    batch->slots = memory_take(batch->slot_count * sizeof *batch->slots);
     return batch;
 }
 
@@ -73,10 +73,10 @@ static change_t *change_room(store_batch_t *b)
     must(b->count < STORE_BATCH_CHANGES_MAX);
     if (b->count == b->room) {
         b->room *= 2;
-        b->changes = store_grow(b->changes, b->room * sizeof *b->changes);
+        b->changes = memory_grow(b->changes, b->room * sizeof *b->changes);
         free(b->slots);
         b->slot_count = b->room * 2;
-        b->slots = store_take(b->slot_count * sizeof *b->slots);
+        b->slots = memory_take(b->slot_count * sizeof *b->slots);
         slots_rebuild(b);
     }
     return &b->changes[b->count++];

@@ -3,7 +3,7 @@
 #ifndef WEIR_STORE_BATCH_H
 #define WEIR_STORE_BATCH_H
 
-#include "store/arena.h"
+#include "core/arena.h"
 #include "store/store.h"
 
 /* A CHANGE_PROGRESS that a later CHANGE_DROP of the same batch made needless. */

@@ -6,11 +6,11 @@
 
 memory_disk_t *memory_disk_new(void)
 {
-    memory_disk_t *disk = store_take(sizeof *disk);
+    memory_disk_t *disk = memory_take(sizeof *disk);
     disk->tally = (tally_t){.next_seq = 1, .first_live = 1};
     disk->next_group = 1;
     disk->bucket_count = 256;
-    disk->buckets = store_take(disk->bucket_count * sizeof(disk_message_t *));
+    disk->buckets = memory_take(disk->bucket_count * sizeof(disk_message_t *));
     return disk;
 }
 
@@ -89,7 +89,7 @@ static void buckets_grow(memory_disk_t *disk)
 {
     free(disk->buckets);
     disk->bucket_count *= 4;
-    disk->buckets = store_take(disk->bucket_count * sizeof(disk_message_t *));
+    disk->buckets = memory_take(disk->bucket_count * sizeof(disk_message_t *));
     for (size_t i = 0; i < disk->count; i++)
         if (disk->messages[i]->has_envelope)
             link_id(disk, disk->messages[i]);
@@ -102,14 +102,14 @@ static disk_message_t *message_at(memory_disk_t *disk, int64_t seq)
         return disk->messages[at];
     if (disk->count == disk->room) {
         disk->room = disk->room ? disk->room * 2 : 64;
-        disk->messages = store_grow(disk->messages, disk->room * sizeof *disk->messages);
+        disk->messages = memory_grow(disk->messages, disk->room * sizeof *disk->messages);
     }
     if (disk->count >= disk->bucket_count * 2)
         buckets_grow(disk);
     memmove(disk->messages + at + 1, disk->messages + at,
             (disk->count - at) * sizeof *disk->messages);
     disk->count++;
-    disk_message_t *m = disk->messages[at] = store_take(sizeof *m);
+    disk_message_t *m = disk->messages[at] = memory_take(sizeof *m);
     m->message.envelope.seq = m->message.progress.seq = seq;
     return m;
 }
@@ -120,7 +120,7 @@ static uint8_t *texts_pack(bytes_t *const *texts, size_t count)
     size_t size = 0, used = 0;
     for (size_t i = 0; i < count; i++)
         size += texts[i]->len;
-    uint8_t *block = store_take(size);
+    uint8_t *block = memory_take(size);
     for (size_t i = 0; i < count; i++) {
         if (texts[i]->len)
             memcpy(block + used, texts[i]->data, texts[i]->len);
@@ -182,7 +182,7 @@ static bool text_is(const uint8_t *text, size_t len, bytes_t other)
 
 static uint8_t *text_copy(bytes_t text)
 {
-    uint8_t *copy = store_take(text.len);
+    uint8_t *copy = memory_take(text.len);
     if (text.len)
         memcpy(copy, text.data, text.len);
     return copy;
@@ -195,7 +195,7 @@ static void put_setting(memory_disk_t *disk, bytes_t name, bytes_t value)
            && !text_is(disk->settings[at].name, disk->settings[at].name_len, name))
         at++;
     if (at == disk->setting_count) {
-        disk->settings = store_grow(disk->settings, ++disk->setting_count * sizeof *disk->settings);
+        disk->settings = memory_grow(disk->settings, ++disk->setting_count * sizeof *disk->settings);
         disk->settings[at] = (disk_setting_t){.name = text_copy(name), .name_len = name.len};
     }
     free(disk->settings[at].value);
@@ -207,11 +207,11 @@ static void put_prints(memory_disk_t *disk, const store_batch_t *batch)
 {
     if (disk->group_count == disk->group_room) {
         disk->group_room = disk->group_room ? disk->group_room * 2 : 64;
-        disk->groups = store_grow(disk->groups, disk->group_room * sizeof *disk->groups);
+        disk->groups = memory_grow(disk->groups, disk->group_room * sizeof *disk->groups);
     }
     disk_group_t *group = &disk->groups[disk->group_count++];
     *group = (disk_group_t){.number = disk->next_group++,
-                            .prints = store_take(batch->enqueues * sizeof(stored_print_t))};
+                            .prints = memory_take(batch->enqueues * sizeof(stored_print_t))};
     for (size_t i = 0; i < batch->count; i++) {
         if (batch->changes[i].kind != CHANGE_ENQUEUE)
             continue;

@@ -259,7 +259,7 @@ static const store_ops_t memory_ops = {
 
 int memory_store_open(memory_disk_t *disk, store_t **out, store_opened_t *opened)
 {
-    memory_store_t *self = store_take(sizeof *self);
+    memory_store_t *self = memory_take(sizeof *self);
     self->base.ops = &memory_ops;
     self->disk = disk;
     *opened = (store_opened_t){.epoch = ++disk->epoch, .tally = disk->tally,

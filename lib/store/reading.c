@@ -4,7 +4,7 @@
 
 reading_t *reading_new(const read_request_t *request)
 {
-    reading_t *a = store_take(sizeof *a);
+    reading_t *a = memory_take(sizeof *a);
     a->result.request = *request;
     return a;
 }

@@ -2,7 +2,7 @@
 #ifndef WEIR_STORE_READING_H
 #define WEIR_STORE_READING_H
 
-#include "store/arena.h"
+#include "core/arena.h"
 #include "store/store.h"
 
 typedef struct reading reading_t;

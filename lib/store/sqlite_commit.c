@@ -222,7 +222,7 @@ static bool wait_work(sqlite_store_t *self)
 void *sqlite_write_main(void *arg)
 {
     sqlite_store_t *self = arg;
-    group_t *group = store_take(sizeof *group);
+    group_t *group = memory_take(sizeof *group);
     pthread_mutex_lock(&self->lock);
     while (wait_work(self)) {
         take_group(self, group);

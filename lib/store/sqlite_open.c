@@ -425,7 +425,7 @@ static int take_reserve(opening_t *o)
 
 static sqlite_store_t *self_new(const sqlite_store_options_t *options)
 {
-    sqlite_store_t *self = store_take(sizeof *self);
+    sqlite_store_t *self = memory_take(sizeof *self);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -121,7 +121,7 @@ static int rows_connect(sqlite3 *db, void *aux, int argc, const char *const *arg
     int rc = sqlite3_declare_vtab(db, origin->kind->columns);
     if (rc != SQLITE_OK)
         return rc;
-    rows_table_t *table = store_take(sizeof *table);
+    rows_table_t *table = memory_take(sizeof *table);
     table->self = origin->self;
     table->kind = origin->kind;
     *out = &table->base;
@@ -144,7 +144,7 @@ static int rows_best_index(sqlite3_vtab *table, sqlite3_index_info *info)
 static int rows_open(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
 {
     (void)table;
-    rows_cursor_t *cursor = store_take(sizeof *cursor);
+    rows_cursor_t *cursor = memory_take(sizeof *cursor);
     *out = &cursor->base;
     return SQLITE_OK;
 }
@@ -229,7 +229,7 @@ int sqlite_rows_register(sqlite_store_t *self)
 {
     int rc = SQLITE_OK;
     for (size_t i = 0; i < COUNT_OF(kinds) && rc == SQLITE_OK; i++) {
-        rows_origin_t *origin = store_take(sizeof *origin);
+        rows_origin_t *origin = memory_take(sizeof *origin);
         *origin = (rows_origin_t){&kinds[i], self};
         rc = sqlite3_create_module_v2(self->writer, kinds[i].name, &rows_module, origin, free);
     }

@@ -140,7 +140,7 @@ static size_t sqlite_room(store_t *store)
 
 static uint8_t *text_copy(bytes_t text)
 {
-    uint8_t *copy = store_take(text.len);
+    uint8_t *copy = memory_take(text.len);
     if (text.len)
         memcpy(copy, text.data, text.len);
     return copy;
@@ -154,7 +154,7 @@ void sqlite_keep_setting(sqlite_store_t *self, bytes_t name, bytes_t value)
         at++;
     if (at == self->setting_count) {
         must(at < STORE_SETTINGS_MAX);
-        self->settings = store_grow(self->settings, ++self->setting_count * sizeof *self->settings);
+        self->settings = memory_grow(self->settings, ++self->setting_count * sizeof *self->settings);
         self->settings[at] = (kept_setting_t){.name = text_copy(name), .name_len = name.len};
     }
     free(self->settings[at].value);

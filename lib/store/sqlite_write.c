@@ -75,7 +75,7 @@ static int put_prints(sqlite_store_t *self, const store_batch_t *batch)
 {
     size_t size = batch->enqueues * PRINT_BYTES;
     if (size > self->entries_room) {
-        self->entries = store_grow(self->entries, size);
+        self->entries = memory_grow(self->entries, size);
         self->entries_room = size;
     }
     uint8_t *at = self->entries;

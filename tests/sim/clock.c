@@ -1,7 +1,7 @@
 /* clock.c: what happens next: a binary heap by time, then by the order of planning. */
 #include <stdlib.h>
 
-#include "store/arena.h"
+#include "core/arena.h"
 #include "tests/sim/parts.h"
 
 static bool sooner(const sim_event_t *a, const sim_event_t *b)
@@ -13,7 +13,7 @@ void sim_push(sim_event_t event)
 {
     if (sim.heap_count == sim.heap_room) {
         sim.heap_room = sim.heap_room ? sim.heap_room * 2 : 1024;
-        sim.heap = store_grow(sim.heap, sim.heap_room * sizeof *sim.heap);
+        sim.heap = memory_grow(sim.heap, sim.heap_room * sizeof *sim.heap);
     }
     event.order = ++sim.order;
     size_t at = sim.heap_count++;

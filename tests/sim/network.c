@@ -2,7 +2,7 @@
  * connected them. */
 #include <stdlib.h>
 
-#include "store/arena.h"
+#include "core/arena.h"
 #include "tests/sim/parts.h"
 
 #define WHOEVER UINT32_MAX /* the frame reaches the next life too: it lay in the socket */

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "store/arena.h"
+#include "core/arena.h"
 #include "tests/sim/parts.h"
 
 node_t *node_limiter(void) { return &sim.nodes[1]; }
@@ -181,7 +181,7 @@ bool node_takes(const sim_event_t *event)
         return true;
     if (n->pile_count == n->pile_room) {
         n->pile_room = n->pile_room ? n->pile_room * 2 : 64;
-        n->pile = store_grow(n->pile, n->pile_room * sizeof *n->pile);
+        n->pile = memory_grow(n->pile, n->pile_room * sizeof *n->pile);
     }
     n->pile[n->pile_count++] = *event;
     return false;

@@ -1,7 +1,7 @@
 /* arena.h: memory that ends all at once: the texts of one batch, the rows of one read.
  * Never moves what it gave. Aborts when memory is gone: what goes in was bounded before. */
-#ifndef WEIR_STORE_ARENA_H
-#define WEIR_STORE_ARENA_H
+#ifndef WEIR_CORE_ARENA_H
+#define WEIR_CORE_ARENA_H
 
 #include "core/base.h"
 
@@ -18,7 +18,7 @@ void arena_join(arena_t *to, arena_t *from);
 void arena_clear(arena_t *arena);
 
 /* malloc and realloc that abort instead of returning NULL. */
-void *store_take(size_t size); /* cleared */
-void *store_grow(void *old, size_t size);
+void *memory_take(size_t size); /* cleared */
+void *memory_grow(void *old, size_t size);
 
 #endif

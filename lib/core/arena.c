@@ -1,4 +1,4 @@
-#include "store/arena.h"
+#include "core/arena.h"
 
 #include <stdalign.h>
 #include <stdlib.h>
@@ -11,14 +11,14 @@ struct arena_chunk {
     alignas(16) uint8_t data[];
 };
 
-void *store_take(size_t size)
+void *memory_take(size_t size)
 {
     void *memory = calloc(1, size ? size : 1);
     must(memory);
     return memory;
 }
 
-void *store_grow(void *old, size_t size)
+void *memory_grow(void *old, size_t size)
 {
     void *memory = realloc(old, size);
     must(memory);
