@@ -9,60 +9,7 @@
 #ifndef WEIR_STORE_H
 #define WEIR_STORE_H
 
-#include "core/base.h"
-#include "core/blob.h"
-#include "core/words.h"
-
-/* ---- what is kept ---- */
-
-/* Written once, at the enqueue. Texts are lent for the call; content is a reference the change
- * owns. */
-typedef struct envelope {
-    int64_t seq;              /* ascending, given by the limiter; the accept order */
-    msgid_t id;
-    dedup_print_t print;
-    uint64_t body_hash;
-    wall_t accepted;
-    uint8_t class;
-    bytes_t source, route, key, labels, content_type, trace;
-    uint32_t fields_len;      /* content = fields (JSON text) followed by the body */
-    blob_t *content;          /* NULL when read without content or already purged */
-} envelope_t;
-
-/* Rewritten at every step. One row a message, found by seq. */
-typedef struct progress {
-    int64_t seq;
-    uint8_t state;            /* word of the set state */
-    uint8_t holder_actor;     /* ASSIGNED: in whose hands */
-    uint16_t holder_instance;
-    uint32_t attempt;         /* assignments of this message so far */
-    uint32_t failed;          /* failed attempts of the current step */
-    uint32_t deaths;          /* deaths in hand */
-    uint32_t flags;           /* PROGRESS_* */
-    uint64_t holder_generation;
-    uint64_t fence;           /* epoch of the open assignment */
-    int64_t due_us;           /* boot clock: not before; 0: at once */
-    int64_t start_by_us;      /* boot clock: of the open assignment */
-    wall_t finished;          /* DONE, DEAD: when */
-    uint32_t bytes;           /* what it counts against the queue's maximum */
-    bytes_t step;             /* by name; empty before the first and after the last */
-    bytes_t reason;           /* why DEAD or HELD, or the last failure */
-    bytes_t results;          /* JSON object by step */
-    bytes_t slots;            /* names of limits of which it holds a slot, separated by one space */
-} progress_t;
-enum {
-    PROGRESS_MAYBE_DUPLICATE = 1, /* a write may have happened twice */
-    PROGRESS_WROTE = 2,           /* a write of the current step was reported */
-    PROGRESS_REDRIVEN = 4,        /* came back from the dead letters */
-    PROGRESS_UNKNOWN = 8,         /* the outcome of an attempt of it is unknown */
-};
-
-/* What the whole store sums up to; kept with every batch so that opening need not count. */
-typedef struct tally {
-    int64_t next_seq;         /* the next message gets this */
-    int64_t first_live;       /* no live message has a smaller seq */
-    uint64_t live, live_bytes, done, dead;
-} tally_t;
+#include "store/kept.h"
 
 /* ---- changes ---- */
 
