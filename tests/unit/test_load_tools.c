@@ -54,8 +54,9 @@ static void what_is_to_be_sent_again_comes_back_in_the_order_of_its_time(void **
 
 static void a_reply_is_read_when_it_is_whole(void **state)
 {
-    static const char text[] = "HTTP/1.1 202 Accepted\r\nContent-Length: 20\r\nConnection: close\r\n"
-                               "Retry-After: 7\r\n\r\n{\"id\": \"01ABC\",\"x\":1}";
+    static const char text[] =
+        "HTTP/1.1 202 Accepted\r\nContent-Length: 20\r\nConnection: close\r\n"
+        "Retry-After: 7\r\n\r\n{\"id\": \"01ABC\",\"x\":1}";
     size_t whole = sizeof text - 1;
     reply_t reply;
     (void)state;

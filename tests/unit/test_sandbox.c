@@ -80,7 +80,8 @@ static void what_is_no_request_is_refused(void **state)
 
 static void a_fault_strikes_every_nth_time_and_no_longer_than_told(void **state)
 {
-    static const char rule[] = "{\"path\":\"/v1/*\",\"do\":\"503\",\"every\":3,\"skip\":1,\"times\":2}";
+    static const char rule[] =
+        "{\"path\":\"/v1/*\",\"do\":\"503\",\"every\":3,\"skip\":1,\"times\":2}";
     script_t *script = script_new(1);
     char struck[12] = "";
     (void)state;
@@ -94,8 +95,12 @@ static void a_fault_strikes_every_nth_time_and_no_longer_than_told(void **state)
 
 static void a_rule_that_says_nothing_sensible_is_refused(void **state)
 {
-    static const char *const rules[] = {"", "[]", "{\"do\":\"nothing\"}", "{\"do\":\"700\"}",
-                                        "{\"do\":\"500\",\"every\":0}", "{\"do\":\"500\",\"x\":1}"};
+    static const char *const rules[] = {"",
+                                        "[]",
+                                        "{\"do\":\"nothing\"}",
+                                        "{\"do\":\"700\"}",
+                                        "{\"do\":\"500\",\"every\":0}",
+                                        "{\"do\":\"500\",\"x\":1}"};
     script_t *script = script_new(1);
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rules); i++)
