@@ -7,7 +7,7 @@ static const char config[] =
     "sources:\n"
     "  desk: {auth: none-on-loopback}\n"
     "downstreams:\n"
-    "  helpdesk: {url: \"http://127.0.0.1:9180\"}\n"
+    "  helpdesk: {url: \"http://127.0.0.1:9180\", allow_private: true}\n"
     "routes:\n"
     "  tickets:\n"
     "    path: /tickets\n"

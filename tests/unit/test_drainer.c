@@ -5,7 +5,7 @@
 
 static const char config[] = "store: {keep_done_s: 100, keep_dead_s: 200, keep_prints_s: 300}\n"
                              "sources: {desk: {auth: none-on-loopback}}\n"
-                             "downstreams: {d: {url: \"http://127.0.0.1:1\"}}\n"
+                             "downstreams: {d: {url: \"http://127.0.0.1:1\", allow_private: true}}\n"
                              "routes:\n"
                              "  tickets:\n"
                              "    path: /tickets\n"
