@@ -10,9 +10,13 @@ failed = False
 
 
 def files(*suffixes):
-    """Files that git knows (or would add), below the top, with one of the suffixes."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True,
-                            stdout=subprocess.PIPE, check=True).stdout.split("\n")
+    """Files below the top with one of the suffixes, as git knows them (or would add them); without git, all but what is built."""
+    try:
+        listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True,
+                                stdout=subprocess.PIPE, check=True).stdout.split("\n")
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        listed = [path.relative_to(ROOT).as_posix() for path in sorted(ROOT.rglob("*"))
+                  if not {".git", "build", ".cache", "__pycache__"} & set(path.relative_to(ROOT).parts)]
     return [Path(name) for name in listed if name.endswith(suffixes) and (ROOT / name).is_file()]
 
 
