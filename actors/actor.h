@@ -6,7 +6,7 @@
 #include "actors/effects.h"
 #include "sys/config.h"
 
-/* ---- events: what a step is told ---------------------------------------------------------------- */
+/* ---- events: what a step is told ---- */
 
 enum event_kind {
     EVENT_START,       /* once, first */
@@ -43,7 +43,7 @@ typedef struct event {
     };
 } event_t;
 
-/* ---- the record ---------------------------------------------------------------------------------- */
+/* ---- the record ---- */
 
 /* What an actor knows at birth. Lent for its whole life. */
 typedef struct birth {
@@ -68,7 +68,8 @@ typedef struct actor_spec {
     void *(*create)(const birth_t *birth);
     void (*step)(void *self, const event_t *event, now_t now, effects_t *effects);
     void (*destroy)(void **self);
-    /* Assignments in hand, for HELLO; NULL: holds none. Fills at most `most`, returns how many there are. */
+    /* Assignments in hand, for HELLO; NULL: holds none. Fills at most `most`, returns how many
+     * there are. */
     size_t (*holding)(const void *self, msg_holding_t *out, size_t most);
 } actor_spec_t;
 

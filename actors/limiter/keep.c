@@ -118,7 +118,8 @@ static void revive(limiter_t *l, const stored_message_t *m)
     item_log(l, i, LOG_REDRIVEN, "dead letter put back at the tail of its key", "");
 }
 
-/* A list comes without contents, and in slices: each message is read by itself, and the list goes on. */
+/* A list comes without contents, and in slices: each message is read by itself, and the list goes
+ * on. */
 static void redrive_listed(limiter_t *l, const read_result_t *read)
 {
     for (size_t n = 0; n < read->count; n++) {

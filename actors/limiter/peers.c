@@ -275,9 +275,9 @@ void welcome_waiting(limiter_t *l)
             holder_welcome(l, l->holders[n]);
 }
 
-/* The list is of the time when `newest` was the last generation given: who is younger may be missing
- * in it, and whatever happens to them is told after it. Who never said HELLO to us is of an earlier
- * life of ours. */
+/* The list is of the time when `newest` was the last generation given: who is younger may be
+ * missing in it, and whatever happens to them is told after it. Who never said HELLO to us is of an
+ * earlier life of ours. */
 static void all_told(limiter_t *l, uint64_t newest)
 {
     l->alive_known = true;

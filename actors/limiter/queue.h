@@ -9,7 +9,7 @@
  *   HOLD        in the held list, for an operator, the end of a drain, a new configuration
  * or it is ASSIGNED, in its holder's list. Events change items and mark pools and limits as worth a
  * look; pump() alone gives out work, within a budget a step. Memory runs ahead of the disk: nothing
- * leaves before its batch is durable (the carrier's rule), and a store that fails ends this life. */
+ * leaves before its batch is durable (the carrier's rule); a store that fails ends this life. */
 #ifndef WEIR_LIMITER_QUEUE_H
 #define WEIR_LIMITER_QUEUE_H
 

@@ -1,5 +1,6 @@
 /* base.h: the few words every part shares: time as types, borrowed bytes, ids, must().
- * Pure: no clock, no socket, no allocation. Everything here is a value or lends what the caller owns. */
+ * Pure: no clock, no socket, no allocation. Everything here is a value or lends what the caller
+ * owns. */
 #ifndef WEIR_CORE_BASE_H
 #define WEIR_CORE_BASE_H
 
@@ -43,7 +44,10 @@ static inline bytes_t bytes_of(const void *data, size_t len)
 {
     return (bytes_t){(const uint8_t *)data, len};
 }
-static inline bytes_t bytes_str(const char *s) { return (bytes_t){(const uint8_t *)s, s ? strlen(s) : 0}; }
+static inline bytes_t bytes_str(const char *s)
+{
+    return (bytes_t){(const uint8_t *)s, s ? strlen(s) : 0};
+}
 static inline bool bytes_equal(bytes_t a, bytes_t b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
@@ -53,7 +57,10 @@ static inline bool bytes_is(bytes_t a, const char *s) { return bytes_equal(a, by
 /* A message's public id: 48 bits of wall-clock milliseconds, 80 bits of chance; written as 26
  * characters of Crockford base 32 (the ULID form). Minted by the ingress, unique for ever. */
 typedef struct msgid { uint8_t b[16]; } msgid_t;
-static inline bool msgid_equal(const msgid_t *a, const msgid_t *b) { return memcmp(a->b, b->b, 16) == 0; }
+static inline bool msgid_equal(const msgid_t *a, const msgid_t *b)
+{
+    return memcmp(a->b, b->b, 16) == 0;
+}
 #define MSGID_TEXT 27 /* 26 characters and the closing NUL */
 
 /* Fingerprint of (source, id): the first 16 bytes of a SHA-256. What dedup compares. */

@@ -26,7 +26,8 @@ blob_t *blob_ref(blob_t *blob)
     return blob;
 }
 
-/* Release so that our reads are done before the count falls; acquire so that the last one sees them done. */
+/* Release so that our reads are done before the count falls; acquire so that the last one sees them
+ * done. */
 void blob_unref(blob_t **blob)
 {
     blob_t *b = *blob;

@@ -1,5 +1,6 @@
 /* blob.h: immutable bytes with a reference count, so that a body is copied once on its way from the
- * wire to the store, the cache and the next frame. The count is atomic: the store's thread holds one too. */
+ * wire to the store, the cache and the next frame. The count is atomic: the store's thread holds
+ * one too. */
 #ifndef WEIR_CORE_BLOB_H
 #define WEIR_CORE_BLOB_H
 
@@ -18,6 +19,9 @@ blob_t *blob_new(bytes_t content);
 blob_t *blob_join(bytes_t first, bytes_t second); /* the two, one after the other */
 blob_t *blob_ref(blob_t *blob); /* NULL stays NULL */
 void blob_unref(blob_t **blob);   /* clears the caller's pointer */
-static inline bytes_t blob_bytes(const blob_t *b) { return b ? bytes_of(b->data, b->len) : bytes_of(NULL, 0); }
+static inline bytes_t blob_bytes(const blob_t *b)
+{
+    return b ? bytes_of(b->data, b->len) : bytes_of(NULL, 0);
+}
 
 #endif

@@ -1,5 +1,5 @@
-/* bugs.h: bugs planted on purpose, one per rule, to prove that the simulator finds each. Only builds made with
- * WEIR_PLANT have them; elsewhere BUG(...) is 0 and disappears. */
+/* bugs.h: bugs planted on purpose, one per rule, to prove that the simulator finds each. Only
+ * builds made with WEIR_PLANT have them; elsewhere BUG(...) is 0 and disappears. */
 #ifndef WEIR_CORE_BUGS_H
 #define WEIR_CORE_BUGS_H
 

@@ -1,5 +1,6 @@
-/* crash.h: named points at which a test build kills itself, to prove recovery at each. WEIR_CRASH_AT="name" or
- * "name:3" (the third time) in the environment. Builds without WEIR_CRASH_POINTS have none. */
+/* crash.h: named points at which a test build kills itself, to prove recovery at each.
+ * WEIR_CRASH_AT="name" or "name:3" (the third time) in the environment. Builds without
+ * WEIR_CRASH_POINTS have none. */
 #ifndef WEIR_CORE_CRASH_H
 #define WEIR_CORE_CRASH_H
 

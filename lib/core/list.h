@@ -1,5 +1,5 @@
-/* list.h: an intrusive doubly-linked list that knows its length. The node lives in the thing; a thing is in at
- * most one list per node. list_of() gives the thing back. */
+/* list.h: an intrusive doubly-linked list that knows its length. The node lives in the thing; a
+ * thing is in at most one list per node. list_of() gives the thing back. */
 #ifndef WEIR_CORE_LIST_H
 #define WEIR_CORE_LIST_H
 

@@ -195,7 +195,8 @@ static void put_setting(memory_disk_t *disk, bytes_t name, bytes_t value)
            && !text_is(disk->settings[at].name, disk->settings[at].name_len, name))
         at++;
     if (at == disk->setting_count) {
-        disk->settings = memory_grow(disk->settings, ++disk->setting_count * sizeof *disk->settings);
+        disk->settings =
+            memory_grow(disk->settings, ++disk->setting_count * sizeof *disk->settings);
         disk->settings[at] = (disk_setting_t){.name = text_copy(name), .name_len = name.len};
     }
     free(disk->settings[at].value);

@@ -154,7 +154,8 @@ void sqlite_keep_setting(sqlite_store_t *self, bytes_t name, bytes_t value)
         at++;
     if (at == self->setting_count) {
         must(at < STORE_SETTINGS_MAX);
-        self->settings = memory_grow(self->settings, ++self->setting_count * sizeof *self->settings);
+        self->settings =
+            memory_grow(self->settings, ++self->setting_count * sizeof *self->settings);
         self->settings[at] = (kept_setting_t){.name = text_copy(name), .name_len = name.len};
     }
     free(self->settings[at].value);

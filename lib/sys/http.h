@@ -1,5 +1,5 @@
 /* http.h: requests and answers as plain values, the same for the real adaptors (http_server.c on
- * libmicrohttpd, http_client.c on libcurl) and for the simulator. Everything is lent for the call. */
+ * libmicrohttpd, http_client.c on libcurl) and for the simulator. All is lent for the call. */
 #ifndef WEIR_SYS_HTTP_H
 #define WEIR_SYS_HTTP_H
 
@@ -8,11 +8,11 @@
 
 typedef struct http_field { bytes_t name, value; } http_field_t;
 
-/* ---- in -------------------------------------------------------------------------------------------- */
+/* ---- in ---- */
 
 typedef struct http_request {
-    uint64_t token;                /* names the waiting request until it is answered; never reused */
-    bytes_t method;                /* HEAD comes as GET, OPTIONS never: both are the server's matter */
+    uint64_t token;                /* names the waiting request until it is answered, then never */
+    bytes_t method; /* HEAD comes as GET, OPTIONS never: both are the server's matter */
     bytes_t path, query;           /* path without query, not decoded; query without '?' */
     const http_field_t *headers; size_t header_count; /* names in lower case */
     bytes_t body;
@@ -42,17 +42,20 @@ typedef struct http_server_options {
 typedef struct http_server_counts {
     unsigned open; uint64_t accepted, refused, timeouts, oversize, malformed;
 } http_server_counts_t;
-/* on_request is called once a request is whole; it is answered by http_server_reply, from inside or later.
- * Deadlines, sizes and connection limits are answered by the server itself (408, 413, 431, 503). */
+/* on_request is called once a request is whole; it is answered by http_server_reply, from inside or
+ * later. Deadlines, sizes and connection limits are answered by the server itself (408, 413, 431,
+ * 503). */
 int http_server_open(loop_t *loop, const http_server_options_t *options,
                      void (*on_request)(void *arg, const http_request_t *request), void *arg,
                      http_server_t **out);
-void http_server_reply(http_server_t *server, uint64_t token, const http_reply_t *reply); /* unknown token: ignored */
+/* An unknown token is ignored. */
+void http_server_reply(http_server_t *server, uint64_t token, const http_reply_t *reply);
 void http_server_counts(const http_server_t *server, http_server_counts_t *out);
-void http_server_pause(http_server_t *server, bool pause); /* stop or resume accepting connections */
+/* Stops or resumes accepting connections. */
+void http_server_pause(http_server_t *server, bool pause);
 void http_server_close(http_server_t **server);
 
-/* ---- out ------------------------------------------------------------------------------------------- */
+/* ---- out ---- */
 
 typedef struct http_pool_options {
     const char *name, *url;        /* scheme://host[:port] */
@@ -72,9 +75,9 @@ typedef struct http_call {
 } http_call_t;
 
 enum http_call_end {
-    CALL_ANSWERED,   /* status, headers and body are there */
-    CALL_FAILED,     /* connection, resolver, address check or timeout; `wrote` tells what it means */
-    CALL_LATE,       /* start_by had passed: nothing was sent */
+    CALL_ANSWERED, /* status, headers and body are there */
+    CALL_FAILED,   /* connection, resolver, address check or timeout; `wrote` tells what it means */
+    CALL_LATE,     /* start_by had passed: nothing was sent */
     CALL_CANCELLED,
 };
 typedef struct http_answer {
@@ -91,7 +94,8 @@ typedef struct http_answer {
 
 typedef struct http_client http_client_t;
 int http_client_open(loop_t *loop, const http_pool_options_t *pools, size_t pool_count,
-                     void (*on_answer)(void *arg, const http_answer_t *answer), void *arg, http_client_t **out);
+                     void (*on_answer)(void *arg, const http_answer_t *answer), void *arg,
+                     http_client_t **out);
 /* Never resends. At most `connections` calls of a pool run at once; one more is our bug (must). */
 void http_client_call(http_client_t *client, const http_call_t *call);
 void http_client_cancel(http_client_t *client, uint64_t token);

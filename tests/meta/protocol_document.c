@@ -190,9 +190,10 @@ static void make_dictionary(text_t *t)
         const message_spec_t *spec = message_spec(type);
         if (!spec)
             continue;
-        add(t, "%s=\"\\x97\\xce\\x57\\x45\\x49\\x52\\x%02x\\x%02x\\x00\\x01\\x01%s"
-               "\\xde\\x00\\x%02x\"\n", spec->name, PROTOCOL_VERSION, spec->type, spec->many ? "\\x91" : "",
-            spec->field_count);
+        add(t,
+            "%s=\"\\x97\\xce\\x57\\x45\\x49\\x52\\x%02x\\x%02x\\x00\\x01\\x01%s"
+            "\\xde\\x00\\x%02x\"\n",
+            spec->name, PROTOCOL_VERSION, spec->type, spec->many ? "\\x91" : "", spec->field_count);
     }
     static const char *const heads[] = {"c410", "d9", "da", "db", "c4", "c5", "c6", "cc", "cd",
                                         "ce", "cf", "d3", "dc", "dd", "de", "df"};

@@ -217,9 +217,9 @@ static void damaged_rows_are_written_down(void **state)
     assert_int_equal(r->damaged, 1);
     store_close(&rig->store);
     assert_int_equal(ask_sql(rig, "SELECT count(*) FROM quarantine"), 3);
-    assert_int_equal(
-        ask_sql(rig, "SELECT row_table FROM quarantine WHERE seq=7 AND hex(id) LIKE '01020300000000000700%'"),
-        ROW_ENVELOPE);
+    assert_int_equal(ask_sql(rig, "SELECT row_table FROM quarantine WHERE seq=7 AND hex(id) LIKE "
+                                  "'01020300000000000700%'"),
+                     ROW_ENVELOPE);
     assert_int_equal(ask_sql(rig, "SELECT row_table FROM quarantine WHERE seq=8"), ROW_PROGRESS);
     rig_open(rig);
 }
