@@ -33,7 +33,7 @@ static int finish(config_tree_t *tree, json_t **json)
         config_check_cross(tree, made);
     if (tree->errors > CONFIG_ERRORS_MAX) {
         char line[64];
-        snprintf(line, sizeof line, "and %u more errors", tree->errors - CONFIG_ERRORS_MAX);
+        snprintf(line, sizeof line, "and %u more", tree->errors - CONFIG_ERRORS_MAX);
         tree->report(tree->arg, line);
     }
     bool good = !tree->errors && made;

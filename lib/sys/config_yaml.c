@@ -202,15 +202,27 @@ static node_t *take_node(reading_t *r, int index, unsigned depth)
     return node;
 }
 
+/* What a newcomer to YAML most often meant, for what the library says. */
+static const char *yaml_hint(const char *problem)
+{
+    if (strstr(problem, "cannot start any token"))
+        return "; indent with spaces, not tabs, and quote a text that starts with @ % or `";
+    if (strstr(problem, "expected ','"))
+        return "; close every bracket, and quote a text that holds one, as in \"/x/${/message/id}\"";
+    if (strstr(problem, "mapping values are not allowed"))
+        return "; quote a text that holds a colon and a space";
+    return "";
+}
+
 static void complain_yaml(reading_t *r, const yaml_parser_t *parser)
 {
     yaml_mark_t mark = parser->problem_mark;
     if (parser->error == YAML_READER_ERROR)
         mark = (yaml_mark_t){.line = parser->mark.line, .column = parser->mark.column};
     const node_t *at = new_node(r->tree, r->file, mark);
-    config_complain(r->tree, at, "not YAML: %s%s%s",
-                    parser->problem ? parser->problem : "unreadable", parser->context ? ", " : "",
-                    parser->context ? parser->context : "");
+    const char *problem = parser->problem ? parser->problem : "unreadable";
+    config_complain(r->tree, at, "not YAML: %s%s%s%s", problem, parser->context ? ", " : "",
+                    parser->context ? parser->context : "", yaml_hint(problem));
 }
 
 /* The one document of the file; NULL when there is none or it was refused. */
