@@ -169,6 +169,7 @@ static void on_usage(void *arg)
     metrics_set(a->metrics, METRIC_CPU_SECONDS, none, usage.cpu_seconds);
     metrics_set(a->metrics, METRIC_MEMORY_BYTES, none, (double)usage.resident_bytes);
     metrics_set(a->metrics, METRIC_OPEN_FDS, none, (double)usage.open_fds);
+    metrics_set(a->metrics, METRIC_LOG_DROPPED, none, (double)log_dropped());
     uint64_t blocked = blocked_sends(a);
     metrics_add(a->metrics, METRIC_SEND_BLOCKED, none, blocked - a->blocked_told);
     a->blocked_told = blocked;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "actors/ingress/ingress.h"
+#include "core/accept.h"
+#include "sys/metrics_read.h"
 
 #define EXPOSITION_HEAD (64u << 10) /* HELP and TYPE of every family */
 
@@ -150,29 +152,58 @@ static size_t fresh_texts(const scene_t *s, bytes_t *texts)
     return count;
 }
 
-/* The supervisor passes on what the others said; its own numbers the ingress knows best itself. */
-void health_metrics(const scene_t *s, const http_request_t *request)
+/* What all actors said lately. The supervisor passes on what the others said; its own numbers the
+ * ingress knows best itself. */
+typedef struct telling {
+    bytes_t texts[STATS_TEXTS_MAX + 1];
+    size_t count;
+    char *own;
+} telling_t;
+
+static void telling_begin(const scene_t *s, telling_t *t)
 {
     const birth_t *birth = s->self->birth;
-    bytes_t texts[STATS_TEXTS_MAX + 1];
-    size_t count = fresh_texts(s, texts), room = EXPOSITION_HEAD;
-    char *own = malloc(STATS_BYTES_MAX);
-    must(own);
+    t->count = fresh_texts(s, t->texts);
+    t->own = malloc(STATS_BYTES_MAX);
+    must(t->own);
     if (birth->metrics) {
         const char *name = actor_name(birth->actor);
         size_t length =
-            metrics_samples(birth->metrics, name, birth->instance, own, STATS_BYTES_MAX);
-        texts[count++] = bytes_of(own, length);
+            metrics_samples(birth->metrics, name, birth->instance, t->own, STATS_BYTES_MAX);
+        t->texts[t->count++] = bytes_of(t->own, length);
     }
-    for (size_t i = 0; i < count; i++)
-        room += texts[i].len;
+}
+
+static void reply_text(const scene_t *s, const http_request_t *request, const telling_t *t)
+{
+    size_t room = EXPOSITION_HEAD;
+    for (size_t i = 0; i < t->count; i++)
+        room += t->texts[i].len;
     char *out = malloc(room);
     must(out);
-    size_t length = metrics_exposition(texts, count, out, room);
+    size_t length = metrics_exposition(t->texts, t->count, out, room);
     reply_as(s, request->token, 200, "text/plain; version=0.0.4; charset=utf-8",
              bytes_of(out, length));
     free(out);
-    free(own);
+}
+
+void health_metrics(const scene_t *s, const http_request_t *request)
+{
+    telling_t t;
+    telling_begin(s, &t);
+    if (accept_prefers(http_header(request, "accept"), "application/json", "text/plain"))
+        reply_and_free(s, request, 200, "application/json", metrics_json(t.texts, t.count));
+    else
+        reply_text(s, request, &t);
+    free(t.own);
+}
+
+void health_summary(const scene_t *s, const http_request_t *request)
+{
+    telling_t t;
+    telling_begin(s, &t);
+    reply_and_free(s, request, 200, "application/json", metrics_summary(t.texts, t.count));
+    free(t.own);
 }
 
 void health_destroy(ingress_t *self)

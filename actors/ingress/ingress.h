@@ -136,6 +136,7 @@ void health_live(const scene_t *s, const http_request_t *request);
 void health_ready(const scene_t *s, const http_request_t *request);
 void health_report(const scene_t *s, const http_request_t *request);
 void health_metrics(const scene_t *s, const http_request_t *request);
+void health_summary(const scene_t *s, const http_request_t *request);
 void health_stats(const scene_t *s, const msg_stats_t *stats);
 void health_destroy(ingress_t *self);
 

@@ -126,6 +126,7 @@ static const struct probe {
     {"/readyz", health_ready},
     {"/health", health_report},
     {"/metrics", health_metrics},
+    {"/metrics/summary", health_summary},
 };
 
 static const struct probe *probe_at(bytes_t path)

@@ -10,6 +10,35 @@ static uint64_t oldest_age_us(const limiter_t *l)
     return age > 0 ? (uint64_t)age : 0;
 }
 
+/* What waits for nothing else waits for an earlier message of its key. */
+static void waiting(limiter_t *l)
+{
+    size_t of[BLOCKER_COUNT] = {
+        [BLOCKER_HOLD] = l->held.count, [BLOCKER_DUE] = agenda_count(l->agenda)};
+    for (size_t n = 0; n < l->config->limit_count; n++)
+        of[BLOCKER_LIMIT] += l->limits[n].waiters.count;
+    for (size_t n = 0; n < l->config->pool_count; n++) {
+        of[BLOCKER_CONNECTION] += l->pools[n].woken.count + l->pools[n].ready.count;
+        of[BLOCKER_BODY] += l->pools[n].reading;
+    }
+    size_t others = l->assigned + l->newcomers.count;
+    for (unsigned b = 0; b < BLOCKER_COUNT; b++)
+        others += of[b];
+    if (l->phase == LOADED && l->tally.live > others)
+        of[BLOCKER_KEY] = l->tally.live - others;
+    for (unsigned b = BLOCKER_KEY; b < BLOCKER_COUNT; b++)
+        wish_gauge(l->e, METRIC_WAITING, bytes_str(blocker_name(b)), (double)of[b]);
+}
+
+static void slots(limiter_t *l)
+{
+    for (size_t n = 0; n < l->config->limit_count; n++) {
+        const limit_t *limit = &l->config->limits[n];
+        wish_gauge(l->e, METRIC_SLOTS, bytes_str(limit->name), l->limits[n].in_use);
+        wish_gauge(l->e, METRIC_SLOTS_MAX, bytes_str(limit->name), limit->slots);
+    }
+}
+
 static void gauges(limiter_t *l)
 {
     bytes_t none = bytes_of(NULL, 0);
@@ -22,8 +51,9 @@ static void gauges(limiter_t *l)
     wish_gauge(l->e, METRIC_DISK_FREE, none, (double)l->disk_free);
     for (unsigned m = 0; m < MODE_COUNT; m++)
         wish_gauge(l->e, METRIC_MODE, bytes_str(mode_name(m)), m == l->mode);
-    for (size_t n = 0; n < l->config->limit_count; n++)
-        wish_gauge(l->e, METRIC_SLOTS, bytes_str(l->config->limits[n].name), l->limits[n].in_use);
+    wish_gauge(l->e, METRIC_DEAD_LETTERS, none, (double)l->tally.dead);
+    slots(l);
+    waiting(l);
 }
 
 static void pressure(limiter_t *l)

@@ -2,7 +2,7 @@
 
 #include "sys/metrics_family.h"
 
-static const char *kind_name(enum metric_kind kind)
+const char *metric_kind_name(enum metric_kind kind)
 {
     return kind == METRIC_COUNTER ? "counter" : kind == METRIC_GAUGE ? "gauge" : "histogram";
 }
@@ -59,7 +59,7 @@ static void put_family(page_t *page, const metric_family_t *family, const bytes_
     char head[512];
     size_t before = page->len, lines = 0;
     int n = snprintf(head, sizeof head, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help,
-                     family->name, kind_name(family->kind));
+                     family->name, metric_kind_name(family->kind));
     must(n > 0 && (size_t)n < sizeof head);
     bool fits = put(page, head, (size_t)n);
     for (size_t i = 0; i < count; i++) {

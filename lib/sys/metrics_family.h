@@ -1,7 +1,9 @@
-/* metrics_family.h: metrics.def as data, for metrics.c (one process) and metrics_exposition.c (all
- * of them). */
+/* metrics_family.h: metrics.def as data, for metrics.c (one process), those who read what all of
+ * them say, and the page. */
 #ifndef WEIR_SYS_METRICS_FAMILY_H
 #define WEIR_SYS_METRICS_FAMILY_H
+
+#include <stdio.h>
 
 #include "sys/metrics.h"
 
@@ -11,5 +13,8 @@ typedef struct metric_family {
     const char *name, *label, *help; /* label "": none */
 } metric_family_t;
 const metric_family_t *metric_family(size_t index);
+const char *metric_kind_name(enum metric_kind kind);
+/* docs/METRICS.md. */
+void metrics_write_reference(FILE *to);
 
 #endif

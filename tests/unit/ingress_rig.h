@@ -17,7 +17,7 @@ static const char config[] =
     "  hooks: {auth: standard-webhooks, secret: whkey}\n"
     "  carrier: {auth: header, secret: apikey, header: X-Carrier-Key}\n"
     "downstreams:\n"
-    "  d: {url: \"http://127.0.0.1:9180\"}\n"
+    "  d: {url: \"http://127.0.0.1:9180\", allow_private: true}\n"
     "routes:\n"
     "  tickets:\n"
     "    path: /tickets\n"

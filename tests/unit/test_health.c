@@ -105,6 +105,22 @@ static void the_metrics_of_all_actors_are_in_one_text(void **state)
     assert_lacks(steps_reply(s, get(s, "/metrics"))->text, "} 42\n"); /* an old word is no word */
 }
 
+static void json_is_told_to_those_who_accept_it(void **state)
+{
+    steps_t *s = up(state);
+    const post_t p = {.method = "GET",
+                      .path = "/metrics",
+                      .type = "",
+                      .more = {{bytes_str("accept"), bytes_str("application/json")}}};
+    const char *text = steps_reply(s, send(s, &p))->text;
+    assert_contains(text, "application/json");
+    assert_contains(text, "\"weir_credit_available_messages\":{\"type\":\"gauge\"");
+    uint64_t token = get(s, "/metrics/summary");
+    assert_status(s, token, 200, "\"requests\":{\"200\":1}");
+    token = send(s, &(post_t){.path = "/metrics/summary", .body = "{}"});
+    assert_status(s, token, 405, "Allow: GET, HEAD");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +130,7 @@ int main(void)
         T(who_may_ask_is_this_host_or_who_has_the_token),
         T(it_is_ready_only_while_it_can_take_work),
         T(the_metrics_of_all_actors_are_in_one_text),
+        T(json_is_told_to_those_who_accept_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -245,7 +245,7 @@ static void credentials_never_get_into_the_fields(void **state)
     steps_begin(
         s, &ingress_spec,
         "sources: {desk: {auth: none-on-loopback}}\n"
-        "downstreams: {d: {url: \"http://127.0.0.1:1\"}}\n"
+        "downstreams: {d: {url: \"http://127.0.0.1:1\", allow_private: true}}\n"
         "routes:\n"
         "  r:\n"
         "    path: /r\n"
