@@ -208,7 +208,7 @@ static const char *yaml_hint(const char *problem)
     if (strstr(problem, "cannot start any token"))
         return "; indent with spaces, not tabs, and quote a text that starts with @ % or `";
     if (strstr(problem, "expected ','"))
-        return "; close every bracket, and quote a text that holds one, as in \"/x/${/message/id}\"";
+        return "; close every bracket, and quote a text that holds one: \"/x/${/message/id}\"";
     if (strstr(problem, "mapping values are not allowed"))
         return "; quote a text that holds a colon and a space";
     return "";
