@@ -171,8 +171,10 @@ def main():
     report["exec_to_ready_ms"] = {"median": statistics.median(found), "all": found}
     ROOT.joinpath(options.out).write_text(json.dumps(report, indent=1) + "\n")
     print("exec_to_ready_ms", json.dumps(report["exec_to_ready_ms"]))
-    wrong = [n for n, e in report["legs"].items() if e["weir"]["median"].get("undelivered") or e["weir"]["median"].get("reorder")]
-    print(f"not ok bench: lost or out of order in {wrong}" if wrong else "ok bench")
+    # loadsink's "reorder" compares with the order of sending; two messages of one key that are on the wire at the same
+    # time may be accepted the other way round, so it is told, not judged (tests/proc judges by the order of acceptance).
+    wrong = [n for n, e in report["legs"].items() if any(r.get("undelivered") for r in e["weir"]["rounds"])]
+    print(f"not ok bench: accepted and not delivered in {wrong}" if wrong else "ok bench")
     sys.exit(1 if wrong else 0)
 
 
