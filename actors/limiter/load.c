@@ -142,6 +142,14 @@ static void load_queued(limiter_t *l, item_t *i, const progress_t *p)
     order_enter(l, i);
 }
 
+/* A group of prints may be damaged or past its time; who is queued is known again all the same. */
+static void load_print(limiter_t *l, const envelope_t *e)
+{
+    bool same_body;
+    if (prints_find(l->prints, &e->print, e->body_hash, &same_body) == 0)
+        prints_put(l->prints, &e->print, e->body_hash, e->seq);
+}
+
 static void load_message(limiter_t *l, const stored_message_t *m)
 {
     const progress_t *p = &m->progress;
@@ -155,6 +163,7 @@ static void load_message(limiter_t *l, const stored_message_t *m)
     i->flags = p->flags;
     i->bytes = p->bytes;
     load_text(i, p);
+    load_print(l, &m->envelope);
     bool known = find_step(l, i, m->envelope.route, p->step);
     i->key = key_get(l, i->route, m->envelope.key);
     if (!known) {

@@ -130,6 +130,20 @@ a_second_delivery_is_a_duplicate_also_when_the_first_is_done_and_after_a_restart
     assert_int_equal(limiter_live(carrier_self(r->carrier)), 0);
 }
 
+static void a_queued_message_is_known_again_though_its_print_is_gone_from_the_disk(void **state)
+{
+    rig_t *r = *state;
+    rig_hello(r, CONN_DRAINER, ACTOR_DRAINER, 51, NULL);
+    rig_submit(r, "plain", 1, "k");
+    rig_verdict(r);
+    msg_purge_t purge = {.prints_before_us = (uint64_t)r->now.wall.us + 1, .most = 100};
+    rig_say(r, CONN_DRAINER, MESSAGE_PURGE, &purge);
+    rig_crash(r);
+    rig_start(r);
+    rig_peers_up(r);
+    duplicate_or_conflict(r, 1, VERDICT_DUPLICATE);
+}
+
 static void messages_of_one_key_run_one_after_the_other(void **state)
 {
     rig_t *r = *state;
@@ -497,6 +511,7 @@ int main(void)
         TEST(the_same_submission_again_is_accepted_and_nothing_changes),
         TEST(a_silent_responder_gets_nothing_new_and_loses_nothing),
         TEST(a_second_delivery_is_a_duplicate_also_when_the_first_is_done_and_after_a_restart),
+        TEST(a_queued_message_is_known_again_though_its_print_is_gone_from_the_disk),
         TEST(messages_of_one_key_run_one_after_the_other),
         TEST(a_limit_is_never_exceeded_and_a_freed_slot_wakes_one),
         TEST(no_more_is_assigned_than_there_is_credit),
