@@ -3,14 +3,15 @@
 
 #include "actors/drainer/redrive.h"
 
-static const char config[] = "store: {keep_done_s: 100, keep_dead_s: 200, keep_prints_s: 300}\n"
-                             "sources: {desk: {auth: none-on-loopback}}\n"
-                             "downstreams: {d: {url: \"http://127.0.0.1:1\", allow_private: true}}\n"
-                             "routes:\n"
-                             "  tickets:\n"
-                             "    path: /tickets\n"
-                             "    source: desk\n"
-                             "    steps: [{name: a, call: {downstream: d, path: /x}}]\n";
+static const char config[] =
+    "store: {keep_done_s: 100, keep_dead_s: 200, keep_prints_s: 300}\n"
+    "sources: {desk: {auth: none-on-loopback}}\n"
+    "downstreams: {d: {url: \"http://127.0.0.1:1\", allow_private: true}}\n"
+    "routes:\n"
+    "  tickets:\n"
+    "    path: /tickets\n"
+    "    source: desk\n"
+    "    steps: [{name: a, call: {downstream: d, path: /x}}]\n";
 
 static int begin(void **state)
 {

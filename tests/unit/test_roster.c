@@ -4,20 +4,21 @@
 
 #include "supervisor/family.h"
 
-static const char yaml[] = "state_dir: /tmp/weir-test/state\n"
-                           "run_dir: /tmp/weir-test/run\n"
-                           "http: {api_token: api}\n"
-                           "actors: {ingress: 2, classifier: 1, responder: 3}\n"
-                           "sources:\n"
-                           "  hub: {auth: github, secret: hub-key}\n"
-                           "  desk: {auth: none-on-loopback}\n"
-                           "downstreams:\n"
-                           "  shop: {url: \"http://127.0.0.1:1\", allow_private: true, secret: shop-token}\n"
-                           "routes:\n"
-                           "  r:\n"
-                           "    path: /r\n"
-                           "    source: hub\n"
-                           "    steps: [{name: go, call: {downstream: shop, path: /x}}]\n";
+static const char yaml[] =
+    "state_dir: /tmp/weir-test/state\n"
+    "run_dir: /tmp/weir-test/run\n"
+    "http: {api_token: api}\n"
+    "actors: {ingress: 2, classifier: 1, responder: 3}\n"
+    "sources:\n"
+    "  hub: {auth: github, secret: hub-key}\n"
+    "  desk: {auth: none-on-loopback}\n"
+    "downstreams:\n"
+    "  shop: {url: \"http://127.0.0.1:1\", allow_private: true, secret: shop-token}\n"
+    "routes:\n"
+    "  r:\n"
+    "    path: /r\n"
+    "    source: hub\n"
+    "    steps: [{name: go, call: {downstream: shop, path: /x}}]\n";
 
 static const instant_t t0 = {1000 * US_PER_S};
 
