@@ -114,6 +114,8 @@ static void conn_free(http_conn_t *conn)
     s->slots[conn->slot] = NULL;
     s->free_slots[s->free_count++] = conn->slot;
     s->counts.open--;
+    if (conn->reserved)
+        list_remove(&s->reserve, &conn->in_reserve);
     conn->count->open--;
     release_count(s, conn->count);
     http_conn_free_request(conn);
@@ -333,14 +335,17 @@ static void turn_away(http_server_t *s, int fd)
     close(fd);
 }
 
-static http_conn_t *conn_new(http_server_t *s, int fd, const struct sockaddr_storage *address)
+static http_conn_t *conn_new(http_server_t *s, int fd, const struct sockaddr_storage *address,
+                             bool reserved)
 {
     http_conn_t *conn = calloc(1, sizeof *conn);
     must(conn && s->free_count > 0);
     conn->server = s;
     conn->fd = fd;
     conn->slot = s->free_slots[--s->free_count];
-    conn->reserved = s->counts.open + s->options.reserved_connections >= s->options.connections;
+    conn->reserved = reserved;
+    if (reserved)
+        list_push(&s->reserve, &conn->in_reserve);
     s->slots[conn->slot] = conn;
     note_fd(s, fd, conn);
     name_client(conn, address);
@@ -352,19 +357,41 @@ static http_conn_t *conn_new(http_server_t *s, int fd, const struct sockaddr_sto
     return conn;
 }
 
+/* What a connection wants is known with its head. So that half heads cannot keep the reserve from a
+ * question about health, who waits there longest without one makes room. */
+static bool reserve_has_room(http_server_t *s)
+{
+    if (s->reserve.count < s->options.reserved_connections)
+        return true;
+    list_node_t *n = list_first(&s->reserve);
+    while (n && list_of(n, http_conn_t, in_reserve)->phase != PHASE_GATE)
+        n = list_next(&s->reserve, n);
+    if (!n)
+        return false;
+    s->counts.refused++;
+    http_gate_refuse(list_of(n, http_conn_t, in_reserve), 503);
+    return true;
+}
+
+/* The reserve is for all: also for a client with too many connections, which may be a proxy on this
+ * host beside whoever asks for health here. */
 static void admit(http_server_t *s, int fd, const struct sockaddr_storage *address)
 {
+    const http_server_options_t *o = &s->options;
     struct http_client_count *count = count_of(s, address);
-    bool crowded =
-        s->options.connections_per_client && count->open >= s->options.connections_per_client;
+    bool crowded = o->connections_per_client && count->open >= o->connections_per_client;
+    bool reserved = crowded || s->counts.open - s->reserve.count + o->reserved_connections >=
+                                   o->connections;
     release_count(s, count);
-    if (crowded || s->free_count == 0) {
+    if (reserved && !reserve_has_room(s)) {
         turn_away(s, fd);
         return;
     }
-    http_conn_t *conn = conn_new(s, fd, address);
+    http_conn_t *conn = conn_new(s, fd, address, reserved);
     http_gate_open(conn);
     start_tick(s);
+    if (reserved)
+        http_gate_look(conn);
 }
 
 static bool is_no_room(int error)
@@ -418,6 +445,7 @@ void http_conns_open(http_server_t *s)
     must(s->slots && s->free_slots);
     for (uint32_t i = 0; i < places; i++)
         s->free_slots[s->free_count++] = places - 1 - i;
+    list_init(&s->reserve);
     s->tick_us = tick_of(&s->options);
     s->tick = loop_timer(s->loop, on_tick, s);
     for (size_t i = 0; i < s->options.listener_count; i++) {

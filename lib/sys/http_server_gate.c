@@ -91,3 +91,5 @@ void http_gate_open(http_conn_t *conn)
 {
     conn->gate = loop_fd(conn->server->loop, conn->fd, LOOP_READ, on_bytes, conn);
 }
+
+void http_gate_look(http_conn_t *conn) { on_bytes(conn, LOOP_READ); }

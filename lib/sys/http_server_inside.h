@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <uthash.h>
 
+#include "core/list.h"
 #include "sys/http.h"
 
 #define HTTP_HEADERS_MAX 100u
@@ -38,6 +39,7 @@ typedef struct http_conn {
     struct MHD_Response *response; /* answered, not yet queued */
     struct http_client_count *count;
     loop_source_t *gate;
+    list_node_t in_reserve; /* of server->reserve, in the order they came */
     size_t gate_seen;  /* bytes of the first head that have come */
     instant_t since;   /* when the phase began */
     uint64_t consumed; /* bytes of whole requests: more have come when the next request has begun */
@@ -84,6 +86,7 @@ struct http_server {
     http_conn_t **by_fd;
     size_t by_fd_room;
     struct http_client_count *clients;
+    list_t reserve; /* connections in the places for health, metrics and queries */
     struct http_linger lingers[HTTP_LINGERS_MAX];
     size_t linger_count;
     uint64_t serial;
@@ -129,6 +132,8 @@ void http_conn_free_request(http_conn_t *conn);
 /* ---- http_server_gate.c */
 
 void http_gate_open(http_conn_t *conn);
+/* Looks at what has come already, without waiting for the loop. It may be gone after this. */
+void http_gate_look(http_conn_t *conn);
 /* Ends a connection that the library has not got: a refusal (0: without a word), then the close. */
 void http_gate_refuse(http_conn_t *conn, unsigned status);
 

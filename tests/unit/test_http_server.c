@@ -274,6 +274,29 @@ static void the_last_places_are_for_health_alone(void **state)
     stop(&w);
 }
 
+static void half_heads_cannot_keep_the_reserve_from_health(void **state)
+{
+    (void)state;
+    struct world w = {.options = calm()};
+    int slow[8];
+    char body[512];
+    w.options.connections = 4;
+    w.options.reserved_connections = 2;
+    start(&w);
+    for (size_t i = 0; i < COUNT_OF(slow); i++) {
+        slow[i] = dial(&w);
+        say(slow[i], "POST /x HTTP/1.1\r\nX: ");
+    }
+    int health = dial(&w);
+    assert_int_equal(ask(health, "GET /livez HTTP/1.1\r\nHost: h\r\n\r\n", body, sizeof body), 200);
+    assert_refused_and_closed(slow[2], 503);
+    for (size_t i = 0; i < COUNT_OF(slow); i++)
+        if (i != 2)
+            close(slow[i]);
+    close(health);
+    stop(&w);
+}
+
 static void a_connection_too_many_is_turned_away(void **state)
 {
     (void)state;
@@ -284,7 +307,12 @@ static void a_connection_too_many_is_turned_away(void **state)
     int a = dial(&w), b = dial(&w);
     assert_int_equal(ask(a, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n", body, sizeof body), 200);
     assert_int_equal(ask(b, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n", body, sizeof body), 200);
-    assert_refused_and_closed(dial(&w), 503);
+    int many = dial(&w);
+    say(many, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+    assert_refused_and_closed(many, 503);
+    int health = dial(&w);
+    assert_int_equal(ask(health, "GET /livez HTTP/1.1\r\nHost: h\r\n\r\n", body, sizeof body), 200);
+    close(health);
     close(a);
     struct heard h = {0};
     say(b, "GET /close HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -315,6 +343,7 @@ int main(void)
         cmocka_unit_test(a_body_of_exactly_the_limit_is_taken),
         cmocka_unit_test(a_head_over_the_limit_is_refused),
         cmocka_unit_test(the_last_places_are_for_health_alone),
+        cmocka_unit_test(half_heads_cannot_keep_the_reserve_from_health),
         cmocka_unit_test(a_connection_too_many_is_turned_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
