@@ -3,19 +3,20 @@
 set -uo pipefail
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 packages=$WEIR_PACKAGES
+commit=$(git -C "$root" rev-parse HEAD)
 again=$(mktemp -d /var/tmp/weir-again.XXXXXX)
 trap 'rm -rf "$again"' EXIT
 
 one_command_builds_deb_and_rpm() {
     rm -f "$packages"/*.deb "$packages"/*.rpm
-    "$root/packaging/build" all --out "$packages"
+    "$root/packaging/build" all --commit "$commit" --out "$packages"
     ls "$packages"/weir_*.deb "$packages"/weir-tools_*.deb "$packages"/weir-[0-9]*.rpm "$packages"/weir-tools-[0-9]*.rpm
 }
 
 the_same_commit_gives_the_same_bytes() {
     local file
     mkdir "$again/tmp"
-    TMPDIR=$again/tmp "$root/packaging/build" all --out "$again"
+    TMPDIR=$again/tmp "$root/packaging/build" all --commit "$commit" --out "$again"
     for file in "$packages"/*.deb "$packages"/*.rpm; do
         cmp "$file" "$again/$(basename "$file")" || because "$(basename "$file") differs"
     done

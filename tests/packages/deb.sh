@@ -113,6 +113,27 @@ send() { # id
 effects() { in_ curl -sS http://127.0.0.1:9180/_summary | jq .effects; }
 queue_is_empty() { in_ weirctl status --json | jq -e '.queue.queued + .queue.assigned == 0'; }
 
+# As a new operator types them, from the page that was installed; ID is the one that Weir answered with.
+the_first_steps_of_the_manual_work_as_they_are_written() {
+    local line id='' answer
+    dpkg-deb --fsys-tarfile "$packages"/weir_*.deb | tar -xO ./usr/share/man/man7/weir.7.gz | zcat |
+        sed -n '/^\.SH FIRST STEPS/,/^\.SH OPERATION/s/^\.B //p' | sed "s/\\\\(aq/'/g; s/\\\\-/-/g" >"$repository/steps"
+    [ "$(wc -l <"$repository/steps")" -ge 8 ] || because "only $(wc -l <"$repository/steps") steps found"
+    while read -r line; do
+        line=${line/ID/$id}
+        case $line in *"&") line="systemd-run --quiet --unit=first ${line% &}" ;; esac
+        answer=$(shell "$line" 2>&1 </dev/null) || because "$line: $(tail -1 <<<"$answer")"
+        case $line in
+        *restart*) until_ 5 "readyz" in_ curl -fsS http://127.0.0.1:8180/readyz ;;
+        curl*) id=$(grep -o '"id":"[^"]*"' <<<"$answer" | head -1 | cut -d'"' -f4) && until_ 10 "done" shell "weirctl show $id | grep -q done" ;;
+        esac
+    done <"$repository/steps"
+    [ ${#id} = 26 ] || because "the first message got no id"
+    in_ systemctl stop first
+    rm "$inside/etc/weir/conf.d/desk.yaml"
+    in_ systemctl restart weir
+}
+
 secrets_reach_only_who_needs_them() {
     configure
     umask 077
@@ -311,6 +332,7 @@ test_ the_service_says_that_it_is_ready
 test_ the_account_and_the_directories_are_weirs_own
 test_ only_members_of_the_groups_may_use_weirctl
 test_ exposure_is_at_most_1_5
+test_ the_first_steps_of_the_manual_work_as_they_are_written
 test_ secrets_reach_only_who_needs_them
 test_ the_journal_has_weirs_fields_and_journalctl_explains_them
 test_ logcheck_is_silent_about_a_start_and_a_stop
