@@ -277,7 +277,9 @@ static void ask_list(limiter_t *l, const struct question *q, const json_t *args,
 void query_told(limiter_t *l, const event_t *event)
 {
     const msg_query_t *m = event->message->items;
-    struct question q = {.asker = event->from.peer, .number = m->number};
+    struct question q = {.asker = event->from.peer,
+                         .number = m->number,
+                         .dead_only = bytes_is(m->verb, "dead.show")};
     json_t *args =
         m->args.len ? json_loadb((const char *)m->args.data, m->args.len, 0, NULL) : json_object();
     if (!json_is_object(args))
@@ -317,6 +319,8 @@ void query_arrived(limiter_t *l, const read_result_t *read)
         reply(l, q, 200, rows_of(l, read));
     else if (read->error == -ENOENT || (read->error == 0 && read->count == 0))
         refuse(l, q, 404, "no such message", "it was never accepted, or is past its retention");
+    else if (read->error == 0 && q->dead_only && state_now(l, &read->messages[0]) != STATE_DEAD)
+        refuse(l, q, 409, "it is no dead letter", "`weirctl show` says where it stands");
     else if (read->error == 0)
         reply(l, q, 200, whole_of(l, &read->messages[0]));
     else

@@ -115,7 +115,7 @@ struct limiter {
     echo_t *echoes;
     size_t echo_count;
     struct question {
-        bool used;
+        bool used, dead_only;
         peer_t asker;
         uint64_t number;
     } questions[QUERIES_MAX];

@@ -26,7 +26,8 @@ static void on_error(void *arg, const char *line)
 
 int run_check(const cli_t *cli)
 {
-    const char *file = cli->config ? cli->config : CLI_CONFIG_DEFAULT;
+    const char *typed = cli_value(cli, "file");
+    const char *file = typed ? typed : cli->config ? cli->config : CLI_CONFIG_DEFAULT;
     reader_t reader = {.json = cli->json};
     json_t *json = NULL;
     if (config_read(file, &json, on_error, &reader) < 0) {

@@ -16,6 +16,22 @@ int cli_complain(int code, const char *format, ...)
     return code;
 }
 
+int cli_no_command(const char *word)
+{
+    char seconds[256] = "";
+    const command_t *c;
+    for (size_t i = 0; (c = command_at(i)); i++) {
+        const char *name = c->verb->name;
+        size_t len = strlen(word), used = strlen(seconds);
+        if (strncmp(name, word, len) == 0 && name[len] == '.')
+            snprintf(seconds + used, sizeof seconds - used, "%s%s", used ? ", " : "",
+                     name + len + 1);
+    }
+    return *seconds
+               ? cli_complain(EXIT_USAGE, "%s needs one more word: %s", word, seconds)
+               : cli_complain(EXIT_USAGE, "there is no command \"%s\"; see weirctl help", word);
+}
+
 const char *cli_value(const cli_t *cli, const char *name)
 {
     for (size_t i = 0; i < cli->value_count; i++)
@@ -97,8 +113,8 @@ static int read_option(cli_t *cli, typed_t *t)
         return code;
     const ctl_arg_t *arg = find_option(cli->command, name, len);
     if (!arg)
-        return cli_complain(EXIT_USAGE, "there is no option %s here; see weirctl %s --help", word,
-                            cli->command ? cli->command->verb->name : "");
+        return cli_complain(EXIT_USAGE, "there is no option %s here; see weirctl %s%s--help", word,
+                            cli->command ? cli->command->verb->name : "", cli->command ? " " : "");
     if (arg->kind == CTL_FLAG)
         return equals ? cli_complain(EXIT_USAGE, "--%s takes no value", arg->name)
                       : add_value(cli, arg->name, "");
@@ -127,8 +143,7 @@ static int read_command(cli_t *cli, typed_t *t)
     const char *second = t->at + 1 < t->argc ? t->argv[t->at + 1] : NULL;
     cli->command = find_command(t->argv[t->at], second, &used);
     if (!cli->command)
-        return cli_complain(EXIT_USAGE, "there is no command \"%s\"; see weirctl help",
-                            t->argv[t->at]);
+        return cli_no_command(t->argv[t->at]);
     t->at += used - 1;
     return -1;
 }
@@ -160,6 +175,10 @@ static int read_word(cli_t *cli, typed_t *t, bool *only_words)
     if (!*only_words && strcmp(word, "-h") == 0) {
         cli->help = true;
         return -1;
+    }
+    if (!*only_words && strcmp(word, "--version") == 0 && !cli->command) {
+        printf("weirctl %s\n", WEIR_VERSION);
+        return EXIT_OK;
     }
     if (!*only_words && strncmp(word, "--", 2) == 0)
         return read_option(cli, t);

@@ -51,6 +51,8 @@ json_t *cli_args(const cli_t *cli);
 
 void help_all(void);
 void help_command(const command_t *command);
+/* There is no such command: says which begin so. The exit code. */
+int cli_no_command(const char *word);
 int cli_complain(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

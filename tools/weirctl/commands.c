@@ -168,6 +168,20 @@ static int run_why(const cli_t *cli) { return ask_and_show(cli, show_why); }
 static int run_mode(const cli_t *cli) { return ask_and_show(cli, show_mode); }
 static int run_plain(const cli_t *cli) { return ask_and_show(cli, show_answer); }
 
+/* Putting one back is begun, not awaited: whether it is a dead letter at all is asked first. */
+static int run_redrive(const cli_t *cli)
+{
+    int code = EXIT_OK;
+    const char *id = cli_value(cli, "id");
+    if (id) {
+        cli_t look = *cli;
+        look.command = command_find(ctl_verbs[CTL_VERB_DEAD_SHOW].name);
+        look.json = false;
+        json_decref(ask(&look, json_pack("{s:s}", "id", id), &code));
+    }
+    return code == EXIT_OK ? run_plain(cli) : code;
+}
+
 /* Ours is told also when Weir does not run. */
 static int run_version(const cli_t *cli)
 {
@@ -187,17 +201,18 @@ static int run_help(const cli_t *cli)
     snprintf(verb, sizeof verb, "%s%s%s", first, second ? "." : "", second ? second : "");
     const command_t *command = command_find(verb);
     if (!command)
-        return cli_complain(EXIT_USAGE, "there is no command \"%s\"; see weirctl help", first);
+        return cli_no_command(first);
     help_command(command);
     return EXIT_OK;
 }
 
 /* ---- the table -------------------------------------------------------------------------- */
 
-static const ctl_verb_t own_check = {.name = "check",
-                                     .meaning =
-                                         "is the configuration right? starts and changes nothing",
-                                     .example = "weirctl check --config /etc/weir/weir.yaml"};
+static const ctl_verb_t own_check = {
+    .name = "check",
+    .meaning = "is the configuration right? starts and changes nothing",
+    .example = "weirctl check weir.yaml",
+    .args = {{"file", CTL_TEXT, CTL_PLACE_OPTIONAL, "the configuration, instead of --config"}}};
 static const ctl_verb_t own_send = {
     .name = "send",
     .meaning = "send a file to a route, signed as its source demands",
@@ -225,7 +240,7 @@ static const command_t commands[] = {
     OF_WEIR(WHY, run_why),
     OF_WEIR(DEAD_LS, run_list),
     OF_WEIR(DEAD_SHOW, run_show),
-    OF_WEIR(DEAD_REDRIVE, run_plain),
+    OF_WEIR(DEAD_REDRIVE, run_redrive),
     OF_WEIR(REDRIVE_STATUS, run_plain),
     OF_WEIR(MODE, run_mode),
     {&ctl_verbs[CTL_VERB_DRAIN],
