@@ -38,8 +38,7 @@ static void refuse(limiter_t *l, const struct question *q, unsigned status, cons
     reply(l, q, status, json_pack("{s:s,s:s}", "error", error, "hint", hint));
 }
 
-/* ---- what memory knows
- * --------------------------------------------------------------------------------------- */
+/* ---- what memory knows ---- */
 
 static const item_t *turn_before(const item_t *i)
 {
@@ -163,8 +162,7 @@ static json_t *whole_of(const limiter_t *l, const stored_message_t *m)
     return row;
 }
 
-/* ---- questions answered from memory
- * --------------------------------------------------------------------------- */
+/* ---- questions answered from memory ---- */
 
 static json_t *limits_of(const limiter_t *l)
 {
@@ -213,8 +211,7 @@ static json_t *status_of(const limiter_t *l)
     return s;
 }
 
-/* ---- questions answered from the store
- * ----------------------------------------------------------------------- */
+/* ---- questions answered from the store ---- */
 
 static struct question *question_open(limiter_t *l, size_t *place)
 {

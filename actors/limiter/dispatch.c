@@ -8,8 +8,7 @@
 #include "core/match.h"
 #include "core/msgid.h"
 
-/* ---- waiting
- * ------------------------------------------------------------------------------------------ */
+/* ---- waiting ---- */
 
 static void look_at_pool(limiter_t *l, size_t pool) { l->look = l->pools[pool].look = true; }
 
@@ -103,8 +102,7 @@ static void park(limiter_t *l, item_t *i, size_t limit)
         list_push(&s->waiters, &i->place);
 }
 
-/* ---- slots
- * -------------------------------------------------------------------------------------------- */
+/* ---- slots ---- */
 
 void slots_take(limiter_t *l, const step_t *step)
 {
@@ -138,8 +136,7 @@ static long full_limit(const limiter_t *l, const step_t *step)
     return -1;
 }
 
-/* ---- assigning
- * ---------------------------------------------------------------------------------------- */
+/* ---- assigning ---- */
 
 static uint64_t purse_left(const holder_t *h, size_t pool)
 {
@@ -219,8 +216,7 @@ static void assign(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
         item_drop_letter(l, i);
 }
 
-/* ---- reading a letter
- * -------------------------------------------------------------------------------- */
+/* ---- reading a letter ---- */
 
 static bool letter_ask(limiter_t *l, item_t *i, size_t pool)
 {
@@ -256,8 +252,7 @@ void letter_arrived(limiter_t *l, const read_result_t *read)
     make_ready(l, i, pool, true);
 }
 
-/* ---- the step that is due
- * -------------------------------------------------------------------------------- */
+/* ---- the step that is due ---- */
 
 static bool step_applies(const limiter_t *l, const item_t *i, const step_t *step)
 {

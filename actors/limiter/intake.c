@@ -28,8 +28,7 @@ static size_t route_index(const limiter_t *l, const route_t *r)
     return (size_t)(r - l->config->routes);
 }
 
-/* ---- duplicates
- * ---------------------------------------------------------------------------------------- */
+/* ---- duplicates ---- */
 
 static void answer_duplicate(limiter_t *l, const msgid_t *id, const msgid_t *original,
                              bool same_body, uint8_t state)
@@ -108,8 +107,7 @@ static bool is_duplicate(limiter_t *l, peer_t peer, const msg_submit_t *s, const
     return true;
 }
 
-/* ---- the enqueue
- * ------------------------------------------------------------------------------------------ */
+/* ---- the enqueue ---- */
 
 static item_t *enqueue(limiter_t *l, const msg_submit_t *s, const route_t *r)
 {

@@ -1,8 +1,7 @@
 /* keep.c: what is finished: it goes when its time is over, or comes back from the dead letters. */
 #include "actors/limiter/parts.h"
 
-/* ---- retention
- * ---------------------------------------------------------------------------------------------- */
+/* ---- retention ---- */
 
 static bool *purging(limiter_t *l, uint64_t state) { return &l->purging[state == STATE_DEAD]; }
 
@@ -53,9 +52,7 @@ void purge_arrived(limiter_t *l, const read_result_t *read)
     }
 }
 
-/* ---- redrive
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- redrive ---- */
 
 void redrive_told(limiter_t *l, const msg_redrive_t *redrive)
 {

@@ -77,8 +77,7 @@ static void limiter_destroy(void **self)
     *self = NULL;
 }
 
-/* ---- events
- * --------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 static void order_told(limiter_t *l, const msg_order_t *order)
 {

@@ -74,8 +74,7 @@ static void prints_loaded(limiter_t *l, const read_result_t *read)
     wish_ready(l->e, "accepting");
 }
 
-/* ---- one message
- * ------------------------------------------------------------------------------------------ */
+/* ---- one message ---- */
 
 static bool find_step(const limiter_t *l, item_t *i, bytes_t route, bytes_t step)
 {

@@ -39,8 +39,7 @@ static void alive_remove(limiter_t *l, uint64_t generation)
             l->alive[n] = l->alive[--l->alive_count];
 }
 
-/* ---- holders
- * ------------------------------------------------------------------------------------------- */
+/* ---- holders ---- */
 
 holder_t *holder_of(limiter_t *l, actor_kind_t actor, uint16_t instance, uint64_t generation)
 {
@@ -172,8 +171,7 @@ static void holder_died(limiter_t *l, uint64_t generation, bool ordered)
     }
 }
 
-/* ---- intakes
- * -------------------------------------------------------------------------------------------- */
+/* ---- intakes ---- */
 
 static intake_t *intake_of(limiter_t *l, peer_t peer)
 {
@@ -245,8 +243,7 @@ void intake_regrant(limiter_t *l)
             intake_give(l, &l->intakes[n], room / l->intake_count, room_bytes / l->intake_count);
 }
 
-/* ---- events
- * --------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 void peer_up(limiter_t *l, const event_t *event)
 {

@@ -10,8 +10,7 @@
 #include "core/base.h"
 #include "core/rand.h"
 
-/* ---- options
- * ------------------------------------------------------------------------------------------ */
+/* ---- options ---- */
 
 #define HEADERS_MAX 16
 #define COUNT_MOST 20000000u
@@ -32,8 +31,7 @@ typedef struct options {
 /* 0 go on; else exit with code - 1. */
 int options_parse(options_t *o, int argc, char **argv);
 
-/* ---- what is sent: a pure function of the message's number
- * -------------------------------------------- */
+/* ---- what is sent: a pure function of the message's number ---- */
 
 typedef struct plan plan_t;
 /* NULL: it said why on stderr. */
@@ -46,8 +44,7 @@ void plan_key(const plan_t *plan, uint64_t n, char out[ID_BYTES]);
 /* The whole request. Lent until the next call. */
 bytes_t plan_request(plan_t *plan, uint64_t n);
 
-/* ---- a histogram of log buckets: 32 to a doubling, so 3 % exact from 1 us to 70 minutes
- * ---------------- */
+/* ---- a histogram of log buckets: 32 to a doubling, so 3 % exact from 1 us to 70 minutes ---- */
 
 #define HISTOGRAM_BUCKETS 1024
 typedef struct histogram {
@@ -57,8 +54,7 @@ void histogram_add(histogram_t *h, int64_t us);
 /* Upper edge of the bucket in which the given part (0..1) of all is reached; 0 when empty. */
 double histogram_ms(const histogram_t *h, double part);
 
-/* ---- the run
- * ------------------------------------------------------------------------------------------- */
+/* ---- the run ---- */
 
 typedef struct counts {
     uint64_t sent, resent, accepted, duplicates, conflicts, unacknowledged, unsent;

@@ -32,8 +32,7 @@ static const char default_body[] = "{\"id\":\"${id}\",\"conversation\":\"${key}\
                                    "\",\"lang\":\"en\",\"name\":\"A. Person\","
                                    "\"subject\":\"Question ${n}\",\"text\":\"${pad}\"}";
 
-/* ---- growing text
- * -------------------------------------------------------------------------------------- */
+/* ---- growing text ---- */
 
 static void put(char **to, size_t *len, size_t *room, const char *from, size_t n)
 {
@@ -55,8 +54,7 @@ static void put_request(plan_t *p, const char *s, size_t n)
     put(&p->request, &p->request_len, &p->request_room, s, n);
 }
 
-/* ---- files
- * --------------------------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 static char *file_read(const char *path, size_t most, size_t *len)
 {
@@ -132,8 +130,7 @@ static bool lines_read(plan_t *p, const char *path)
     return fits && p->count > 0;
 }
 
-/* ---- the plan
- * ------------------------------------------------------------------------------------------ */
+/* ---- the plan ---- */
 
 plan_t *plan_new(const options_t *o)
 {

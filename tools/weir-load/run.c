@@ -23,8 +23,7 @@ static int64_t boot_us(void)
     return t.tv_sec * US_PER_S + t.tv_nsec / 1000;
 }
 
-/* ---- what becomes of a try
- * ----------------------------------------------------------------------------- */
+/* ---- what becomes of a try ---- */
 
 static void write_down(run_t *r, const journey_t *j, const reply_t *reply, const char *verdict)
 {
@@ -100,8 +99,7 @@ void run_ended(run_t *r, const journey_t *j, const reply_t *reply)
         c->unacknowledged++;
 }
 
-/* ---- the schedule
- * -------------------------------------------------------------------------------------- */
+/* ---- the schedule ---- */
 
 static int64_t intended(const run_t *r, uint64_t n)
 {

@@ -47,8 +47,7 @@ static void reply_text(conn_t *c, unsigned status, const char *body)
     reply(c, status, 0, body, strlen(body));
 }
 
-/* ---- what people and tests ask
- * ------------------------------------------------------------------------- */
+/* ---- what people and tests ask ---- */
 
 static void take_script(server_t *s, conn_t *c, const request_t *r)
 {
@@ -103,8 +102,7 @@ static void control(server_t *s, conn_t *c, const request_t *r)
             "{\"ok\":false,\"error\":\"no such page: /_summary /_record /_script /_health\"}");
 }
 
-/* ---- what is stood in for
- * -------------------------------------------------------------------------------- */
+/* ---- what is stood in for ---- */
 
 static const char *const fault_names[] = {
     [FAULT_NONE] = "",

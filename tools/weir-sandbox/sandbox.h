@@ -7,8 +7,7 @@
 #include "core/base.h"
 #include "core/rand.h"
 
-/* ---- one request as it came (everything lent from the connection's buffer)
- * --------------------------- */
+/* ---- one request as it came (everything lent from the connection's buffer) ---- */
 
 typedef struct request {
     bytes_t method, path; /* path with query */
@@ -22,8 +21,7 @@ typedef struct request {
  * HTTP. */
 int request_parse(const char *data, size_t len, request_t *out, size_t *head_end);
 
-/* ---- options
- * ------------------------------------------------------------------------------------------ */
+/* ---- options ---- */
 
 #define SCRIPT_RULES_MAX 64
 typedef struct options {
@@ -44,8 +42,7 @@ typedef struct options {
 /* 0 go on; else exit with code - 1. */
 int options_parse(options_t *o, int argc, char **argv);
 
-/* ---- the strict limit
- * --------------------------------------------------------------------------------- */
+/* ---- the strict limit ---- */
 
 typedef struct limit limit_t;
 limit_t *limit_new(unsigned most, int64_t window_us, int64_t penalty_us);
@@ -54,8 +51,7 @@ void limit_destroy(limit_t **limit);
  * counted. */
 int64_t limit_take(limit_t *limit, int64_t now_us);
 
-/* ---- scripted faults
- * ---------------------------------------------------------------------------------- */
+/* ---- scripted faults ---- */
 
 enum fault_kind {
     FAULT_NONE,
@@ -81,8 +77,7 @@ fault_t script_next(script_t *script, bytes_t path);
 char *script_error(const char *wrong);     /* the answer to a refused rule, to be freed */
 char *script_list(const script_t *script); /* JSON, to be freed */
 
-/* ---- what was seen
- * ------------------------------------------------------------------------------------ */
+/* ---- what was seen ---- */
 
 typedef struct seen {
     const request_t *request;
@@ -101,8 +96,7 @@ char *record_since(const record_t *record, uint64_t since,
                    size_t *len); /* JSON lines, at most 10,000 */
 char *record_summary(const record_t *record, unsigned most_at_once);
 
-/* ---- connections
- * -------------------------------------------------------------------------------------- */
+/* ---- connections ---- */
 
 typedef struct server server_t;
 int server_run(const options_t *options, script_t *script, limit_t *limit, record_t *record);
