@@ -155,7 +155,7 @@ static json_t *whole_of(const limiter_t *l, const stored_message_t *m)
         json_object_set_new(row, "finished_at_ms",
                             json_integer(m->progress.finished.us / US_PER_MS));
     if (i) {
-        int64_t due = i->due.place ? i->due.due.us - l->now.at.us : 0;
+        int64_t due = i->blocker == BLOCKER_DUE ? i->due.due.us - l->now.at.us : 0;
         json_object_set_new(row, "due_in_ms", json_integer(due > 0 ? due / US_PER_MS : 0));
         json_object_set_new(row, "blocker", blocker_of(l, i));
     }

@@ -20,7 +20,7 @@ static void expect(sums_t *s, bool holds, const char *promise)
 static void check_assigned(sums_t *s, const item_t *i)
 {
     const step_t *step = item_step(s->l, i);
-    expect(s, i->holder && i->place.next && step, "an assigned item is in its holder's list");
+    expect(s, i->hand.by && i->place.next && step, "an assigned item is in its holder's list");
     expect(s, i->has_turn, "an assigned item has its turn");
     s->assigned++;
     for (size_t n = 0; step && n < step->limit_count; n++)
@@ -76,7 +76,7 @@ const char *limiter_check(const void *self)
     sums_t s = {.l = l};
     seqmap_each(l->live, check_item, &s);
     expect(&s, s.assigned == l->assigned, "assigned items are counted right");
-    expect(&s, l->changed.count == 0, "every changed item was saved in its step");
+    expect(&s, l->changed_count == 0, "every changed item was saved in its step");
     if (l->phase == LOADED)
         expect(&s, s.live == l->tally.live && s.bytes == l->tally.live_bytes,
                "the tally is what is there");

@@ -28,20 +28,20 @@ static void pool_remove(limiter_t *l, item_t *i, size_t pool)
 void offer(limiter_t *l, item_t *i)
 {
     const step_t *step = item_step(l, i);
-    must(step && i->has_turn && !i->place.next && i->due.place == 0);
+    must(step && i->state != STATE_ASSIGNED && i->has_turn && !i->place.next && i->due.place == 0);
     i->state = STATE_QUEUED;
-    if (i->not_before_us > l->now.at.us) {
+    if (i->due.due.us > l->now.at.us) {
         i->blocker = BLOCKER_DUE;
-        agenda_add(l->agenda, &i->due, (instant_t){i->not_before_us});
+        agenda_add(l->agenda, &i->due, i->due.due);
         return;
     }
-    i->not_before_us = 0;
+    i->due.due.us = 0;
     make_ready(l, i, step->pool, false);
 }
 
 void pause_until(limiter_t *l, item_t *i, instant_t due)
 {
-    i->not_before_us = due.us;
+    i->due.due = due;
     item_touch(l, i);
     offer(l, i);
     if (BUG(KEY_ORDER_BROKEN) && i->key) {
@@ -177,11 +177,11 @@ static void assign_send(limiter_t *l, const item_t *i, const step_t *step, const
               &(msg_assign_t){
                   .seq = (uint64_t)i->seq,
                   .attempt = i->attempt,
-                  .fence = i->fence,
+                  .fence = i->hand.fence,
                   .id = i->id,
                   .route = bytes_str(item_route(l, i)->name),
                   .step = bytes_str(step->name),
-                  .start_by_us = (uint64_t)i->start_by_us,
+                  .start_by_us = (uint64_t)i->hand.start_by_us,
                   .maybe_duplicate = (i->flags & PROGRESS_MAYBE_DUPLICATE) != 0,
                   .key = i->key ? bytes_of(i->key->name, i->key->length) : bytes_of(NULL, 0),
                   .labels = t->labels,
@@ -203,10 +203,10 @@ static void assign(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
     i->state = STATE_ASSIGNED;
     i->blocker = BLOCKER_NONE;
     i->woken = false;
-    i->holder = h;
+    i->hand.by = h;
     i->attempt++;
-    i->fence = l->epoch;
-    i->start_by_us = instant_after_us(l->now.at, step->start_within_ms * US_PER_MS).us;
+    i->hand.fence = l->epoch;
+    i->hand.start_by_us = instant_after_us(l->now.at, step->start_within_ms * US_PER_MS).us;
     list_push(&h->items, &i->place);
     l->assigned++;
     item_save(l, i);

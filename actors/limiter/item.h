@@ -32,23 +32,26 @@ typedef struct key_queue {
 typedef struct item {
     list_node_t place; /* the one list it waits or is held in */
     list_node_t turn;  /* in its key's items */
-    agenda_entry_t due;
+    union { /* a million of these wait at once: what is never needed together shares its place */
+        agenda_entry_t due; /* not ASSIGNED: not before due.due (0: at once) */
+        struct {
+            struct holder *by;
+            uint64_t fence;
+            int64_t start_by_us;
+        } hand; /* ASSIGNED */
+    };
     int64_t seq;
     msgid_t id;
     wall_t accepted;
     key_queue_t *key;       /* NULL: no order */
     letter_t *letter;       /* NULL: read it when due */
-    struct holder *holder;  /* ASSIGNED */
     char *results, *reason; /* owned; NULL: none */
-    uint64_t fence;
-    int64_t start_by_us, not_before_us;
     uint32_t results_len, bytes, attempt, failed, deaths, flags;
     uint16_t route; /* index, or NO_ROUTE */
     uint8_t step, state, blocker, class;
     uint8_t waits_on; /* LIMIT: index of the limit */
     bool has_turn, dirty, woken, reading, parked;
     bool lost; /* its route or step is gone: its row stays as it is, for when that comes back */
-    list_node_t change; /* in the list of items to save at the end of the step */
 } item_t;
 
 /* items.c: making, saving and ending items */

@@ -16,9 +16,7 @@ item_t *item_new(limiter_t *l, int64_t seq)
 
 void item_free(limiter_t *l, item_t *i)
 {
-    must(!i->place.next && !i->turn.next && i->due.place == 0);
-    if (i->dirty)
-        list_remove(&l->changed, &i->change);
+    must(i->state != STATE_ASSIGNED && !i->place.next && !i->turn.next && i->due.place == 0);
     item_drop_letter(l, i);
     seqmap_remove(l->live, i->seq);
     free(i->results);
@@ -26,11 +24,21 @@ void item_free(limiter_t *l, item_t *i)
     free(i);
 }
 
+static void changed_add(limiter_t *l, int64_t seq)
+{
+    if (l->changed_count == l->changed_room) {
+        l->changed_room = l->changed_room ? l->changed_room * 2 : 256;
+        l->changed = realloc(l->changed, l->changed_room * sizeof *l->changed);
+        must(l->changed);
+    }
+    l->changed[l->changed_count++] = seq;
+}
+
 void item_touch(limiter_t *l, item_t *i)
 {
     if (!i->dirty && !i->lost) {
         i->dirty = true;
-        list_push(&l->changed, &i->change);
+        changed_add(l, i->seq);
     }
 }
 
@@ -65,7 +73,7 @@ static void save_as(limiter_t *l, item_t *i, wall_t finished)
         .failed = i->failed,
         .deaths = i->deaths,
         .flags = i->flags,
-        .due_us = i->not_before_us,
+        .due_us = i->state == STATE_ASSIGNED ? 0 : i->due.due.us,
         .finished = finished,
         .bytes = i->bytes,
         .step = bytes_str(step ? step->name : ""),
@@ -74,26 +82,27 @@ static void save_as(limiter_t *l, item_t *i, wall_t finished)
         .slots = bytes_of(slots, slot_names(l, i, slots, sizeof slots)),
     };
     if (i->state == STATE_ASSIGNED) {
-        c.progress.holder_actor = i->holder->actor;
-        c.progress.holder_instance = i->holder->instance;
-        c.progress.holder_generation = i->holder->generation;
-        c.progress.fence = i->fence;
-        c.progress.start_by_us = i->start_by_us;
+        c.progress.holder_actor = i->hand.by->actor;
+        c.progress.holder_instance = i->hand.by->instance;
+        c.progress.holder_generation = i->hand.by->generation;
+        c.progress.fence = i->hand.fence;
+        c.progress.start_by_us = i->hand.start_by_us;
     }
     wish_change(l->e, &c);
     l->tally_changed = true;
-    if (i->dirty) {
-        list_remove(&l->changed, &i->change);
-        i->dirty = false;
-    }
+    i->dirty = false;
 }
 
 void item_save(limiter_t *l, item_t *i) { save_as(l, i, (wall_t){0}); }
 
 void items_save_changed(limiter_t *l)
 {
-    for (list_node_t *n; (n = list_first(&l->changed));)
-        item_save(l, list_of(n, item_t, change));
+    for (size_t n = 0; n < l->changed_count; n++) {
+        item_t *i = seqmap_find(l->live, l->changed[n]);
+        if (i && i->dirty) /* else it was saved, or has ended, since */
+            item_save(l, i);
+    }
+    l->changed_count = 0;
     if (l->tally_changed)
         wish_tally(l->e, &l->tally);
     l->tally_changed = false;

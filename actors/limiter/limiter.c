@@ -36,7 +36,6 @@ static void *limiter_create(const birth_t *birth)
         list_init(&l->limits[n].waiters);
     list_init(&l->newcomers);
     list_init(&l->held);
-    list_init(&l->changed);
     mode_load(l, birth->store);
     return l;
 }
@@ -73,6 +72,7 @@ static void limiter_destroy(void **self)
     free(l->limits);
     free(l->echoes);
     free(l->verdicts);
+    free(l->changed);
     free(l);
     *self = NULL;
 }

@@ -92,10 +92,10 @@ static void load_assigned(limiter_t *l, item_t *i, const progress_t *p)
 {
     holder_t *h = holder_of(l, p->holder_actor, p->holder_instance, p->holder_generation);
     must(h);
-    i->fence = p->fence;
-    i->start_by_us = p->start_by_us;
+    i->hand.fence = p->fence;
+    i->hand.start_by_us = p->start_by_us;
     i->state = STATE_ASSIGNED;
-    i->holder = h;
+    i->hand.by = h;
     l->assigned++;
     order_enter_assigned(l, i);
     slots_take(l, item_step(l, i));
@@ -135,9 +135,9 @@ static void load_queued(limiter_t *l, item_t *i, const progress_t *p)
 {
     i->state = STATE_QUEUED;
     if (p->due_us > 0)
-        i->not_before_us = l->new_boot
-                               ? l->now.at.us + (int64_t)rand_below(&l->chance, NEW_BOOT_SPREAD_US)
-                               : p->due_us;
+        i->due.due.us = l->new_boot
+                            ? l->now.at.us + (int64_t)rand_below(&l->chance, NEW_BOOT_SPREAD_US)
+                            : p->due_us;
     order_enter(l, i);
 }
 

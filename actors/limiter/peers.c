@@ -85,7 +85,7 @@ static bool holds(const holder_t *h, const item_t *i)
         h->holding_count == 0
             ? NULL
             : bsearch(&wanted, h->holding, h->holding_count, sizeof wanted, by_seq);
-    return said && said->attempt == i->attempt && said->fence == i->fence;
+    return said && said->attempt == i->attempt && said->fence == i->hand.fence;
 }
 
 /* What it does not list never began, and nothing of its older links can reach it any more. */
@@ -96,7 +96,7 @@ static void reconcile(limiter_t *l, holder_t *h)
     for (list_node_t *n = list_first(&h->items), *next; n; n = next) {
         item_t *i = list_of(n, item_t, place);
         next = list_next(&h->items, n);
-        if (!holds(h, i) || (BUG(HOLDING_FORGOTTEN) && i->fence != l->epoch))
+        if (!holds(h, i) || (BUG(HOLDING_FORGOTTEN) && i->hand.fence != l->epoch))
             unbegun(l, i, false);
     }
     free(h->holding);

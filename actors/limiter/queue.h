@@ -109,7 +109,9 @@ struct limiter {
     uint64_t buried[256];
     size_t buried_next; /* generations that died lately */
 
-    list_t changed; /* items to save at the end of the step */
+    int64_t
+        *changed; /* seqs of items to save at the end of the step: at most what one step touches */
+    size_t changed_count, changed_room;
     bool tally_changed, look;
     size_t budget, reads;
     echo_t *echoes;

@@ -9,9 +9,9 @@
 /* Takes it out of its holder's hands; its slots are free from here on. */
 static void taken_back(limiter_t *l, item_t *i)
 {
-    list_remove(&i->holder->items, &i->place);
-    i->holder = NULL;
+    list_remove(&i->hand.by->items, &i->place);
     i->state = STATE_QUEUED;
+    i->due = (agenda_entry_t){0};
     must(l->assigned > 0);
     l->assigned--;
     slots_give(l, item_step(l, i));
@@ -102,7 +102,9 @@ void bereave(limiter_t *l, item_t *i, bool ordered)
 {
     const step_t *step = item_step(l, i);
     if (BUG(SLOT_LEAKED)) {
-        list_remove(&i->holder->items, &i->place);
+        list_remove(&i->hand.by->items, &i->place);
+        i->state = STATE_QUEUED;
+        i->due = (agenda_entry_t){0};
         l->assigned--;
         offer(l, i);
         return;
@@ -159,7 +161,7 @@ static bool is_open(const limiter_t *l, const msg_settle_t *s)
     const item_t *i = seqmap_find(l->live, (int64_t)s->seq);
     if (!i || i->state != STATE_ASSIGNED)
         return false;
-    return (i->attempt == s->attempt && i->fence == s->fence) || BUG(STALE_SETTLE_COUNTS);
+    return (i->attempt == s->attempt && i->hand.fence == s->fence) || BUG(STALE_SETTLE_COUNTS);
 }
 
 void settle(limiter_t *l, const msg_settle_t *s)
