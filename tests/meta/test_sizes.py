@@ -5,13 +5,15 @@ import re
 import meta
 
 long_functions, long_files, long_lines = [], [], []
-for path in meta.files(".c", ".h"):
+for path in meta.files(".c", ".h", ".def"):
     lines = meta.text(path).split("\n")
+    long_lines += [f"{path}:{n}: {len(line)} columns, at most 100" for n, line in enumerate(lines, 1) if len(line) > 100]
+    if path.suffix == ".def":  # a table is as long as it has rows
+        continue
     # A rig of the tests is code that several programs include, not an interface.
     most = 500 if path.suffix == ".c" or path.parts[0] == "tests" else 200
     if len(lines) - 1 > most:
         long_files.append(f"{path}: {len(lines) - 1} lines, at most {most}")
-    long_lines += [f"{path}:{n}: {len(line)} columns, at most 100" for n, line in enumerate(lines, 1) if len(line) > 100]
     start = 0
     for n, line in enumerate(lines, 1):
         if line == "{":
