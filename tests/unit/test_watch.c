@@ -1,7 +1,7 @@
 /* What the limiter says of itself: what waits for what, slots, dead letters. */
 #include <unistd.h>
 
-#include "limiter_rig.h"
+#include "limiter_peers.h"
 
 static const char config[] =
     "{\"state_dir\":\"/tmp/x\",\"run_dir\":\"/tmp/y\","
