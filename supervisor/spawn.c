@@ -41,6 +41,7 @@ static _Noreturn void become(const spawn_t *what, char **arguments, char **varia
 {
     report(failed, what->user ? jail_become(what->user) : 0);
     report(failed, jail_die_with(parent));
+    report(failed, jail_capabilities());
     report(failed, jail_no_new_privileges());
     report(failed, jail_limits(what->descriptors));
     report(failed, jail_descriptors(what->kept, what->kept_count));

@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int jail_user(const char *name, jail_user_t *out)
@@ -34,6 +36,20 @@ int jail_become(const jail_user_t *user)
     if (user->uid != 0 && setuid(0) == 0)
         return -EPERM;
     return 0;
+}
+
+int jail_capabilities(void)
+{
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct has[_LINUX_CAPABILITY_U32S_3];
+    const uint32_t kept = 1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER;
+    if (syscall(SYS_capget, &header, has) < 0)
+        return -errno;
+    for (size_t i = 0; i < COUNT_OF(has); i++) {
+        has[i].permitted = has[i].effective = i == 0 ? has[i].effective & kept : 0;
+        has[i].inheritable = 0;
+    }
+    return syscall(SYS_capset, &header, has) < 0 ? -errno : 0;
 }
 
 int jail_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0; }

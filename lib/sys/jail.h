@@ -24,6 +24,9 @@ int jail_user(const char *name, jail_user_t *out);
  * exec. */
 int jail_become(const jail_user_t *user);
 int jail_no_new_privileges(void);
+/* Of root's rights, when no other user is configured, only those over files stay: the directories
+ * may be somebody else's. Before jail_no_new_privileges, which makes it last over exec. */
+int jail_capabilities(void);
 /* SIGKILL when `parent` ends; -ESRCH if it has ended already. After jail_become, which would undo
  * it. */
 int jail_die_with(pid_t parent);

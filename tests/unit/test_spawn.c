@@ -73,8 +73,9 @@ static void limits_and_privileges_are_set(void **state)
                          "[ \"$(ulimit -c)\" = 0 ] || exit 2\n"
                          "seen=\nwhile read -r name value; do case $name in\n"
                          "NoNewPrivs:) [ \"$value\" = 1 ] || exit 3; seen=${seen}n;;\n"
+                         "CapPrm:) [ $((0x$value & ~0xb)) = 0 ] || exit 6; seen=${seen}c;;\n"
                          "SigBlk:) [ $((0x$value)) = 0 ] || exit 4; seen=${seen}s;;\n"
-                         "esac; done </proc/$$/status\n[ ${#seen} = 2 ] || exit 5\nexit 0\n";
+                         "esac; done </proc/$$/status\n[ ${#seen} = 3 ] || exit 5\nexit 0\n";
     assert_int_equal(run_shell(script, NULL, 0, "WEIR_BIRTH=x"), 0);
 }
 
