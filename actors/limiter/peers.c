@@ -72,27 +72,29 @@ static void pools_look(limiter_t *l)
     l->look = true;
 }
 
-static int by_seq(const void *a, const void *b)
+/* One message may be listed twice: settled and not yet heard of it, and running its next step. */
+static int by_assignment(const void *a, const void *b)
 {
-    uint64_t x = ((const msg_holding_t *)a)->seq, y = ((const msg_holding_t *)b)->seq;
-    return x < y ? -1 : x > y;
+    const msg_holding_t *x = a, *y = b;
+    if (x->seq != y->seq)
+        return x->seq < y->seq ? -1 : 1;
+    if (x->attempt != y->attempt)
+        return x->attempt < y->attempt ? -1 : 1;
+    return x->fence < y->fence ? -1 : x->fence > y->fence;
 }
 
 static bool holds(const holder_t *h, const item_t *i)
 {
-    msg_holding_t wanted = {.seq = (uint64_t)i->seq};
-    const msg_holding_t *said =
-        h->holding_count == 0
-            ? NULL
-            : bsearch(&wanted, h->holding, h->holding_count, sizeof wanted, by_seq);
-    return said && said->attempt == i->attempt && said->fence == i->hand.fence;
+    msg_holding_t wanted = {(uint64_t)i->seq, i->attempt, i->hand.fence};
+    return h->holding_count > 0 &&
+           bsearch(&wanted, h->holding, h->holding_count, sizeof wanted, by_assignment);
 }
 
 /* What it does not list never began, and nothing of its older links can reach it any more. */
 static void reconcile(limiter_t *l, holder_t *h)
 {
     if (h->holding_count > 1)
-        qsort(h->holding, h->holding_count, sizeof *h->holding, by_seq);
+        qsort(h->holding, h->holding_count, sizeof *h->holding, by_assignment);
     for (list_node_t *n = list_first(&h->items), *next; n; n = next) {
         item_t *i = list_of(n, item_t, place);
         next = list_next(&h->items, n);

@@ -16,21 +16,27 @@ static inline void rig_say(rig_t *r, conn_t conn, enum message_type type, const 
     rig_settle(r);
 }
 
-static inline void rig_hello(rig_t *r, conn_t conn, actor_kind_t actor, uint64_t generation,
-                             const msg_holding_t *holding)
+static inline void rig_hello_holding(rig_t *r, conn_t conn, actor_kind_t actor, uint64_t generation,
+                                     const msg_holding_t *holding, size_t count)
 {
     r->link[conn]++;
     r->number[conn] = UINT64_MAX; /* HELLO and HOLDING have numbers of their own (links_list.h) */
     msg_hello_t hello = {.actor = actor,
                          .generation = generation,
                          .link = r->link[conn],
-                         .holding = holding ? 1 : 0,
+                         .holding = count,
                          .host = bytes_str("test"),
                          .version = bytes_str("0")};
     rig_say(r, conn, MESSAGE_HELLO, &hello);
-    if (holding)
-        rig_say(r, conn, MESSAGE_HOLDING, holding);
+    for (size_t n = 0; n < count; n++)
+        rig_say(r, conn, MESSAGE_HOLDING, &holding[n]);
     r->number[conn] = 0;
+}
+
+static inline void rig_hello(rig_t *r, conn_t conn, actor_kind_t actor, uint64_t generation,
+                             const msg_holding_t *holding)
+{
+    rig_hello_holding(r, conn, actor, generation, holding, holding ? 1 : 0);
 }
 
 static inline void rig_credit(rig_t *r, conn_t conn, const char *pool, uint64_t total)

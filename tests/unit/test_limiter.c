@@ -297,6 +297,24 @@ static void open_assignments_outlive_a_restart_if_their_actor_still_holds_them(v
     assert_int_equal(rig_state(r, 1), STATE_DONE);
 }
 
+static void an_assignment_is_held_though_an_older_one_of_its_message_is_listed_too(void **state)
+{
+    rig_t *r = *state;
+    rig_credit(r, CONN_RESPONDER, "d", 10);
+    rig_submit(r, "plain", 1, "a");
+    msg_assign_t first = *rig_assign(r, CONN_RESPONDER);
+    rig_settle_as(r, CONN_RESPONDER, &first, OUTCOME_UNBEGUN);
+    rig_pass(r, US_PER_S);
+    msg_assign_t second = *rig_assign(r, CONN_RESPONDER);
+    const msg_holding_t both[] = {{first.seq, first.attempt, first.fence},
+                                  {second.seq, second.attempt, second.fence}};
+    rig_hello_holding(r, CONN_RESPONDER, ACTOR_RESPONDER, 31, both, 2);
+    rig_credit(r, CONN_RESPONDER, "d", 10);
+    assert_null(rig_assign(r, CONN_RESPONDER));
+    rig_settle_as(r, CONN_RESPONDER, &second, OUTCOME_OK);
+    assert_int_equal(rig_state(r, 1), STATE_DONE);
+}
+
 static void what_was_accepted_is_there_after_a_restart_in_its_order(void **state)
 {
     rig_t *r = *state;
@@ -352,6 +370,7 @@ int main(void)
         TEST(a_dead_holder_gives_its_slots_back_and_its_calls_are_unknown),
         TEST(a_call_that_must_not_be_repeated_dies_with_its_responder),
         TEST(open_assignments_outlive_a_restart_if_their_actor_still_holds_them),
+        TEST(an_assignment_is_held_though_an_older_one_of_its_message_is_listed_too),
         TEST(what_was_accepted_is_there_after_a_restart_in_its_order),
         TEST(a_failed_sync_ends_this_life_and_answers_nothing),
     };
