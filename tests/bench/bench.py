@@ -64,12 +64,14 @@ class Leg:
         self.name, self.connections, self.window, self.rate, self.slow = name, connections, window, rate, slow
 
 
-def weir_leg(leg, seconds, loadsink):
+def weir_leg(leg, seconds, loadsink, before_load=None):
     sink = 9100 if loadsink else free_port()
     weir = Weir("bench", sandbox_port=sink, config=CONFIG, env={"WEIR_LIBEXEC": str(slow_libexec()[0])} if leg.slow else {})
     sandbox = None if loadsink else Sandbox(weir.folder, "--keep", "0", port=sink)
     weir.start()
     before = weir.metrics()
+    if before_load:
+        before_load(weir)
     if loadsink:
         pids = weir.folder / "pids"
         pids.write_text(f"{weir.program.pid}\n")
@@ -100,6 +102,30 @@ def weir_leg(leg, seconds, loadsink):
     end_all()
     weir.remove()
     return result
+
+
+def profile(seconds, loadsink):
+    """Where each microsecond of a message goes, by process and library, as perf samples it at 64 connections."""
+    if not (loadsink and shutil.which("perf")):
+        return {"left out": "needs ../shared/bench and perf"}
+    data, samplers = WORK / "perf.data", []
+
+    def sample(weir):
+        pids = ",".join(str(pid) for pid in weir.pids().values())
+        samplers.append(subprocess.Popen(["perf", "record", "-q", "-F", "499", "-o", data, "-p", pids, "--", "sleep", str(seconds + 1)],
+                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    result = weir_leg(Leg("profile", 64, 1024), seconds, loadsink, before_load=sample)
+    for sampler in samplers:
+        sampler.wait(timeout=seconds + 60)
+    said = subprocess.run(["perf", "report", "-i", data, "--stdio", "-q", "--sort", "comm,dso", "-g", "none"], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    whole = sum(result["cpu_us_per_message"].values())
+    rows = {}
+    for line in said.splitlines():
+        part = re.match(r"\s*([\d.]+)%\s+(\S+)\s+(\S+)", line)
+        if part and float(part[1]) >= 0.5:
+            rows[f"{part[2]} {part[3]}"] = round(float(part[1]) / 100 * whole, 2)
+    return {"cpu_us_per_message": round(whole, 1), "by_process": result["cpu_us_per_message"], "by_process_and_library": rows}
 
 
 def rabbit_leg(leg, seconds):
@@ -167,6 +193,8 @@ def main():
         report["legs"][leg.name] = entry
         print(leg.name, json.dumps({n: e if n == "ratio" else e["median"] for n, e in entry.items()}), flush=True)
         ROOT.joinpath(options.out).write_text(json.dumps(report, indent=1) + "\n")
+    report["profile"] = profile(options.seconds, loadsink)
+    print("profile", json.dumps(report["profile"]), flush=True)
     found = start_times(5)
     report["exec_to_ready_ms"] = {"median": statistics.median(found), "all": found}
     ROOT.joinpath(options.out).write_text(json.dumps(report, indent=1) + "\n")
