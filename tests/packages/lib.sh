@@ -40,6 +40,9 @@ until_() {
     done
 }
 
+# grep that reads to the end: one that stops early ends its writer with SIGPIPE, and pipefail makes that a failure.
+has() { grep "$@" >/dev/null; }
+
 in_() { "$here/host" in "$host" "$@"; }
 shell() { in_ bash -euc "$1"; }
 property() { in_ systemctl show --property="$1" --value "${2:-weir.service}"; }

@@ -38,7 +38,7 @@ the_service_of_the_rpm_starts_and_says_ready() {
     in_ systemctl enable --quiet --now weir.service
     same "$(property StatusText)" "5 actors ready" status
     until_ 5 "readyz" in_ curl -fsS http://127.0.0.1:8080/readyz
-    in_ journalctl -x -u weir | grep -q 'Defined-By: Weir' || because "the catalog is not there"
+    in_ journalctl -x -u weir | has 'Defined-By: Weir' || because "the catalog is not there"
 }
 
 an_update_restarts_it_and_keeps_the_configuration() {
@@ -48,7 +48,7 @@ an_update_restarts_it_and_keeps_the_configuration() {
     # The same release again, as an update: what counts are the scriptlets with an older one still there.
     shell 'cd /root && rpm -U --nodeps --replacepkgs weir-[0-9]*.rpm' >/dev/null
     until_ 20 "it runs" is_active
-    tail -1 "$inside/etc/weir/weir.yaml" | grep -q 'my own line' || because "the administrator's change is gone"
+    tail -1 "$inside/etc/weir/weir.yaml" | has 'my own line' || because "the administrator's change is gone"
     in_ systemctl is-enabled --quiet weir.service || because "it is not enabled any more"
     in_ weirctl status >/dev/null || because "it does not answer"
 }
@@ -57,12 +57,12 @@ the_next_release_restarts_the_service() {
     local pid
     pid=$(property MainPID)
     rm -rf "$repository/top" && mkdir -p "$repository/next"
-    "$root/packaging/build" rpm --release 2 --out "$repository/next"
+    "$root/packaging/build" rpm --commit "$(cat "$packages/commit")" --release 2 --out "$repository/next"
     cp "$repository"/next/weir-[0-9]*-2.*.rpm "$inside/root/"
     shell 'cd /root && rpm -U --nodeps weir-[0-9]*-2.*.rpm'
-    until_ 20 "it runs" is_active
+    until_ 20 "it runs" is_active || { in_ journalctl -u weir -n 8 -o cat; because "not in time: it runs"; }
     [ "$(property MainPID)" != "$pid" ] || because "it was not restarted"
-    in_ rpm -q weir | grep -q -- '-2\.' || because "$(in_ rpm -q weir)"
+    in_ rpm -q weir | has -- '-2\.' || because "$(in_ rpm -q weir)"
 }
 
 removal_stops_it_and_leaves_only_what_is_the_operators() {
