@@ -1,5 +1,6 @@
 #include "sys/signature.h"
 
+#include <stdio.h>
 #include <strings.h>
 
 #include "sys/crypto.h"
@@ -171,4 +172,73 @@ bool signature_secret_is_usable(const source_t *source, bytes_t secret)
 {
     uint8_t key[WEBHOOK_SECRET_BYTES_MAX];
     return source->auth != AUTH_STANDARD_WEBHOOKS || webhook_key(secret, key) > 0;
+}
+
+/* ---- the other side */
+
+static bool add_field(signed_fields_t *out, const char *name, const char *prefix, bytes_t value)
+{
+    must(out->count < SIGNED_FIELDS_MAX);
+    char *to = out->field[out->count].value;
+    int length = snprintf(to, SIGNED_VALUE_BYTES, "%s%.*s", prefix, (int)value.len,
+                          value.len ? (const char *)value.data : "");
+    out->field[out->count++].name = name;
+    return length >= 0 && length < (int)SIGNED_VALUE_BYTES;
+}
+
+static bool add_hex(signed_fields_t *out, const char *name, const char *prefix, sha256_t hash)
+{
+    char hex[SHA256_HEX];
+    sha256_hex(&hash, hex);
+    return add_field(out, name, prefix, bytes_str(hex));
+}
+
+static bool make_slack(bytes_t secret, bytes_t time, bytes_t body, signed_fields_t *out)
+{
+    bytes_t parts[] = {bytes_str("v0:"), time, bytes_str(":"), body};
+    return add_field(out, "X-Slack-Request-Timestamp", "", time) &&
+           add_hex(out, "X-Slack-Signature", "v0=", hmac_sha256_of(secret, parts, COUNT_OF(parts)));
+}
+
+static bool make_webhook(bytes_t secret, bytes_t id, bytes_t time, bytes_t body,
+                         signed_fields_t *out)
+{
+    uint8_t key[WEBHOOK_SECRET_BYTES_MAX];
+    char text[SHA256_BASE64];
+    size_t length = webhook_key(secret, key);
+    if (!length || !id.len || has_dot(id))
+        return false;
+    bytes_t parts[] = {id, bytes_str("."), time, bytes_str("."), body};
+    sha256_t hash = hmac_sha256_of(bytes_of(key, length), parts, COUNT_OF(parts));
+    explicit_bzero(key, sizeof key);
+    sha256_base64(&hash, text);
+    return add_field(out, "webhook-timestamp", "", time) &&
+           add_field(out, "webhook-signature", "v1,", bytes_str(text));
+}
+
+bool signature_make(const source_t *source, bytes_t secret, bytes_t id, bytes_t body, wall_t now,
+                    signed_fields_t *out)
+{
+    char seconds[24];
+    snprintf(seconds, sizeof seconds, "%lld", (long long)(now.us / US_PER_S));
+    out->count = 0;
+    if (!secret.len)
+        return source->auth == AUTH_NONE_ON_LOOPBACK;
+    switch (source->auth) {
+    case AUTH_NONE_ON_LOOPBACK:
+        return true;
+    case AUTH_GITHUB:
+        return add_hex(out, "X-Hub-Signature-256", "sha256=", hmac_sha256(secret, body));
+    case AUTH_BEARER:
+        return add_field(out, "Authorization", "Bearer ", secret);
+    case AUTH_HEADER:
+        return add_field(out, source->header, "", secret);
+    case AUTH_SLACK:
+        return make_slack(secret, bytes_str(seconds), body, out);
+    case AUTH_STANDARD_WEBHOOKS:
+        return make_webhook(secret, id, bytes_str(seconds), body, out);
+    case AUTH_COUNT:
+        break;
+    }
+    return false;
 }

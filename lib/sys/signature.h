@@ -28,4 +28,19 @@ bool signature_bearer_holds(const http_request_t *request, bytes_t secret);
 /* Can this secret sign at all? A Standard Webhooks one is base 64. */
 bool signature_secret_is_usable(const source_t *source, bytes_t secret);
 
+#define SIGNED_FIELDS_MAX 2
+#define SIGNED_VALUE_BYTES 1024
+typedef struct signed_fields {
+    struct {
+        const char *name;
+        char value[SIGNED_VALUE_BYTES];
+    } field[SIGNED_FIELDS_MAX];
+    size_t count;
+} signed_fields_t;
+
+/* The other side: the headers by which a sender of this source would be believed now. `id` is what
+ * it says in webhook-id, for Standard Webhooks. False: the secret cannot sign, or is too long. */
+bool signature_make(const source_t *source, bytes_t secret, bytes_t id, bytes_t body, wall_t now,
+                    signed_fields_t *out);
+
 #endif

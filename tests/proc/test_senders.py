@@ -13,7 +13,7 @@ import time
 import urllib.parse
 
 import npm
-from weir import ROOT, Sandbox, Weir, check, main, test, wait_until
+from weir import BUILD, ROOT, Sandbox, Weir, check, main, test, wait_until
 
 PACKAGES = ["standardwebhooks@1.0.0"]
 WEBHOOK = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -213,6 +213,22 @@ def a_secret_is_changed_without_one_refusal():
     check(not refused, f"{len(refused)} were refused, the first {refused[:1]}")
     weir.wait_empty(30)
     print(f"believed {counts[WEBHOOK]} and {counts[WEBHOOK_NEXT]}, refused 0", flush=True)
+    weir.stop()
+    weir.remove()
+
+
+@test
+def weirctl_sends_as_each_sender_would():
+    weir, _ = start("weirctl")
+    event = json.dumps({"event_id": "Ev9", "type": "a.b", "event": {"type": "app_mention"}, "data": {"customer": 1}})
+    for route, text in (("slack", event), ("hooks", event), ("commands", "channel_id=C1&user_name=Ada"), ("parcels", "number=7")):
+        run = subprocess.run([BUILD / "weirctl", "--config", weir.config, "send", route, "-"], input=text, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)
+        check(run.returncode == 0 and "accepted" in run.stdout, f"{route}: {run.returncode} {run.stdout} {run.stderr}")
+    run = subprocess.run([BUILD / "weirctl", "--config", weir.config, "send", "hooks", "-", "--id", "msg-1"], input=event,
+                         text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)
+    check(run.returncode == 0, f"with an id of its own: {run.stderr}")
+    weir.wait_empty(20)
     weir.stop()
     weir.remove()
 

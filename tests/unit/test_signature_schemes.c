@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -335,6 +336,48 @@ static void base_64_is_that_of_the_standard(void **state)
     assert_int_equal(crypto_base64_decode(bytes_str("Zm9vYmFy"), out, 5), -1);
 }
 
+/* ---- the other side */
+
+static void what_is_made_here_is_believed_here(void **state)
+{
+    (void)state;
+    const wall_t now = {1700000000 * US_PER_S};
+    for (size_t i = 0; i < COUNT_OF(vectors); i++) {
+        vector_t v = vectors[i]();
+        static signed_fields_t made;
+        bytes_t id = bytes_str("m1");
+        assert_true(signature_make(&v.source, bytes_str(v.secret), id, v.body, now, &made));
+        http_field_t headers[SIGNED_FIELDS_MAX + 1] = {{bytes_str("webhook-id"), id}};
+        char names[SIGNED_FIELDS_MAX][64];
+        for (size_t k = 0; k < made.count; k++) {
+            for (size_t c = 0; c <= strlen(made.field[k].name); c++)
+                names[k][c] = (char)tolower((unsigned char)made.field[k].name[c]);
+            headers[k + 1] = (http_field_t){bytes_str(names[k]), bytes_str(made.field[k].value)};
+        }
+        const http_request_t r = {
+            .headers = headers, .header_count = made.count + 1, .body = v.body};
+        const signature_keys_t keys = {.secret = bytes_str(v.secret)};
+        assert_int_equal(signature_belief(&v.source, &r, keys, now), BELIEF_FULL);
+    }
+}
+
+static void nothing_is_made_with_a_secret_that_cannot_sign(void **state)
+{
+    (void)state;
+    static signed_fields_t made;
+    static char endless[2 * SIGNED_VALUE_BYTES];
+    memset(endless, 'x', sizeof endless);
+    vector_t w = webhook(), b = bearer();
+    const wall_t now = {0};
+    bytes_t id = bytes_str("m1"), none = bytes_of(NULL, 0), right = bytes_str(w.secret);
+    assert_false(signature_make(&w.source, bytes_str("plain words"), id, w.body, now, &made));
+    assert_false(signature_make(&w.source, right, none, w.body, now, &made));
+    assert_false(signature_make(&w.source, right, bytes_str("a.b"), w.body, now, &made));
+    assert_false(signature_make(&w.source, none, id, w.body, now, &made));
+    bytes_t longer = bytes_of(endless, sizeof endless);
+    assert_false(signature_make(&b.source, longer, id, b.body, now, &made));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +392,8 @@ int main(void)
         cmocka_unit_test(in_a_rotation_either_secret_is_believed),
         cmocka_unit_test(a_webhook_secret_is_base_64_with_or_without_its_prefix),
         cmocka_unit_test(base_64_is_that_of_the_standard),
+        cmocka_unit_test(what_is_made_here_is_believed_here),
+        cmocka_unit_test(nothing_is_made_with_a_secret_that_cannot_sign),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

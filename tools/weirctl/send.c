@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -12,8 +13,8 @@
 #include "show.h"
 #include "sys/config.h"
 #include "sys/credentials.h"
-#include "sys/crypto.h"
 #include "sys/http_once.h"
+#include "sys/signature.h"
 
 #define BODY_MAX (4u << 20)
 #define HEADER_BYTES 1024
@@ -90,8 +91,9 @@ static int add_typed_headers(sending_t *s)
         if (code)
             return code;
     }
-    return has_header(s, "content-type") ? EXIT_OK
-                                         : add_header(s, "Content-Type", "application/json");
+    const char *type =
+        s->route->body == BODY_FORM ? "application/x-www-form-urlencoded" : "application/json";
+    return has_header(s, "content-type") ? EXIT_OK : add_header(s, "Content-Type", type);
 }
 
 /* The id belongs into the header that the route's pointer names. */
@@ -108,21 +110,36 @@ static int add_id(sending_t *s)
     return add_header(s, pointer + strlen(prefix), id);
 }
 
+/* A webhook's id is signed too: the one that was typed, else one of this moment. */
+static int webhook_id(sending_t *s, wall_t now, bytes_t *id)
+{
+    static const char name[] = "webhook-id";
+    char made[40];
+    snprintf(made, sizeof made, "msg_%lld", (long long)now.us);
+    if (!has_header(s, name) && add_header(s, name, made) != EXIT_OK)
+        return EXIT_USAGE;
+    for (size_t i = 0; i < s->header_count; i++)
+        if (strncasecmp(s->headers[i], name, sizeof name - 1) == 0)
+            *id = bytes_str(s->headers[i] + sizeof name + strspn(s->headers[i] + sizeof name, " "));
+    return EXIT_OK;
+}
+
 static int sign(sending_t *s, bytes_t secret)
 {
-    char value[HEADER_BYTES];
-    if (s->route->source->auth == AUTH_BEARER) {
-        if (snprintf(value, sizeof value, "Bearer %.*s", (int)secret.len,
-                     (const char *)secret.data) >= (int)sizeof value)
-            return cli_complain(EXIT_CONFIG, "the token of source %s is too long",
-                                s->route->source->name);
-        return add_header(s, "Authorization", value);
-    }
-    char hex[SHA256_HEX];
-    sha256_t mac = hmac_sha256(secret, bytes_of(s->body, s->body_len));
-    sha256_hex(&mac, hex);
-    snprintf(value, sizeof value, "sha256=%s", hex);
-    return add_header(s, "X-Hub-Signature-256", value);
+    static signed_fields_t fields;
+    const source_t *source = s->route->source;
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    const wall_t now = {ts.tv_sec * US_PER_S + ts.tv_nsec / 1000};
+    bytes_t id = {0};
+    int code = source->auth == AUTH_STANDARD_WEBHOOKS ? webhook_id(s, now, &id) : EXIT_OK;
+    if (code == EXIT_OK &&
+        !signature_make(source, secret, id, bytes_of(s->body, s->body_len), now, &fields))
+        code = cli_complain(EXIT_CONFIG, "the secret of source %s cannot sign", source->name);
+    for (size_t i = 0; i < fields.count && code == EXIT_OK; i++)
+        code = add_header(s, fields.field[i].name, fields.field[i].value);
+    explicit_bzero(&fields, sizeof fields);
+    return code;
 }
 
 static int add_proof(sending_t *s)
