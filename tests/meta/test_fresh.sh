@@ -9,4 +9,5 @@ one() { # name, command...
 }
 one PROTOCOL_md_is_fresh "${WEIR_BUILD:-build/proc}/tests/protocol_document" --check
 one CONFIGURATION_md_and_the_sample_are_fresh "${WEIR_BUILD:-build/proc}/tests/test_config"
+one METRICS_md_is_fresh "${WEIR_BUILD:-build/proc}/tests/test_metrics_read"
 exit $status
