@@ -174,36 +174,72 @@ static void telling_begin(const scene_t *s, telling_t *t)
     }
 }
 
-static void reply_text(const scene_t *s, const http_request_t *request, const telling_t *t)
+static char *text_of(const telling_t *t)
 {
     size_t room = EXPOSITION_HEAD;
     for (size_t i = 0; i < t->count; i++)
         room += t->texts[i].len;
-    char *out = malloc(room);
+    char *out = malloc(room + 1);
     must(out);
-    size_t length = metrics_exposition(t->texts, t->count, out, room);
-    reply_as(s, request->token, 200, "text/plain; version=0.0.4; charset=utf-8",
-             bytes_of(out, length));
-    free(out);
+    out[metrics_exposition(t->texts, t->count, out, room)] = '\0';
+    return out;
+}
+
+static char *json_of(json_t *json)
+{
+    char *out = json_dumps(json, JSON_COMPACT);
+    must(out);
+    json_decref(json);
+    return out;
+}
+
+static char *render(const scene_t *s, enum metrics_page which)
+{
+    telling_t t;
+    char *out = NULL;
+    telling_begin(s, &t);
+    switch (which) {
+    case PAGE_TEXT:
+        out = text_of(&t);
+        break;
+    case PAGE_JSON:
+        out = json_of(metrics_json(t.texts, t.count));
+        break;
+    case PAGE_SUMMARY:
+        out = json_of(metrics_summary(t.texts, t.count));
+        break;
+    case PAGE_COUNT:
+        break;
+    }
+    free(t.own);
+    return out;
+}
+
+/* A page costs about a millisecond and its numbers come once a second: whoever asks more often gets
+ * the same page, so that asking cannot keep submissions waiting. */
+static void reply_page(const scene_t *s, const http_request_t *request, enum metrics_page which)
+{
+    page_t *page = &s->self->pages[which];
+    if (!page->body || instant_since_us(s->now.at, page->at) >= PAGE_FRESH_US) {
+        free(page->body);
+        page->body = render(s, which);
+        page->at = s->now.at;
+    }
+    reply_as(s, request->token, 200,
+             which == PAGE_TEXT ? "text/plain; version=0.0.4; charset=utf-8" : "application/json",
+             bytes_str(page->body));
 }
 
 void health_metrics(const scene_t *s, const http_request_t *request)
 {
-    telling_t t;
-    telling_begin(s, &t);
-    if (accept_prefers(http_header(request, "accept"), "application/json", "text/plain"))
-        reply_and_free(s, request, 200, "application/json", metrics_json(t.texts, t.count));
-    else
-        reply_text(s, request, &t);
-    free(t.own);
+    bytes_t accept = http_header(request, "accept");
+    bool json = accept_prefers(accept, "application/json", "text/plain");
+    reply_page(s, request, json ? PAGE_JSON : PAGE_TEXT);
 }
 
 void health_summary(const scene_t *s, const http_request_t *request)
 {
-    telling_t t;
-    telling_begin(s, &t);
-    reply_and_free(s, request, 200, "application/json", metrics_summary(t.texts, t.count));
-    free(t.own);
+    reply_page(s, request, PAGE_SUMMARY);
 }
 
 void health_destroy(ingress_t *self)
@@ -211,4 +247,6 @@ void health_destroy(ingress_t *self)
     for (size_t i = 0; i < self->stats_count; i++)
         free(self->stats[i].text);
     self->stats_count = 0;
+    for (size_t i = 0; i < PAGE_COUNT; i++)
+        free(self->pages[i].body);
 }

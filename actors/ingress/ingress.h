@@ -22,6 +22,7 @@
 #define ANSWER_WAIT_US (3 * US_PER_S)
 #define STOP_WAIT_US US_PER_S
 #define STATS_FRESH_US (15 * US_PER_S)
+#define PAGE_FRESH_US (250 * US_PER_MS)
 
 /* One submission, from its request until its VERDICT. It is in exactly one list of the ingress. */
 typedef struct submission {
@@ -52,6 +53,13 @@ typedef struct stats_text {
     size_t len;
 } stats_text_t;
 
+/* The pages of metrics, each as it was last written. */
+enum metrics_page { PAGE_TEXT, PAGE_JSON, PAGE_SUMMARY, PAGE_COUNT };
+typedef struct page {
+    char *body; /* NULL: not written yet */
+    instant_t at;
+} page_t;
+
 typedef struct ingress {
     const birth_t *birth;
     uint8_t id_key[32]; /* what ids are drawn from: this life's seed and generation */
@@ -80,6 +88,7 @@ typedef struct ingress {
 
     stats_text_t stats[STATS_TEXTS_MAX];
     size_t stats_count;
+    page_t pages[PAGE_COUNT];
 
     struct {
         instant_t since;

@@ -105,6 +105,19 @@ static void the_metrics_of_all_actors_are_in_one_text(void **state)
     assert_lacks(steps_reply(s, get(s, "/metrics"))->text, "} 42\n"); /* an old word is no word */
 }
 
+static void asking_often_gets_the_same_page_for_a_quarter_of_a_second(void **state)
+{
+    steps_t *s = up(state);
+    msg_stats_t stats = {.actor = ACTOR_LIMITER, .text = bytes_str("weir_commits_total{} 1\n")};
+    steps_message(s, ACTOR_SUPERVISOR, MESSAGE_STATS, &stats);
+    assert_contains(steps_reply(s, get(s, "/metrics"))->text, "weir_commits_total{} 1\n");
+    stats.text = bytes_str("weir_commits_total{} 2\n");
+    steps_message(s, ACTOR_SUPERVISOR, MESSAGE_STATS, &stats);
+    assert_contains(steps_reply(s, get(s, "/metrics"))->text, "weir_commits_total{} 1\n");
+    steps_pass(s, US_PER_S / 4);
+    assert_contains(steps_reply(s, get(s, "/metrics"))->text, "weir_commits_total{} 2\n");
+}
+
 static void json_is_told_to_those_who_accept_it(void **state)
 {
     steps_t *s = up(state);
@@ -130,6 +143,7 @@ int main(void)
         T(who_may_ask_is_this_host_or_who_has_the_token),
         T(it_is_ready_only_while_it_can_take_work),
         T(the_metrics_of_all_actors_are_in_one_text),
+        T(asking_often_gets_the_same_page_for_a_quarter_of_a_second),
         T(json_is_told_to_those_who_accept_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
