@@ -251,6 +251,9 @@ static void run_seed(uint64_t seed, uint64_t steps, totals_t *totals)
     for (until = after(REST_US); sim.now.at.us < until;)
         step();
     check_end();
+    /* A stop ordered before the calm may end a life only now: what replaces it comes to rest too. */
+    for (until = after(CALM_US_MAX); !at_rest() && sim.now.at.us < until;)
+        step();
     if (!at_rest())
         violation("invariant 7: it does not come to rest");
     totals_add(totals);
