@@ -16,9 +16,10 @@
 #define QUESTIONS_MAX 256u
 #define STATS_TEXTS_MAX 64u
 
-#define CREDIT_WAIT_US (90 * US_PER_MS) /* a full queue is told within 100 ms */
-#define LIMITER_WAIT_US (2 * US_PER_S)  /* a restart of the limiter is not seen outside */
-#define VERDICT_WAIT_US (10 * US_PER_S)
+#define CREDIT_WAIT_US (90 * US_PER_MS)         /* a full queue is told within 100 ms */
+#define LIMITER_WAIT_US (2 * US_PER_S)          /* a restart of the limiter is not seen outside */
+#define VERDICT_WAIT_US (8 * US_PER_S)          /* GitHub waits 10 s for an answer */
+#define VERDICT_WAIT_AWAY_US (2500 * US_PER_MS) /* the limiter is away: Slack waits 3 s */
 #define ANSWER_WAIT_US (3 * US_PER_S)
 #define STOP_WAIT_US US_PER_S
 #define STATS_FRESH_US (15 * US_PER_S)

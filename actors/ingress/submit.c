@@ -307,7 +307,9 @@ static instant_t look_at_waiting(const scene_t *s)
 static instant_t look_at_verdicts(const scene_t *s, list_t *list, bool keep_it)
 {
     for (submission_t *next; (next = first(list)) != NULL;) {
-        instant_t until = instant_after_us(next->arrived, VERDICT_WAIT_US);
+        bool usable = limiter_is_usable(s->self);
+        instant_t until =
+            instant_after_us(next->arrived, usable ? VERDICT_WAIT_US : VERDICT_WAIT_AWAY_US);
         if (instant_before(s->now.at, until) || !has_room(s))
             return until;
         give_up_verdict(s, next);

@@ -90,7 +90,7 @@ static void without_a_verdict_the_sender_is_told_to_repeat_and_a_late_one_is_har
     steps_t *s = up(state);
     uint64_t token = send_ticket(s);
     msgid_t id = submitted(s, 0)->id;
-    steps_pass(s, 9900 * US_PER_MS);
+    steps_pass(s, 7900 * US_PER_MS);
     assert_null(steps_reply(s, token));
     steps_pass(s, 100 * US_PER_MS);
     assert_status(s, token, 503, "may have been accepted");
@@ -100,6 +100,18 @@ static void without_a_verdict_the_sender_is_told_to_repeat_and_a_late_one_is_har
     steps_limiter(s, EVENT_PEER_UP);
     credit(s, 10, 100000);
     assert_null(submitted(s, 0)); /* it is not said again either */
+}
+
+static void with_the_limiter_away_nobody_waits_longer_for_a_verdict_than_slack_does(void **state)
+{
+    steps_t *s = up(state);
+    uint64_t token = send_ticket(s);
+    steps_pass(s, US_PER_S);
+    steps_limiter(s, EVENT_PEER_SILENT);
+    steps_pass(s, 1400 * US_PER_MS);
+    assert_null(steps_reply(s, token));
+    steps_pass(s, 100 * US_PER_MS);
+    assert_status(s, token, 503, "may have been accepted");
 }
 
 static void the_waiting_list_has_a_maximum(void **state)
@@ -212,6 +224,7 @@ int main(void)
         T(a_limiter_that_stays_away_is_told_after_two_seconds),
         T(nothing_new_is_sent_to_a_silent_limiter),
         T(without_a_verdict_the_sender_is_told_to_repeat_and_a_late_one_is_harmless),
+        T(with_the_limiter_away_nobody_waits_longer_for_a_verdict_than_slack_does),
         T(the_waiting_list_has_a_maximum),
         T(in_a_drain_senders_that_come_again_are_sent_away_and_others_are_queued),
         T(a_stranger_learns_nothing_of_the_mode),
