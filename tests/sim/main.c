@@ -251,7 +251,7 @@ static void run_seed(uint64_t seed, uint64_t steps, totals_t *totals)
     for (until = after(REST_US); sim.now.at.us < until;)
         step();
     check_end();
-    /* A stop ordered before the calm may end a life only now: what replaces it comes to rest too. */
+    /* A stop ordered before the calm may end a life only now: what replaces it comes to rest. */
     for (until = after(CALM_US_MAX); !at_rest() && sim.now.at.us < until;)
         step();
     if (!at_rest())
