@@ -54,15 +54,15 @@ count() { grep -c "^$1\$" <<<"$states" || true; }
 say "The dead letter, and why:"
 "$build/weirctl" --socket "$sockets/ctl.sock" dead ls
 say ""
-took=$(for id in $ids; do curl -sS -m 5 "$weir/v1/messages/$id" | jq '.finished_at_ms - .accepted_at_ms'; done | jq -c -s .)
+shown=$(for id in $ids; do curl -sS -m 5 "$weir/v1/messages/$id"; echo; done | jq -c -s .)
 summary=$(curl -sS -m 5 "$helpdesk/_summary")
 jq -c -n --slurpfile a "$answers" --argjson s "$summary" --argjson done "$(count done)" --argjson dead "$(count dead)" \
-    --argjson took "$took" --argjson began "$began" --argjson ended "$(date +%s.%N)" '
+    --argjson shown "$shown" --argjson began "$began" --argjson ended "$(date +%s.%N)" '
   def spread: sort | {p50: .[length / 2 | floor], max: .[-1]} | map_values(. * 10 | round / 10);
   {accepted: [$a[] | select(.answer.status == "accepted")] | length,
    duplicates: [$a[] | select(.answer.status == "duplicate")] | length,
-   done: $done, dead: $dead, unknown: $s.repeated,
+   done: $done, dead: $dead, unknown: [$shown[] | select(.unknown)] | length,
    calls: $s.requests, effects: $s.effects,
-   times: {accept_ms: [$a[].answer.took_s * 1000] | spread, done_ms: $took | spread,
+   times: {accept_ms: [$a[].answer.took_s * 1000] | spread, done_ms: [$shown[] | .finished_at_ms - .accepted_at_ms] | spread,
            seconds: (($ended - $began) * 100 | round / 100)}}'
 [ "$(count done)" = $(($(wc -l <<<"$ids") - 1)) ] && [ "$(count dead)" = 1 ]
