@@ -174,14 +174,14 @@ static void telling_begin(const scene_t *s, telling_t *t)
     }
 }
 
-static char *text_of(const telling_t *t)
+static char *text_of(const telling_t *t, enum metrics_format format)
 {
     size_t room = EXPOSITION_HEAD;
     for (size_t i = 0; i < t->count; i++)
         room += t->texts[i].len;
     char *out = malloc(room + 1);
     must(out);
-    out[metrics_exposition(t->texts, t->count, out, room)] = '\0';
+    out[metrics_exposition(format, t->texts, t->count, out, room)] = '\0';
     return out;
 }
 
@@ -200,7 +200,10 @@ static char *render(const scene_t *s, enum metrics_page which)
     telling_begin(s, &t);
     switch (which) {
     case PAGE_TEXT:
-        out = text_of(&t);
+        out = text_of(&t, METRICS_PROMETHEUS);
+        break;
+    case PAGE_OPEN:
+        out = text_of(&t, METRICS_OPEN);
         break;
     case PAGE_JSON:
         out = json_of(metrics_json(t.texts, t.count));
@@ -219,22 +222,30 @@ static char *render(const scene_t *s, enum metrics_page which)
  * the same page, so that asking cannot keep submissions waiting. */
 static void reply_page(const scene_t *s, const http_request_t *request, enum metrics_page which)
 {
+    static const char *const types[PAGE_COUNT] = {
+        [PAGE_TEXT] = "text/plain; version=0.0.4; charset=utf-8",
+        [PAGE_OPEN] = "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        [PAGE_JSON] = "application/json",
+        [PAGE_SUMMARY] = "application/json",
+    };
     page_t *page = &s->self->pages[which];
     if (!page->body || instant_since_us(s->now.at, page->at) >= PAGE_FRESH_US) {
         free(page->body);
         page->body = render(s, which);
         page->at = s->now.at;
     }
-    reply_as(s, request->token, 200,
-             which == PAGE_TEXT ? "text/plain; version=0.0.4; charset=utf-8" : "application/json",
-             bytes_str(page->body));
+    reply_as(s, request->token, 200, types[which], bytes_str(page->body));
 }
 
 void health_metrics(const scene_t *s, const http_request_t *request)
 {
     bytes_t accept = http_header(request, "accept");
-    bool json = accept_prefers(accept, "application/json", "text/plain");
-    reply_page(s, request, json ? PAGE_JSON : PAGE_TEXT);
+    if (accept_prefers(accept, "application/json", "text/plain"))
+        reply_page(s, request, PAGE_JSON);
+    else if (accept_prefers(accept, "application/openmetrics-text", "text/plain"))
+        reply_page(s, request, PAGE_OPEN);
+    else
+        reply_page(s, request, PAGE_TEXT);
 }
 
 void health_summary(const scene_t *s, const http_request_t *request)

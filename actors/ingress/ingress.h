@@ -55,7 +55,7 @@ typedef struct stats_text {
 } stats_text_t;
 
 /* The pages of metrics, each as it was last written. */
-enum metrics_page { PAGE_TEXT, PAGE_JSON, PAGE_SUMMARY, PAGE_COUNT };
+enum metrics_page { PAGE_TEXT, PAGE_OPEN, PAGE_JSON, PAGE_SUMMARY, PAGE_COUNT };
 typedef struct page {
     char *body; /* NULL: not written yet */
     instant_t at;

@@ -12,10 +12,13 @@ static const metric_family_t families[METRIC_COUNT] = {
 #undef METRIC
 };
 
-/* From 0.5 ms to 60 s, about 1-2.5-5: commits, acknowledgements and calls all fall inside. */
-static const double buckets[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
-                                 0.25,   0.5,   1,      2.5,   5,    10,    30,   60};
-#define BUCKETS COUNT_OF(buckets)
+#define BUCKETS 16u
+/* About 1-2.5-5: commits, acknowledgements and calls all fall inside. */
+static const double buckets_short[BUCKETS] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                              0.25,   0.5,   1,      2.5,   5,    10,    30,   60};
+/* What waits for a limit or a person does so for hours. */
+static const double buckets_long[BUCKETS] = {0.001, 0.005, 0.025, 0.1, 0.5,  1,    2.5,   5,
+                                             10,    30,    60,    300, 1800, 7200, 21600, 86400};
 
 #define LABEL_BYTES_MAX 64
 typedef struct series {
@@ -35,6 +38,11 @@ struct metrics {
 };
 
 const metric_family_t *metric_family(size_t index) { return &families[index]; }
+
+static const double *buckets_of(enum metric metric)
+{
+    return families[metric].kind == METRIC_HISTOGRAM_LONG ? buckets_long : buckets_short;
+}
 
 metrics_t *metrics_new(void)
 {
@@ -77,7 +85,7 @@ static series_t *add(metric_store_t *store, enum metric metric, bytes_t label)
     *series = (series_t){.label_len = (uint8_t)label.len};
     if (label.len)
         memcpy(series->label, label.data, label.len);
-    if (families[metric].kind == METRIC_HISTOGRAM) {
+    if (metric_is_histogram(&families[metric])) {
         series->in = calloc(BUCKETS + 1, sizeof *series->in);
         must(series->in);
     }
@@ -125,7 +133,8 @@ void metrics_set(metrics_t *m, enum metric metric, bytes_t label, double value)
 
 void metrics_observe(metrics_t *m, enum metric metric, bytes_t label, double seconds)
 {
-    must(families[metric].kind == METRIC_HISTOGRAM);
+    must(metric_is_histogram(&families[metric]));
+    const double *buckets = buckets_of(metric);
     series_t *series = series_of(m, metric, label);
     size_t bucket = 0;
     if (!(seconds >= 0)) /* also NaN */
@@ -218,6 +227,7 @@ static void put_histogram(writing_t *w, enum metric metric, const series_t *seri
     char value[32], le[32];
     size_t before = w->len;
     uint64_t below = 0;
+    const double *buckets = buckets_of(metric);
     for (size_t i = 0; i < BUCKETS; i++) {
         below += series->in[i];
         put_number(le, sizeof le, buckets[i]);
@@ -244,6 +254,7 @@ static void put_series(writing_t *w, enum metric metric, const series_t *series)
             put_sample(w, metric, series, "", NULL, value);
         break;
     case METRIC_HISTOGRAM:
+    case METRIC_HISTOGRAM_LONG:
         put_histogram(w, metric, series);
         break;
     }

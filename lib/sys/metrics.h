@@ -27,7 +27,10 @@ uint64_t metrics_count(const metrics_t *m, enum metric metric, bytes_t label);
 size_t metrics_samples(const metrics_t *m, const char *actor, unsigned instance, char *out,
                        size_t size);
 /* Merges the sample texts of several actors into one exposition with HELP and TYPE, families in
- * order. */
-size_t metrics_exposition(const bytes_t *texts, size_t count, char *out, size_t size);
+ * order: Prometheus' text format 0.0.4, or OpenMetrics 1.0.0, where a counter's family is named
+ * without _total and the end is said. */
+enum metrics_format { METRICS_PROMETHEUS, METRICS_OPEN };
+size_t metrics_exposition(enum metrics_format format, const bytes_t *texts, size_t count, char *out,
+                          size_t size);
 
 #endif

@@ -2,6 +2,11 @@
 
 #include "sys/metrics_family.h"
 
+bool metric_is_histogram(const metric_family_t *family)
+{
+    return family->kind == METRIC_HISTOGRAM || family->kind == METRIC_HISTOGRAM_LONG;
+}
+
 const char *metric_kind_name(enum metric_kind kind)
 {
     return kind == METRIC_COUNTER ? "counter" : kind == METRIC_GAUGE ? "gauge" : "histogram";
@@ -12,7 +17,7 @@ static bool ends_family(const metric_family_t *family, bytes_t rest)
     static const char *const suffixes[] = {"_bucket{", "_sum{", "_count{"};
     if (rest.len && rest.data[0] == '{')
         return true;
-    for (size_t i = 0; family->kind == METRIC_HISTOGRAM && i < COUNT_OF(suffixes); i++)
+    for (size_t i = 0; metric_is_histogram(family) && i < COUNT_OF(suffixes); i++)
         if (rest.len >= strlen(suffixes[i]) &&
             memcmp(rest.data, suffixes[i], strlen(suffixes[i])) == 0)
             return true;
@@ -37,7 +42,11 @@ static bool next_line(bytes_t *rest, bytes_t *line)
     return true;
 }
 
+#define TOTAL "_total"
+#define OPEN_END "# EOF\n"
+
 typedef struct page {
+    enum metrics_format format;
     char *out;
     size_t size, len;
 } page_t;
@@ -58,8 +67,11 @@ static void put_family(page_t *page, const metric_family_t *family, const bytes_
 {
     char head[512];
     size_t before = page->len, lines = 0;
-    int n = snprintf(head, sizeof head, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help,
-                     family->name, metric_kind_name(family->kind));
+    int name = (int)strlen(family->name);
+    if (page->format == METRICS_OPEN && family->kind == METRIC_COUNTER)
+        name -= (int)strlen(TOTAL);
+    int n = snprintf(head, sizeof head, "# HELP %.*s %s\n# TYPE %.*s %s\n", name, family->name,
+                     family->help, name, family->name, metric_kind_name(family->kind));
     must(n > 0 && (size_t)n < sizeof head);
     bool fits = put(page, head, (size_t)n);
     for (size_t i = 0; i < count; i++) {
@@ -72,10 +84,15 @@ static void put_family(page_t *page, const metric_family_t *family, const bytes_
         page->len = before;
 }
 
-size_t metrics_exposition(const bytes_t *texts, size_t count, char *out, size_t size)
+size_t metrics_exposition(enum metrics_format format, const bytes_t *texts, size_t count, char *out,
+                          size_t size)
 {
-    page_t page = {out, size, 0};
+    size_t end = format == METRICS_OPEN ? strlen(OPEN_END) : 0;
+    if (size < end)
+        return 0;
+    page_t page = {format, out, size - end, 0};
     for (size_t i = 0; i < METRIC_COUNT; i++)
         put_family(&page, metric_family(i), texts, count);
-    return page.len;
+    memcpy(out + page.len, OPEN_END, end);
+    return page.len + end;
 }

@@ -30,7 +30,7 @@ static bool read_line(bytes_t line, metric_sample_t *out)
 static bool has_suffix(const metric_family_t *family, bytes_t rest)
 {
     return rest.len == 0 ||
-           (family->kind == METRIC_HISTOGRAM &&
+           (metric_is_histogram(family) &&
             (bytes_is(rest, "_bucket") || bytes_is(rest, "_sum") || bytes_is(rest, "_count")));
 }
 

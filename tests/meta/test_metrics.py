@@ -17,7 +17,7 @@ labels = {name: label for _, _, name, label in rows}
 
 def family(name):
     base = re.sub(r"_(bucket|sum|count)$", "", name)
-    return base if kinds.get(base) == "HISTOGRAM" and base != name else name
+    return base if kinds.get(base, "").startswith("HISTOGRAM") and base != name else name
 
 
 def unknown(place, expression):
@@ -39,7 +39,7 @@ meta.report("every_metric_is_counted_somewhere", [f"{name}: nobody sets METRIC_{
 meta.report("every_metric_is_documented", [name for name in kinds if f"| `{name}` |" not in page])
 meta.report("names_follow_the_convention", [
     f"{name}: a {kind.lower()}" for name, kind in kinds.items()
-    if not name.startswith("weir_") or (kind == "COUNTER") != name.endswith("_total") or (kind == "HISTOGRAM" and not name.endswith("_seconds"))])
+    if not name.startswith("weir_") or (kind == "COUNTER") != name.endswith("_total") or (kind.startswith("HISTOGRAM") and not name.endswith("_seconds"))])
 
 dashboard = json.loads(meta.text(DASHBOARD))
 asked = [(p["title"], t["expr"]) for p in dashboard["panels"] for t in p.get("targets", [])]

@@ -134,6 +134,27 @@ static void json_is_told_to_those_who_accept_it(void **state)
     assert_status(s, token, 405, "Allow: GET, HEAD");
 }
 
+static void openmetrics_is_told_to_those_who_prefer_it(void **state)
+{
+    steps_t *s = up(state);
+    static const struct {
+        const char *accept, *type;
+    } rows[] = {
+        {"application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;"
+         "q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", /* Prometheus 2.42 */
+         "application/openmetrics-text; version=1.0.0; charset=utf-8"},
+        {"text/plain;version=0.0.4;q=0.5,*/*;q=0.1", "text/plain; version=0.0.4; charset=utf-8"},
+        {"*/*", "text/plain; version=0.0.4; charset=utf-8"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const post_t p = {.method = "GET",
+                          .path = "/metrics",
+                          .type = "",
+                          .more = {{bytes_str("accept"), bytes_str(rows[i].accept)}}};
+        assert_status(s, send(s, &p), 200, rows[i].type);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +166,7 @@ int main(void)
         T(the_metrics_of_all_actors_are_in_one_text),
         T(asking_often_gets_the_same_page_for_a_quarter_of_a_second),
         T(json_is_told_to_those_who_accept_it),
+        T(openmetrics_is_told_to_those_who_prefer_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,25 +110,26 @@ static void fill(metrics_t *m)
 #define COUNTER(M, l) metrics_add(m, M, bytes_str(l), 7)
 #define GAUGE(M, l) metrics_set(m, M, bytes_str(l), 0.5)
 #define HISTOGRAM(M, l) metrics_observe(m, M, bytes_str(l), 0.02)
+#define HISTOGRAM_LONG HISTOGRAM
 #define METRIC(NAME, kind, name, label, help) kind(METRIC_##NAME, *label ? "x" : "");
 #include "sys/metrics.def"
 #undef METRIC
 }
 
-static size_t exposition(void)
+static size_t exposition(enum metrics_format format)
 {
     metrics_t *m = metrics_new();
     fill(m);
     bytes_t texts[2] = {bytes_of(page, metrics_samples(m, "limiter", 0, page, PAGE)),
                         bytes_of(other, metrics_samples(m, "responder", 1, other, PAGE))};
     metrics_destroy(&m);
-    return metrics_exposition(texts, 2, merged, PAGE - 1);
+    return metrics_exposition(format, texts, 2, merged, PAGE - 1);
 }
 
 static void families_of_several_actors_are_merged_in_order(void **state)
 {
     (void)state;
-    merged[exposition()] = '\0';
+    merged[exposition(METRICS_PROMETHEUS)] = '\0';
     assert_non_null(strstr(
         merged, "# HELP weir_commits_total store transactions\n# TYPE weir_commits_total counter\n"
                 "weir_commits_total{actor=\"limiter\",instance=\"0\"} 7\n"
@@ -139,17 +140,44 @@ static void families_of_several_actors_are_merged_in_order(void **state)
     assert_int_equal(heads, METRIC_COUNT);
 }
 
+static void openmetrics_names_counters_without_total_and_says_the_end(void **state)
+{
+    (void)state;
+    size_t len = exposition(METRICS_OPEN);
+    merged[len] = '\0';
+    assert_non_null(strstr(merged, "# TYPE weir_commits counter\n"
+                                   "weir_commits_total{actor=\"limiter\",instance=\"0\"} 7\n"));
+    assert_null(strstr(merged, "_total counter\n"));
+    assert_string_equal(merged + len - 7, "\n# EOF\n");
+    const bytes_t nobody[] = {bytes_str("")};
+    for (size_t size = 0; size < 8; size++) /* no end, no page */
+        assert_int_equal(metrics_exposition(METRICS_OPEN, nobody, 1, merged, size),
+                         size < 6 ? 0 : 6);
+}
+
+static void what_waits_long_has_buckets_up_to_a_day(void **state)
+{
+    (void)state;
+    metrics_t *m = metrics_new();
+    metrics_observe(m, METRIC_WAIT_SECONDS, bytes_str("key"), 3600);
+    const char *text = samples(m);
+    assert_non_null(strstr(text, "cause=\"key\",le=\"1800\"} 0\n"));
+    assert_non_null(strstr(text, "cause=\"key\",le=\"7200\"} 1\n"));
+    assert_non_null(strstr(text, "cause=\"key\",le=\"86400\"} 1\n"));
+    metrics_destroy(&m);
+}
+
 static void foreign_lines_and_a_small_page_do_no_harm(void **state)
 {
     (void)state;
     bytes_t foreign[] = {
         bytes_str("nonsense 1\nweir_commits_total{a=\"b\"} 1\nweir_commits_total_x{} 2\nno end")};
-    size_t len = metrics_exposition(foreign, 1, merged, PAGE - 1);
+    size_t len = metrics_exposition(METRICS_PROMETHEUS, foreign, 1, merged, PAGE - 1);
     merged[len] = '\0';
     assert_string_equal(
         merged, "# HELP weir_commits_total store transactions\n# TYPE weir_commits_total counter\n"
                 "weir_commits_total{a=\"b\"} 1\n");
-    assert_int_equal(metrics_exposition(foreign, 1, merged, len - 1), 0);
+    assert_int_equal(metrics_exposition(METRICS_PROMETHEUS, foreign, 1, merged, len - 1), 0);
 }
 
 static void promtool_accepts_the_exposition(void **state)
@@ -157,7 +185,7 @@ static void promtool_accepts_the_exposition(void **state)
     (void)state;
     if (access("/usr/bin/promtool", X_OK) != 0)
         skip();
-    size_t len = exposition();
+    size_t len = exposition(METRICS_PROMETHEUS);
     FILE *tool = popen("/usr/bin/promtool check metrics", "w");
     assert_non_null(tool);
     fwrite(merged, 1, len, tool);
@@ -172,6 +200,8 @@ int main(void)
         cmocka_unit_test(label_values_are_escaped),
         cmocka_unit_test(only_whole_lines_are_written),
         cmocka_unit_test(families_of_several_actors_are_merged_in_order),
+        cmocka_unit_test(openmetrics_names_counters_without_total_and_says_the_end),
+        cmocka_unit_test(what_waits_long_has_buckets_up_to_a_day),
         cmocka_unit_test(foreign_lines_and_a_small_page_do_no_harm),
         cmocka_unit_test(promtool_accepts_the_exposition),
     };
