@@ -164,12 +164,7 @@ static void on_usage(void *arg)
 {
     actor_t *a = arg;
     const bytes_t none = {0};
-    process_usage_t usage;
-    process_usage(&usage);
-    metrics_set(a->metrics, METRIC_CPU_SECONDS, none, usage.cpu_seconds);
-    metrics_set(a->metrics, METRIC_MEMORY_BYTES, none, (double)usage.resident_bytes);
-    metrics_set(a->metrics, METRIC_OPEN_FDS, none, (double)usage.open_fds);
-    metrics_set(a->metrics, METRIC_LOG_DROPPED, none, (double)log_dropped());
+    process_measure(a->metrics);
     uint64_t blocked = blocked_sends(a);
     metrics_add(a->metrics, METRIC_SEND_BLOCKED, none, blocked - a->blocked_told);
     a->blocked_told = blocked;
@@ -179,6 +174,7 @@ static void on_usage(void *arg)
         metrics_set(a->metrics, METRIC_CONNECTIONS, none, counts.open);
         metrics_set(a->metrics, METRIC_HTTP_TIMEOUTS, none, (double)counts.timeouts);
     }
+    log_tick();
     loop_timer_at(a->usage_timer, instant_after_us(loop_now().at, USAGE_EVERY_US));
 }
 

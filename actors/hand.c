@@ -68,6 +68,7 @@ held_t *hand_take(hand_t *hand, const msg_assign_t *assign)
     held->seq = assign->seq;
     held->attempt = (uint32_t)assign->attempt;
     held->fence = assign->fence;
+    held->id = assign->id;
     list_push(&hand->running, &held->node);
     return *place = held;
 }

@@ -12,7 +12,8 @@ typedef struct held {
     struct held *next; /* of its bucket */
     uint64_t seq, fence;
     uint32_t attempt;
-    bool is_settled;
+    msgid_t id;
+    bool is_settled, is_logged; /* is_logged: its journey is logged whole */
     uint64_t token;      /* of its call; 0: none */
     size_t pool;         /* whose connection it uses while it runs */
     msg_settle_t settle; /* once settled; its texts lie in `texts` */

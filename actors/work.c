@@ -65,6 +65,9 @@ void work_offer(work_pool_t *pools, size_t count, const hand_t *hand, effects_t 
         size_t wanted = pool->connections - pool->running;
         if (wanted > before + (room - promised))
             wanted = before + (room - promised);
+        if (wanted != pool->credit_told)
+            wish_gauge(effects, METRIC_CREDIT, bytes_str(pool->name), (double)wanted);
+        pool->credit_told = wanted;
         credit_t total;
         if (!credit_offer(&pool->giver, (credit_t){.messages = wanted}, &total))
             continue;

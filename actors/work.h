@@ -24,6 +24,7 @@ typedef struct work_pool {
     const char *name;
     size_t connections, running;
     credit_giver_t giver;
+    size_t credit_told; /* as a number, to whoever scrapes */
 } work_pool_t;
 /* One ASSIGN of the pool came: uses one of its credit. More than was granted is a bug of ours. */
 void work_arrived(work_pool_t *pool);

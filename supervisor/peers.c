@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "supervisor/supervisor.h"
+#include "sys/process.h"
 
 static outside_t *outside_of(supervisor_t *s, unsigned actor, unsigned instance)
 {
@@ -86,6 +87,7 @@ static void push_own_stats(supervisor_t *s, const outside_t *to)
 /* Each ingress answers /metrics for all; its own numbers it knows best itself. */
 void peers_push_stats(supervisor_t *s)
 {
+    process_measure(s->metrics);
     for (size_t i = 0; i < s->family.count; i++) {
         if (!(roster_find(s->family.children[i].actor)->may & MAY_LISTEN))
             continue;

@@ -180,6 +180,9 @@ static void prepare_family(supervisor_t *s)
     s->policy = policy_of(s->config);
     s->chance = rand_seeded(process_seed());
     s->metrics = metrics_new();
+    for (size_t i = 0; i < s->family.count; i++) /* told from the first day, so that a rise is seen */
+        metrics_add(s->metrics, METRIC_RESTARTS, bytes_str(actor_name(s->family.children[i].actor)),
+                    0);
 }
 
 static int open_sockets(supervisor_t *s)

@@ -242,6 +242,7 @@ static void on_turn(void *arg)
     if (!instant_before(now.at, s->stats_at)) {
         s->stats_at = instant_after_us(now.at, STATS_EVERY_US);
         peers_push_stats(s);
+        log_tick();
     }
     next = instant_min(next, say_alive(s, now.at));
     say_status(s);

@@ -9,6 +9,7 @@
 #include "core/bugs.h"
 #include "core/msgid.h"
 #include "sys/crypto.h"
+#include "sys/log_wanted.h"
 
 /* ---- the table */
 
@@ -192,10 +193,24 @@ void submit_link_began(const scene_t *s)
 
 /* ---- verdicts */
 
+static void log_journey(const scene_t *s, const submission_t *submission, const char *id,
+                        const char *text)
+{
+    wish_log(s->effects, &(log_line_t){.event = LOG_ACCEPTED,
+                                       .text = text,
+                                       .message = bytes_str(id),
+                                       .route = submission->item.route,
+                                       .key = submission->item.key,
+                                       .trace = submission->item.trace,
+                                       .chosen = true});
+}
+
 static void reply_accepted(const scene_t *s, const submission_t *submission)
 {
     char id[MSGID_TEXT], location[64], body[96];
     msgid_text(&submission->item.id, id);
+    if (log_wanted(s->self->birth->config, submission->route, &submission->item.id))
+        log_journey(s, submission, id, "message accepted");
     snprintf(location, sizeof location, "/v1/messages/%s", id);
     int length = snprintf(body, sizeof body, "{\"id\":\"%s\",\"status\":\"accepted\"}\n", id);
     reply_json(s, submission->token, submission->route->accepted_status,
@@ -208,6 +223,8 @@ static void reply_duplicate(const scene_t *s, const submission_t *submission,
 {
     char id[MSGID_TEXT], location[64], body[128];
     msgid_text(&verdict->original, id);
+    if (log_wanted(s->self->birth->config, submission->route, &verdict->original))
+        log_journey(s, submission, id, "message sent again by its sender; it counts once");
     snprintf(location, sizeof location, "/v1/messages/%s", id);
     int length =
         snprintf(body, sizeof body, "{\"id\":\"%s\",\"status\":\"duplicate\",\"state\":\"%s\"}\n",

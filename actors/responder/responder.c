@@ -8,6 +8,7 @@
 #include "core/bugs.h"
 #include "core/json_text.h"
 #include "core/seqmap.h"
+#include "sys/log_wanted.h"
 
 #define RESULT_BODY_MAX 8192u /* a larger answer's body is not kept in the message's results */
 #define REASON_BODY_MAX 200u /* of a refusal, for a person */
@@ -121,6 +122,8 @@ static void on_assign(responder_t *self, const msg_assign_t *assign, now_t now, 
     if (hand_find(self->hand, assign->seq, (uint32_t)assign->attempt, assign->fence))
         return; /* said twice: it runs, or its settle is repeated until SETTLED */
     held_t *held = hand_take(self->hand, assign);
+    held->is_logged = log_wanted(self->birth->config,
+                                 config_route(self->birth->config, assign->route), &assign->id);
     if (is_hopeless(self, assign, step, now, &ended))
         settle(self, held, &ended, effects);
     else
@@ -209,12 +212,43 @@ static void count_call(const responder_t *self, const held_t *held, const http_a
     }
 }
 
-static void on_answer(responder_t *self, const http_answer_t *answer, now_t now, effects_t *effects)
+static void log_call(const responder_t *self, const held_t *held, const http_answer_t *answer,
+                     bytes_t reason, effects_t *effects)
 {
-    held_t *held = seqmap_find(self->calls, (int64_t)answer->token);
-    must(held && !held->is_settled);
-    seqmap_remove(self->calls, (int64_t)answer->token);
-    self->pools[held->pool].running--;
+    char id[MSGID_TEXT], text[64];
+    const double ms = (double)answer->took_us / US_PER_MS;
+    if (!held->is_logged)
+        return;
+    msgid_text(&held->id, id);
+    if (answer->end == CALL_ANSWERED)
+        snprintf(text, sizeof text, "call ended: HTTP %u in %.1f ms", answer->status, ms);
+    else
+        snprintf(text, sizeof text, "call ended without an answer in %.1f ms", ms);
+    wish_log(effects, &(log_line_t){.event = LOG_CALLED,
+                                    .text = text,
+                                    .message = bytes_str(id),
+                                    .downstream = bytes_str(self->pools[held->pool].name),
+                                    .reason = reason,
+                                    .chosen = true});
+}
+
+/* A far side may repeat our token in its answer, which must not bring it into store and journal: a
+ * copy with stars in its place, the caller's; NULL: it is not in there. */
+static uint8_t *without_secret(bytes_t body, bytes_t secret)
+{
+    uint8_t *copy = NULL, *at;
+    if (!secret.len || !body.len || !memmem(body.data, body.len, secret.data, secret.len))
+        return NULL;
+    must((copy = malloc(body.len)));
+    memcpy(copy, body.data, body.len);
+    while ((at = memmem(copy, body.len, secret.data, secret.len)))
+        memset(at, '*', secret.len);
+    return copy;
+}
+
+static void answered(responder_t *self, held_t *held, const http_answer_t *answer, now_t now,
+                     effects_t *effects)
+{
     answer_judged_t judged = judge(answer, now.wall);
     char reason[REASON_BYTES_MAX] = "";
     char *result = judged.outcome == OUTCOME_OK ? result_of(answer) : NULL;
@@ -230,8 +264,26 @@ static void on_answer(responder_t *self, const http_answer_t *answer, now_t now,
         .took_us = answer->took_us,
     };
     count_call(self, held, answer, effects);
+    log_call(self, held, answer, ended.reason, effects);
     settle(self, held, &ended, effects);
     free(result);
+}
+
+static void on_answer(responder_t *self, const http_answer_t *answer, now_t now, effects_t *effects)
+{
+    held_t *held = seqmap_find(self->calls, (int64_t)answer->token);
+    must(held && !held->is_settled);
+    seqmap_remove(self->calls, (int64_t)answer->token);
+    self->pools[held->pool].running--;
+    const char *secret = self->birth->config->downstreams[held->pool].secret;
+    uint8_t *body =
+        secret ? without_secret(answer->body, self->birth->secret(self->birth->secret_arg, secret))
+               : NULL;
+    http_answer_t seen = *answer;
+    if (body)
+        seen.body = bytes_of(body, answer->body.len);
+    answered(self, held, &seen, now, effects);
+    free(body);
 }
 
 /* ---- the step */

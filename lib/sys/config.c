@@ -110,6 +110,7 @@ static void load_actors_and_log(config_t *c, json_t *actors, json_t *log)
     NUMBER(&c->actors, actors, responder);
     c->log.level = leaf_word(log, "level");
     c->log.journal = leaf_bool(log, "journal");
+    NUMBER(&c->log, log, sample);
 }
 
 /* ---- names ---- */

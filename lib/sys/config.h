@@ -83,6 +83,7 @@ typedef struct route {
     size_t body_bytes_max;
     uint64_t max_age_ms;      /* older than this it is dead, reason "expired"; 0: never */
     enum on_failure on_failure;
+    bool log_full;            /* log_wanted.h */
     step_t *steps; size_t step_count;
     const char **pointers; size_t pointer_count; /* into /message or /headers, of its steps */
 } route_t;
@@ -120,7 +121,10 @@ typedef struct config {
         const char *viewer_group, *operator_group, *admin_group;
     } supervisor;
     struct { unsigned ingress, classifier, responder; } actors; /* how many of each */
-    struct { const char *level; bool journal; } log; /* error, warning, notice, info, debug */
+    struct {
+        const char *level; bool journal; /* error, warning, notice, info, debug */
+        unsigned sample; /* log_wanted.h */
+    } log;
     source_t *sources; size_t source_count;
     downstream_t *downstreams; size_t downstream_count;
     limit_t *limits; size_t limit_count;

@@ -158,6 +158,7 @@ static void load_route_keys(loading_t *l, route_t *route, json_t *json)
     route->accepted_status = (unsigned)strtoul(leaf_word(json, "accepted_status"), NULL, 10);
     NUMBER(route, json, body_bytes_max);
     NUMBER(route, json, max_age_ms);
+    route->log_full = *leaf_word(json, "log") == 'f';
     route->on_failure = *failure == 'b'   ? ON_FAILURE_BLOCK
                         : *failure == 's' ? ON_FAILURE_SKIP
                                           : ON_FAILURE_DEAD;

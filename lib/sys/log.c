@@ -24,8 +24,18 @@ static const event_spec_t events[LOG_EVENT_COUNT] = {
 #undef LOG_EVENT
 };
 
-/* Lines that were the same within a second are one. */
 #define REPEAT_US US_PER_S
+#define KINDS_MAX 8u
+
+/* Lines that say the same, within a second of the first of them. */
+typedef struct kind {
+    enum log_event event;
+    uint64_t print, last; /* of what they say; of all of the last one */
+    int64_t since_us;     /* 0: none */
+    unsigned lines;       /* written */
+    uint64_t times;       /* only counted */
+    char text[512];
+} kind_t;
 
 static struct {
     char actor[32];
@@ -34,13 +44,7 @@ static struct {
     log_sink_t sink;
     uint64_t dropped;
     bool opened;
-    struct {
-        enum log_event event;
-        uint64_t print;
-        char text[512];
-        int64_t since_us;
-        uint64_t times;
-    } last;
+    kind_t kinds[KINDS_MAX];
 } state = {.level = LOG_LEVEL_INFO, .sink = {.journal = -1, .terminal = -1}};
 
 static int level_of(const char *word)
@@ -85,46 +89,66 @@ static void emit(const log_line_t *line)
         state.dropped++;
 }
 
-static void emit_repeats(void)
+static void emit_repeats(kind_t *kind)
 {
     char text[600];
-    uint64_t times = state.last.times;
-    state.last.times = 0;
+    uint64_t times = kind->times;
+    kind->times = 0;
     if (times == 0)
         return;
-    snprintf(text, sizeof text, "%s (repeated %llu times)", state.last.text,
-             (unsigned long long)times);
-    emit(&(log_line_t){.event = state.last.event, .text = text});
+    snprintf(text, sizeof text, "%s (repeated %llu times)", kind->text, (unsigned long long)times);
+    emit(&(log_line_t){.event = kind->event, .text = text});
 }
 
-/* Of everything that tells one line from another: a line about another message is another line. */
-static uint64_t print_of(const log_line_t *l)
+/* Of everything that tells one line from another. */
+static uint64_t print_of(const log_line_t *l, uint64_t print)
 {
-    const bytes_t parts[] = {bytes_str(l->text), l->message, l->route, l->key,
-                             l->downstream,      l->limit,   l->reason};
-    uint64_t print = (uint64_t)l->event;
+    const bytes_t parts[] = {l->message, l->route, l->key, l->downstream, l->limit, l->reason};
     for (size_t i = 0; i < COUNT_OF(parts); i++)
         print = XXH3_64bits_withSeed(parts[i].len ? parts[i].data : (const uint8_t *)"",
                                      parts[i].len, print * 31 + parts[i].len);
     return print;
 }
 
-/* True: this line repeats the last one and was only counted. The count is told by the first other
- * line, or by the first repeat after the second is over. */
+/* The kind that says this, or the oldest one's place. */
+static kind_t *kind_of(uint64_t print)
+{
+    kind_t *oldest = &state.kinds[0];
+    for (size_t i = 0; i < KINDS_MAX; i++) {
+        if (state.kinds[i].since_us && state.kinds[i].print == print)
+            return &state.kinds[i];
+        if (state.kinds[i].since_us < oldest->since_us)
+            oldest = &state.kinds[i];
+    }
+    emit_repeats(oldest);
+    *oldest = (kind_t){0};
+    return oldest;
+}
+
+/* True: this line says what others said in this second, and was only counted. */
 static bool is_repeat(const log_line_t *line, int64_t now_us)
 {
-    uint64_t print = print_of(line);
-    if (state.last.since_us && state.last.print == print &&
-        now_us - state.last.since_us < REPEAT_US) {
-        state.last.times++;
+    uint64_t print = XXH3_64bits_withSeed(line->text, strlen(line->text), line->event);
+    uint64_t whole = print_of(line, print);
+    kind_t *kind = kind_of(print);
+    if (now_us - kind->since_us >= REPEAT_US) {
+        emit_repeats(kind);
+        *kind = (kind_t){.event = line->event, .print = print, .since_us = now_us};
+        snprintf(kind->text, sizeof kind->text, "%s", line->text);
+    } else if (kind->last == whole || kind->lines == LOG_SAME_MOST) {
+        kind->times++;
         return true;
     }
-    emit_repeats();
-    state.last.event = line->event;
-    state.last.print = print;
-    state.last.since_us = now_us;
-    snprintf(state.last.text, sizeof state.last.text, "%s", line->text);
+    kind->last = whole;
+    kind->lines++;
     return false;
+}
+
+static void tell_repeats(int64_t before_us)
+{
+    for (size_t i = 0; i < KINDS_MAX; i++)
+        if (state.kinds[i].since_us <= before_us)
+            emit_repeats(&state.kinds[i]);
 }
 
 void log_write(const log_line_t *line)
@@ -134,7 +158,9 @@ void log_write(const log_line_t *line)
         return;
     log_line_t whole = *line;
     whole.text = line->text ? line->text : "";
-    if (!is_repeat(&whole, clock_us(CLOCK_MONOTONIC)))
+    int64_t now_us = clock_us(CLOCK_MONOTONIC);
+    tell_repeats(now_us - REPEAT_US);
+    if (line->chosen || !is_repeat(&whole, now_us))
         emit(&whole);
 }
 
@@ -148,6 +174,8 @@ void log_text(enum log_event event, const char *format, ...)
     log_write(&(log_line_t){.event = event, .text = text});
 }
 
-void log_flush(void) { emit_repeats(); }
+void log_tick(void) { tell_repeats(clock_us(CLOCK_MONOTONIC) - REPEAT_US); }
+
+void log_flush(void) { tell_repeats(INT64_MAX); }
 
 uint64_t log_dropped(void) { return state.dropped; }

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sys/log.h"
+
 static uint64_t resident_bytes(void)
 {
     unsigned long long size = 0, resident = 0;
@@ -46,6 +48,17 @@ void process_usage(process_usage_t *out)
         .resident_bytes = resident_bytes(),
         .open_fds = open_fds(),
     };
+}
+
+void process_measure(metrics_t *metrics)
+{
+    const bytes_t none = {0};
+    process_usage_t usage;
+    process_usage(&usage);
+    metrics_set(metrics, METRIC_CPU_SECONDS, none, usage.cpu_seconds);
+    metrics_set(metrics, METRIC_MEMORY_BYTES, none, (double)usage.resident_bytes);
+    metrics_set(metrics, METRIC_OPEN_FDS, none, (double)usage.open_fds);
+    metrics_set(metrics, METRIC_LOG_DROPPED, none, (double)log_dropped());
 }
 
 /* SIGTERM and SIGINT reach the whole group from a terminal; the order to stop comes from the

@@ -3,6 +3,7 @@
 #define WEIR_SYS_PROCESS_H
 
 #include "core/base.h"
+#include "sys/metrics.h"
 
 typedef struct process_usage {
     double cpu_seconds; /* user and system */
@@ -10,6 +11,8 @@ typedef struct process_usage {
     uint64_t open_fds;
 } process_usage_t;
 void process_usage(process_usage_t *out); /* what cannot be read is 0 */
+/* That, and the lines that were dropped, into the process' own metrics. */
+void process_measure(metrics_t *metrics);
 
 /* An actor's manners: no core or ptrace by others, dies with its parent, leaves signals to the
  * supervisor. */

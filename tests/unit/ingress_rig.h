@@ -27,6 +27,7 @@ static const char config[] =
     "    labels: {lang: /message/lang}\n"
     "    body_bytes_max: 2000\n"
     "    class: high\n"
+    "    log: full\n"
     "    steps:\n"
     "      - name: tag\n"
     "        call: {downstream: d, path: \"/t/${/message/id}\", body: {s: "

@@ -165,10 +165,79 @@ static void repeats_are_told_as_a_number(void **state)
     release(&p);
     assert_non_null(strstr(out, "limiter: the same\n"));
     assert_non_null(strstr(out, "limiter: the same (repeated 99 times)\n"));
-    assert_true(strstr(out, "(repeated 99 times)") < strstr(out, "another"));
     assert_non_null(strstr(out, "message=A"));
     assert_non_null(strstr(out, "message=B"));
     assert_non_null(strstr(out, "again (repeated 1 times)\n"));
+}
+
+static size_t count_of(const char *text, const char *what)
+{
+    size_t count = 0;
+    for (; (text = strstr(text, what)); text += strlen(what))
+        count++;
+    return count;
+}
+
+static void many_that_say_the_same_of_many_messages_are_counted(void **state)
+{
+    static char out[1 << 16];
+    char id[16];
+    (void)state;
+    pipe_end_t p = catch_stderr();
+    log_open("limiter", 0, "info", false);
+    for (int i = 0; i < 200; i++) { /* two storms at once */
+        snprintf(id, sizeof id, "m%d", i);
+        log_write(&(log_line_t){
+            .event = LOG_RETRY, .text = "step failed", .message = bytes_str(id)});
+        log_write(&(log_line_t){
+            .event = LOG_HOLD, .text = "message is held", .message = bytes_str(id)});
+    }
+    log_flush();
+    drain(&p, out, sizeof out);
+    release(&p);
+    assert_int_equal(count_of(out, "step failed  message=m"), LOG_SAME_MOST);
+    assert_int_equal(count_of(out, "message is held  message=m"), LOG_SAME_MOST);
+    assert_non_null(strstr(out, "limiter: step failed (repeated 180 times)\n"));
+    assert_non_null(strstr(out, "limiter: message is held (repeated 180 times)\n"));
+}
+
+static void the_count_comes_when_the_second_is_over(void **state)
+{
+    static char out[1 << 16];
+    size_t len = 0;
+    (void)state;
+    pipe_end_t p = catch_stderr();
+    log_open("limiter", 0, "info", false);
+    for (int i = 0; i < 5; i++)
+        log_text(LOG_DEAD, "once more");
+    log_tick();
+    len += drain(&p, out, sizeof out);
+    bool too_early = strstr(out, "repeated") != NULL;
+    alarm(20);
+    while (!strstr(out, "repeated")) {
+        usleep(10000);
+        log_tick();
+        len += drain(&p, out + len, sizeof out - len);
+    }
+    alarm(0);
+    release(&p);
+    assert_false(too_early);
+    assert_non_null(strstr(out, "limiter: once more (repeated 4 times)\n"));
+}
+
+static void a_chosen_journey_is_written_whole(void **state)
+{
+    static char out[1 << 16];
+    (void)state;
+    pipe_end_t p = catch_stderr();
+    log_open("limiter", 0, "info", false);
+    for (int i = 0; i < 100; i++)
+        log_write(&(log_line_t){.event = LOG_RETRY, .text = "step fails", .chosen = true});
+    log_flush();
+    drain(&p, out, sizeof out);
+    release(&p);
+    assert_int_equal(count_of(out, "step fails\n"), 100);
+    assert_null(strstr(out, "repeated"));
 }
 
 static void a_stuck_reader_costs_lines_and_no_time(void **state)
@@ -299,6 +368,9 @@ int main(void)
         cmocka_unit_test(people_get_one_line),
         cmocka_unit_test(lines_below_the_level_are_left_out),
         cmocka_unit_test(repeats_are_told_as_a_number),
+        cmocka_unit_test(many_that_say_the_same_of_many_messages_are_counted),
+        cmocka_unit_test(the_count_comes_when_the_second_is_over),
+        cmocka_unit_test(a_chosen_journey_is_written_whole),
         cmocka_unit_test(a_stuck_reader_costs_lines_and_no_time),
         cmocka_unit_test(stderr_as_a_socket_never_waits_either),
         cmocka_unit_test(a_stuck_journald_costs_lines_and_a_new_one_is_found),

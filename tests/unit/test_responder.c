@@ -18,6 +18,7 @@ static const char config[] =
     "routes:\n"
     "  tickets:\n"
     "    path: /tickets\n"
+    "    log: full\n"
     "    source: desk\n"
     "    key: /message/conversation\n"
     "    labels: {lang: /message/lang}\n"
@@ -32,7 +33,11 @@ static const char config[] =
     "      - name: raw\n"
     "        call: {downstream: plain, path: /raw}\n"
     "      - name: rule\n"
-    "        classify: {rules: [], otherwise: none}\n";
+    "        classify: {rules: [], otherwise: none}\n"
+    "  quiet:\n"
+    "    path: /quiet\n"
+    "    source: desk\n"
+    "    steps: [{name: tag, call: {downstream: plain, path: /q}}]\n";
 
 static msg_assign_t assignment(uint64_t seq, const char *step)
 {
@@ -231,6 +236,37 @@ static void a_refusal_says_why_to_a_person(void **state)
     assert_int_equal(settle->status, 422);
     assert_true(bytes_is(settle->reason, "HTTP 422: no such?tag ?"));
     assert_int_equal(settle->result.len, 0);
+}
+
+static void a_secret_that_an_answer_repeats_stays_here(void **state)
+{
+    steps_t *s = up(state);
+    static const unsigned statuses[] = {200, 422};
+    for (size_t i = 0; i < COUNT_OF(statuses); i++) {
+        msg_assign_t a = assignment(5 + i, "tag");
+        assign(s, &a);
+        answer(s, steps_find(s, ENTRY_CALL, 0)->token, statuses[i],
+               "{\"you sent\":\"open-sesame, open-sesame\"}");
+        const msg_settle_t *m = steps_sent(s, MESSAGE_SETTLE, 0);
+        bytes_t said = i == 0 ? m->result : m->reason;
+        assert_null(memmem(said.data, said.len, "sesame", 6));
+        assert_non_null(memmem(said.data, said.len, "***********, ***********\"}", 26));
+        assert_null(strstr(s->lines, "sesame"));
+    }
+}
+
+static void the_call_of_a_chosen_journey_is_logged(void **state)
+{
+    steps_t *s = up(state);
+    msg_assign_t a = assignment(5, "tag");
+    assign(s, &a);
+    answer(s, steps_find(s, ENTRY_CALL, 0)->token, 422, "no");
+    assert_string_equal(s->lines, "call ended: HTTP 422 in 1.5 ms (HTTP 422: no)\n");
+    a = assignment(6, "tag");
+    a.route = bytes_str("quiet");
+    assign(s, &a);
+    answer(s, steps_find(s, ENTRY_CALL, 0)->token, 200, "{}");
+    assert_string_equal(s->lines, "");
 }
 
 static void retry_after_is_passed_on(void **state)
@@ -464,6 +500,8 @@ int main(void)
         T(an_answer_settles_with_its_result_and_frees_the_connection),
         T(an_answer_that_is_no_json_or_large_leaves_its_status_only),
         T(a_refusal_says_why_to_a_person),
+        T(a_secret_that_an_answer_repeats_stays_here),
+        T(the_call_of_a_chosen_journey_is_logged),
         T(retry_after_is_passed_on),
         T(calls_without_an_answer_are_judged_by_what_was_written),
         T(an_assignment_said_twice_is_called_once),

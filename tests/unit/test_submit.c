@@ -190,6 +190,21 @@ static void with_nothing_on_its_way_a_stop_is_obeyed_at_once(void **state)
     assert_non_null(steps_find(s, ENTRY_STOP, 0));
 }
 
+static void the_journal_is_told_of_a_chosen_message_when_its_sender_is(void **state)
+{
+    steps_t *s = up(state);
+    send_ticket(s);
+    msgid_t id = submitted(s, 0)->id;
+    assert_string_equal(s->lines, "");
+    verdict(s, &id, VERDICT_ACCEPTED);
+    assert_string_equal(s->lines, "message accepted ()\n");
+    steps_forget(s);
+    send_ticket(s);
+    id = submitted(s, 0)->id;
+    verdict(s, &id, VERDICT_DUPLICATE);
+    assert_string_equal(s->lines, "message sent again by its sender; it counts once ()\n");
+}
+
 static void refusals_in_the_journal_are_bounded(void **state)
 {
     steps_t *s = up(state);
@@ -230,6 +245,7 @@ int main(void)
         T(a_stranger_learns_nothing_of_the_mode),
         T(a_stop_answers_everybody),
         T(with_nothing_on_its_way_a_stop_is_obeyed_at_once),
+        T(the_journal_is_told_of_a_chosen_message_when_its_sender_is),
         T(refusals_in_the_journal_are_bounded),
 #ifdef WEIR_PLANT
         T(the_planted_bug_is_in_the_code),
