@@ -13,6 +13,8 @@
 #define KEY_BYTES_MAX 512
 #define LABELS_BYTES_MAX 4096
 #define REASON_BYTES_MAX 512
+#define LEASE_NAME_BYTES_MAX 128
+#define LEASE_LIMITS_BYTES_MAX 8192
 #define TRACE_BYTES_MAX 64
 #define JSON_BYTES_MAX (1u << 20)    /* a query's arguments, an answer's part */
 #define STATS_BYTES_MAX (1u << 20)

@@ -90,7 +90,7 @@ int supervisor_check(const options_t *options)
         printf("%s: the configuration is right: %zu routes, %zu sources, %zu downstreams, %zu "
                "limits\n",
                options->config, s.config->route_count, s.config->source_count,
-               s.config->downstream_count, s.config->limit_count);
+               s.config->downstream_count, s.config->named_limits);
     free(s.launch.config_text);
     config_destroy(&s.config);
     return code;

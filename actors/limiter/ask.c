@@ -167,7 +167,7 @@ static json_t *whole_of(const limiter_t *l, const stored_message_t *m)
 static json_t *limits_of(const limiter_t *l)
 {
     json_t *all = json_array();
-    for (size_t n = 0; n < l->config->limit_count; n++)
+    for (size_t n = 0; n < l->config->named_limits; n++)
         json_array_append_new(all, json_pack("{s:s,s:i,s:i,s:I}", "name", l->config->limits[n].name,
                                              "slots", (int)l->config->limits[n].slots, "in_use",
                                              (int)l->limits[n].in_use, "waiting",

@@ -23,8 +23,8 @@ static void check_assigned(sums_t *s, const item_t *i)
     expect(s, i->hand.by && i->place.next && step, "an assigned item is in its holder's list");
     expect(s, i->has_turn, "an assigned item has its turn");
     s->assigned++;
-    for (size_t n = 0; step && n < step->limit_count; n++)
-        s->in_use[step->limits[n]]++;
+    for (size_t n = 0; step && n < step->draw_count; n++)
+        s->in_use[step->draws[n].limit]++;
 }
 
 static void check_queued(sums_t *s, const item_t *i)
@@ -82,12 +82,13 @@ const char *limiter_check(const void *self)
                "the tally is what is there");
     for (size_t n = 0; n < l->config->limit_count; n++) {
         expect(&s, s.in_use[n] == l->limits[n].in_use, "slots in use are those of live holders");
-        expect(&s, l->limits[n].in_use <= l->config->limits[n].slots || l->phase != LOADED,
+        expect(&s, l->config->limits[n].slots == 0 || l->limits[n].in_use <= l->config->limits[n].slots || l->phase != LOADED,
                "no limit is exceeded");
         bool idle = l->phase == LOADED && mode_starts_work(l) && !l->look;
         expect(&s,
                !idle || l->limits[n].waiters.count == 0 ||
-                   l->limits[n].in_use >= l->config->limits[n].slots,
+                   (l->config->limits[n].slots > 0 &&
+                    l->limits[n].in_use >= l->config->limits[n].slots),
                "nobody waits for a limit that is free");
     }
     return s.broken;

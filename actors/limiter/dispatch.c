@@ -106,14 +106,14 @@ static void park(limiter_t *l, item_t *i, size_t limit)
 
 void slots_take(limiter_t *l, const step_t *step)
 {
-    for (size_t n = 0; n < step->limit_count; n++)
-        l->limits[step->limits[n]].in_use++;
+    for (size_t n = 0; n < step->draw_count; n++)
+        l->limits[step->draws[n].limit].in_use++;
 }
 
 void slots_give(limiter_t *l, const step_t *step)
 {
-    for (size_t n = 0; n < step->limit_count; n++) {
-        limit_state_t *s = &l->limits[step->limits[n]];
+    for (size_t n = 0; n < step->draw_count; n++) {
+        limit_state_t *s = &l->limits[step->draws[n].limit];
         must(s->in_use > 0);
         s->in_use--;
         if (!BUG(SLOT_NOT_WOKEN))
@@ -124,15 +124,17 @@ void slots_give(limiter_t *l, const step_t *step)
 static unsigned slots_free(const limiter_t *l, size_t limit)
 {
     unsigned slots = l->config->limits[limit].slots, in_use = l->limits[limit].in_use;
+    if (slots == 0)
+        return UINT32_MAX;
     return in_use < slots ? slots - in_use : 0; /* a lowered limit never kills what runs */
 }
 
 /* The first full limit of the step, or -1. */
 static long full_limit(const limiter_t *l, const step_t *step)
 {
-    for (size_t n = 0; n < step->limit_count; n++)
-        if (slots_free(l, step->limits[n]) == 0)
-            return (long)step->limits[n];
+    for (size_t n = 0; n < step->draw_count; n++)
+        if (slots_free(l, step->draws[n].limit) == 0)
+            return (long)step->draws[n].limit;
     return -1;
 }
 

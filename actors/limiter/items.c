@@ -49,8 +49,8 @@ static size_t slot_names(const limiter_t *l, const item_t *i, char *out, size_t 
     size_t length = 0;
     if (i->state != STATE_ASSIGNED || !step)
         return 0;
-    for (size_t n = 0; n < step->limit_count; n++) {
-        const char *name = l->config->limits[step->limits[n]].name;
+    for (size_t n = 0; n < step->draw_count; n++) {
+        const char *name = l->config->limits[step->draws[n].limit].name;
         size_t len = strlen(name);
         must(length + len + 1 < size);
         if (length > 0)
@@ -63,7 +63,7 @@ static size_t slot_names(const limiter_t *l, const item_t *i, char *out, size_t 
 
 static void save_as(limiter_t *l, item_t *i, wall_t finished)
 {
-    char slots[8 * (NAME_BYTES_MAX + 1) + 1];
+    char slots[DRAWS_MAX * (12 + NAME_BYTES_MAX + 1) + 1];
     const step_t *step = item_step(l, i);
     change_t c = {.kind = CHANGE_PROGRESS};
     c.progress = (progress_t){

@@ -15,7 +15,7 @@ static void waiting(limiter_t *l)
 {
     size_t of[BLOCKER_COUNT] = {
         [BLOCKER_HOLD] = l->held.count, [BLOCKER_DUE] = agenda_count(l->agenda)};
-    for (size_t n = 0; n < l->config->limit_count; n++)
+    for (size_t n = 0; n < l->config->named_limits; n++)
         of[BLOCKER_LIMIT] += l->limits[n].waiters.count;
     for (size_t n = 0; n < l->config->pool_count; n++) {
         of[BLOCKER_CONNECTION] += l->pools[n].woken.count + l->pools[n].ready.count;
@@ -32,7 +32,7 @@ static void waiting(limiter_t *l)
 
 static void slots(limiter_t *l)
 {
-    for (size_t n = 0; n < l->config->limit_count; n++) {
+    for (size_t n = 0; n < l->config->named_limits; n++) {
         const limit_t *limit = &l->config->limits[n];
         wish_gauge(l->e, METRIC_SLOTS, bytes_str(limit->name), l->limits[n].in_use);
         wish_gauge(l->e, METRIC_SLOTS_MAX, bytes_str(limit->name), limit->slots);
@@ -117,7 +117,7 @@ static void sweep(limiter_t *l)
             l->look = l->pools[n].look = true;
             l->repairs++;
         }
-    for (size_t n = 0; n < l->config->limit_count; n++)
+    for (size_t n = 0; n < l->config->named_limits; n++)
         if (l->limits[n].waiters.count > 0 && l->limits[n].in_use < l->config->limits[n].slots) {
             l->look = l->limits[n].look = true;
             l->repairs++;

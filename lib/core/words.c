@@ -4,7 +4,8 @@
 #define WORDS_IN_A_SET_MAX 16
 
 enum {
-    SET_actor, SET_verdict, SET_state, SET_outcome, SET_blocker, SET_mode, SET_class, SET_life,
+    SET_actor, SET_verdict, SET_state, SET_outcome, SET_blocker, SET_mode, SET_class,
+    SET_lease_order, SET_grant, SET_life,
     SET_COUNT
 };
 
@@ -34,6 +35,8 @@ const char *outcome_name(unsigned v) { return name_of(SET_outcome, v); }
 const char *blocker_name(unsigned v) { return name_of(SET_blocker, v); }
 const char *mode_name(unsigned v) { return name_of(SET_mode, v); }
 const char *class_name(unsigned v) { return name_of(SET_class, v); }
+const char *lease_order_name(unsigned v) { return name_of(SET_lease_order, v); }
+const char *grant_name(unsigned v) { return name_of(SET_grant, v); }
 const char *life_name(unsigned v) { return name_of(SET_life, v); }
 
 int actor_of(bytes_t text) { return number_of(SET_actor, text); }

@@ -14,6 +14,8 @@
 #define WORD_ENUM_blocker(n, N) BLOCKER_##N = n,
 #define WORD_ENUM_mode(n, N) MODE_##N = n,
 #define WORD_ENUM_class(n, N) CLASS_##N = n,
+#define WORD_ENUM_lease_order(n, N) LEASE_##N = n,
+#define WORD_ENUM_grant(n, N) GRANT_##N = n,
 #define WORD_ENUM_life(n, N) LIFE_##N = n,
 
 #define WORD_NONE(n, N)
@@ -24,9 +26,9 @@ enum weir_word {
 #undef WORD
 
 typedef uint8_t actor_kind_t, verdict_t, state_t, outcome_t, blocker_t, work_mode_t, class_t,
-    life_t;
+    lease_order_t, grant_t, life_t;
 enum { ACTOR_COUNT = 6, VERDICT_COUNT = 9, STATE_COUNT = 5, OUTCOME_COUNT = 6, BLOCKER_COUNT = 7,
-       MODE_COUNT = 4, CLASS_COUNT = 4, LIFE_COUNT = 3 };
+       MODE_COUNT = 4, CLASS_COUNT = 4, LEASE_ORDER_COUNT = 4, GRANT_COUNT = 8, LIFE_COUNT = 3 };
 
 /* The word's text; "?" for a number outside the set. Static storage. */
 const char *actor_name(unsigned v);
@@ -36,6 +38,8 @@ const char *outcome_name(unsigned v);
 const char *blocker_name(unsigned v);
 const char *mode_name(unsigned v);
 const char *class_name(unsigned v);
+const char *lease_order_name(unsigned v);
+const char *grant_name(unsigned v);
 const char *life_name(unsigned v);
 /* The number of a text, -1 if it is not of the set. */
 int actor_of(bytes_t text);

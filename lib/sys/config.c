@@ -1,6 +1,7 @@
 #include "sys/config.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>
 
@@ -66,7 +67,6 @@ static void load_http(loading_t *l, json_t *json)
     NUMBER(&c->http, json, idle_ms);
     NUMBER(&c->http, json, body_rate_min);
     NUMBER(&c->http, json, header_bytes_max);
-    c->http.api_token = leaf_text(json, "api_token");
 }
 
 static void load_queue_and_store(config_t *c, json_t *queue, json_t *store)
@@ -76,6 +76,14 @@ static void load_queue_and_store(config_t *c, json_t *queue, json_t *store)
     NUMBER(&c->queue, queue, intake_messages);
     NUMBER(&c->queue, queue, intake_bytes_mb);
     NUMBER(&c->queue, queue, cache_bytes);
+    NUMBER(&c->queue, queue, buckets_max);
+    NUMBER(&c->queue, queue, leases_max);
+    for (unsigned class = 0; class < CLASS_COUNT; class++) {
+        char leaf[24];
+        snprintf(leaf, sizeof leaf, "%s_s", class_name(class));
+        c->queue.head_start_us[class] =
+            (int64_t)leaf_number(json_object_get(queue, "head_start"), leaf) * US_PER_S;
+    }
     NUMBER(&c->store, store, reserve_mb);
     NUMBER(&c->store, store, low_mb);
     NUMBER(&c->store, store, commit_pause_us);
@@ -134,6 +142,7 @@ static enum auth auth_of(const char *word)
         [AUTH_SLACK] = "slack",
         [AUTH_STANDARD_WEBHOOKS] = "standard-webhooks",
         [AUTH_HEADER] = "header",
+        [AUTH_API_KEY] = "api-key",
     };
     enum auth auth = 0;
     while (auth < AUTH_COUNT && strcmp(words[auth], word) != 0)
@@ -168,6 +177,7 @@ static void load_sources(loading_t *l, json_t *json)
         at->secret_next = leaf_text(source, "secret_next");
         at->header = lower_case(l, leaf_text(source, "header"));
         at->sender_retries = leaf_bool(source, "sender_retries");
+        NUMBER(at, source, share_percent);
         at++->conflict_is_duplicate = leaf_bool(source, "conflict_is_duplicate");
     }
 }
@@ -178,9 +188,10 @@ static void load_downstreams(loading_t *l, json_t *json)
     const char *name;
     json_t *downstream;
     c->downstream_count = json_object_size(json);
-    c->pool_count = c->downstream_count + 1;
+    c->pool_count = c->downstream_count + 2;
     c->pools = config_hold(l, c->pool_count, sizeof *c->pools);
     c->pools[0] = "rules";
+    c->pools[c->pool_count - 1] = "own";
     downstream_t *at = c->downstreams = config_hold(l, c->downstream_count, sizeof *at);
     json_object_foreach(json, name, downstream)
     {
@@ -194,20 +205,6 @@ static void load_downstreams(loading_t *l, json_t *json)
         at->allow_private = leaf_bool(downstream, "allow_private");
         at->secret = leaf_text(downstream, "secret");
         at->headers = load_headers(l, json_object_get(downstream, "headers"), &at->header_count);
-        at++;
-    }
-}
-
-static void load_limits(loading_t *l, json_t *json)
-{
-    const char *name;
-    json_t *limit;
-    l->config->limit_count = json_object_size(json);
-    limit_t *at = l->config->limits = config_hold(l, json_object_size(json), sizeof *at);
-    json_object_foreach(json, name, limit)
-    {
-        at->name = name;
-        NUMBER(at, limit, slots);
         at++;
     }
 }
@@ -237,9 +234,12 @@ config_t *config_load(json_t *json)
     load_queue_and_store(c, json_object_get(json, "queue"), json_object_get(json, "store"));
     load_supervisor(c, json_object_get(json, "supervisor"));
     load_actors_and_log(c, json_object_get(json, "actors"), json_object_get(json, "log"));
+    load_api_keys(&l, json_object_get(json, "api_keys"),
+                  leaf_text(json_object_get(json, "http"), "api_token"));
     load_sources(&l, json_object_get(json, "sources"));
     load_downstreams(&l, json_object_get(json, "downstreams"));
     load_limits(&l, json_object_get(json, "limits"));
+    load_downstream_limits(&l, json_object_get(json, "downstreams"));
     load_routes(&l, json_object_get(json, "routes"));
     return c;
 }
@@ -266,6 +266,14 @@ const route_t *config_route(const config_t *c, bytes_t name)
         if (bytes_is(name, c->routes[i].name))
             return &c->routes[i];
     return NULL;
+}
+
+long config_limit(const config_t *c, bytes_t name)
+{
+    for (size_t i = 0; i < c->limit_count; i++)
+        if (bytes_is(name, c->limits[i].name))
+            return (long)i;
+    return -1;
 }
 
 const route_t *config_route_at(const config_t *c, bytes_t path)

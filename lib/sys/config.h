@@ -10,18 +10,21 @@
 #include "core/base.h"
 #include "core/match.h"
 #include "core/words.h"
+#include "sys/api_key.h"
+#include "sys/config_limit.h"
 
 typedef struct source {
     const char *name;
     enum auth {
         AUTH_NONE_ON_LOOPBACK, AUTH_GITHUB, AUTH_BEARER, AUTH_SLACK, AUTH_STANDARD_WEBHOOKS,
-        AUTH_HEADER, AUTH_COUNT
+        AUTH_HEADER, AUTH_API_KEY, AUTH_COUNT
     } auth;
     const char *secret;       /* name of the secret; NULL for none */
     const char *secret_next;  /* of the one that takes its place; NULL: no rotation */
     const char *header;       /* AUTH_HEADER: which holds the secret, in lower case; else NULL */
     bool sender_retries; /* false: a drain or overload holds rather than refuses (when it can) */
     bool conflict_is_duplicate; /* same id, other body: duplicate instead of 409 */
+    unsigned share_percent;     /* of queue.messages_max, at most */
 } source_t;
 
 typedef struct header { const char *name, *value; } header_t;
@@ -36,20 +39,24 @@ typedef struct downstream {
     const char *secret;       /* bearer token's name; NULL: none */
     const header_t *headers; size_t header_count;
     size_t answer_bytes_max;
+    draw_t draws[9]; size_t draw_count; /* of every call; the last is its own limit */
+    breaker_config_t breaker;
 } downstream_t;
-
-typedef struct limit { const char *name; unsigned slots; } limit_t;
 
 typedef struct rule { match_t when; const char *outcome; } rule_t;
 
-enum step_kind { STEP_CLASSIFY, STEP_CALL };
+enum step_kind { STEP_CLASSIFY, STEP_CALL, STEP_ACQUIRE, STEP_RELEASE };
 typedef enum unknown_policy { UNKNOWN_RETRY, UNKNOWN_DEAD, UNKNOWN_HOLD } unknown_policy_t;
 typedef struct step {
     const char *name;
     enum step_kind kind;
     match_t when;             /* not held: skipped, result absent */
     size_t pool;              /* whose connections: index into config_t.pools */
-    size_t limits[8]; size_t limit_count; /* indexes into config_t.limits, taken together */
+    draw_t draws[DRAWS_MAX]; size_t draw_count; /* taken together for one assignment */
+    enum in_mode degraded, safe;
+    const char *lease_id;     /* template: of acquire and release; of a call whose slots become a
+                                 lease when it has succeeded; else NULL */
+    uint64_t lease_ttl_ms;    /* 0: as its limits say */
     unsigned attempts;        /* failed attempts before it is dead */
     unsigned backoff_base_ms, backoff_cap_ms;
     unsigned start_within_ms; /* of the assignment: nothing is sent later */
@@ -77,7 +84,13 @@ typedef struct route {
     const char *key;          /* pointer; NULL: no order */
     const char *id;           /* pointer to the sender's id; NULL: SHA-256 of the raw body */
     const header_t *labels; size_t label_count; /* name, pointer */
-    uint8_t class;
+    uint8_t class;            /* when none of classes holds */
+    const struct class_rule { match_t when; uint8_t class; } *classes; size_t class_count;
+    draw_t draws[8]; size_t draw_count; /* held from the first step to the end */
+    bool keep_slots_in_backoff;
+    const char *fair_by;      /* a label; NULL: nobody takes turns */
+    const override_t *weights; size_t weight_count;
+    unsigned loop_per_minute; /* 0: nothing is a loop */
     unsigned parallel;        /* messages of one key at once (1) */
     unsigned accepted_status; /* 202 or 200 */
     size_t body_bytes_max;
@@ -98,12 +111,13 @@ typedef struct config {
         unsigned header_ms, body_ms, idle_ms;     /* deadlines of our own */
         unsigned body_rate_min;                   /* bytes a second, 0: none */
         size_t header_bytes_max;
-        const char *api_token; /* secret that GET /v1/messages needs; NULL: loopback only */
     } http;
     struct {
         uint64_t messages_max, bytes_max;         /* of messages not finished */
         unsigned intake_messages, intake_bytes_mb;/* intake credit window of one ingress */
         uint64_t cache_bytes;                     /* bodies kept at hand */
+        uint32_t buckets_max, leases_max;
+        int64_t head_start_us[CLASS_COUNT];
     } queue;
     struct {
         uint64_t reserve_mb, low_mb; /* reserve kept aside; below low_mb free, refuse new work */
@@ -125,10 +139,12 @@ typedef struct config {
         const char *level; bool journal; /* error, warning, notice, info, debug */
         unsigned sample; /* log_wanted.h */
     } log;
+    api_key_t *api_keys; size_t api_key_count;    /* http.api_token is one of them */
     source_t *sources; size_t source_count;
     downstream_t *downstreams; size_t downstream_count;
-    limit_t *limits; size_t limit_count;
-    const char **pools; size_t pool_count; /* 0 is "rules" (the classifier's); then downstreams */
+    limit_t *limits; size_t limit_count, named_limits; /* of the file; then one a downstream */
+    const char **pools; size_t pool_count; /* 0 is "rules" (the classifier's); then downstreams;
+                                              the last is "own": what the limiter does itself */
     route_t *routes; size_t route_count;
 } config_t;
 
@@ -147,5 +163,6 @@ const route_t *config_route(const config_t *c, bytes_t name);       /* NULL: non
 const route_t *config_route_at(const config_t *c, bytes_t path);
 const step_t *route_step(const route_t *r, bytes_t name);
 long config_pool(const config_t *c, bytes_t name);                  /* -1: none */
+long config_limit(const config_t *c, bytes_t name);                 /* -1: none */
 
 #endif

@@ -15,6 +15,13 @@ json_t *config_value(config_tree_t *tree, const config_key_t *key, const node_t 
 /* What must fit together; only after everything else was found right. */
 void config_check_cross(config_tree_t *tree, json_t *json);
 void config_check_routes(config_tree_t *tree, json_t *json);
+void config_check_limits(config_tree_t *tree, json_t *json); /* also takes in overrides_file */
+/* The labels that the limits of `of` count by are those of this route. */
+void config_check_labels(config_tree_t *tree, json_t *json, json_t *of, json_t *route,
+                         const node_t *at);
+/* The keys limits and costs of `of`, which stands at `place`. */
+void config_check_draws(config_tree_t *tree, json_t *json, json_t *of, const char *place);
+void config_check_api_keys(config_tree_t *tree, json_t *json);
 
 bool config_is_name(const char *text);
 /* A header's name: RFC 9110 section 5.6.2, up to 64 bytes. */

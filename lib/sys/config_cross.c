@@ -69,11 +69,10 @@ static bool has(json_t *object, const char *leaf) { return json_object_get(objec
 static void check_secrets(config_tree_t *tree, const char *name, json_t *source)
 {
     const char *auth = json_string_value(json_object_get(source, "auth"));
-    bool none = strcmp(auth, "none-on-loopback") == 0;
+    bool none = strcmp(auth, "none-on-loopback") == 0 || strcmp(auth, "api-key") == 0;
     if (none && (has(source, "secret") || has(source, "secret_next")))
-        config_complain(
-            tree, node_at(tree, "sources/%s/secret", name),
-            "a secret with auth none-on-loopback is never used; leave it out or use bearer");
+        config_complain(tree, node_at(tree, "sources/%s/secret", name),
+                        "a secret with auth %s is never used; leave it out or use bearer", auth);
     else if (!none && !has(source, "secret"))
         config_complain(tree, node_at(tree, "sources/%s/auth", name),
                         "auth %s needs a secret: add  secret: NAME  of a file in the credentials "
@@ -125,11 +124,10 @@ static void check_literal(config_tree_t *tree, const char *name, json_t *downstr
     size_t length = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
     bool allowed = json_is_true(json_object_get(downstream, "allow_private"));
     address_t address;
-    if (!address_read(bytes_of(host, length), &address) ||
-        address_may_be_called(&address, allowed))
+    if (!address_read(bytes_of(host, length), &address) || address_may_be_called(&address, allowed))
         return;
-    config_complain(tree, node_at(tree, "downstreams/%s/url", name),
-                    "%.*s is %s: %s", (int)length, host, address_kind_name(address_kind(&address)),
+    config_complain(tree, node_at(tree, "downstreams/%s/url", name), "%.*s is %s: %s", (int)length,
+                    host, address_kind_name(address_kind(&address)),
                     address_may_be_called(&address, true) ? "add  allow_private: true  to call it"
                                                           : "no downstream can be there");
 }
@@ -162,5 +160,7 @@ void config_check_cross(config_tree_t *tree, json_t *json)
     check_directories(tree, json);
     check_sources(tree, json, check_listeners(tree, json));
     check_downstreams(tree, json);
+    config_check_limits(tree, json);
     config_check_routes(tree, json);
+    config_check_api_keys(tree, json);
 }

@@ -87,13 +87,15 @@ static void write_range(FILE *to, const config_key_t *key)
 {
     if (key->kind == KIND_UNSIGNED)
         fprintf(to, "%llu to %llu", (unsigned long long)key->min, (unsigned long long)key->max);
-    else if (key->kind == KIND_TEXT || key->kind == KIND_PATH_TEMPLATE)
+    else if (key->kind == KIND_TEXT || key->kind == KIND_PATH_TEMPLATE ||
+             key->kind == KIND_TEMPLATE)
         fprintf(to, "%llu to %llu bytes", (unsigned long long)key->min,
                 (unsigned long long)key->max);
     else if (key->kind != KIND_CHOICE && key->kind != KIND_SECTION && key->max &&
              (key->kind == KIND_NAMED || key->kind == KIND_ITEMS || key->kind == KIND_TEXTS ||
               key->kind == KIND_NAMES || key->kind == KIND_HEADERS ||
-              key->kind == KIND_CONDITIONS || key->kind == KIND_POINTERS))
+              key->kind == KIND_CONDITIONS || key->kind == KIND_POINTERS ||
+              key->kind == KIND_NUMBERS))
         fprintf(to, "%llu to %llu of them", (unsigned long long)key->min,
                 (unsigned long long)key->max);
 }
@@ -187,6 +189,10 @@ static const char *example_of(const config_key_t *key)
         return "{/message/type: [a, \"b*\"]}";
     case KIND_URL:
         return "https://api.example.com";
+    case KIND_NUMBERS:
+        return "{NAME: 1}";
+    case KIND_TEMPLATE:
+        return "${/message/id}";
     default:
         return "1";
     }

@@ -18,6 +18,14 @@ void *config_hold(loading_t *l, size_t count,
                   size_t size); /* zeroed, lives as long as the config_t */
 const header_t *load_headers(loading_t *l, json_t *json, size_t *count);
 void load_routes(loading_t *l, json_t *json);
+void load_limits(loading_t *l, json_t *json);
+void load_downstream_limits(loading_t *l, json_t *json);
+/* {text: number}, in the order of the texts. */
+const override_t *load_numbers(loading_t *l, json_t *json, size_t *count);
+/* How much is taken of each of these limits; costs: {limit: number} or NULL. */
+size_t load_draws(loading_t *l, json_t *limits, json_t *costs, draw_t *out, size_t most);
+/* `token` is the secret of http.api_token; NULL: none. */
+void load_api_keys(loading_t *l, json_t *json, const char *token);
 
 const char *leaf_text(json_t *json, const char *leaf); /* NULL: absent */
 const char *leaf_word(json_t *json, const char *leaf); /* must be there */

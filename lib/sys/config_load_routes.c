@@ -44,6 +44,8 @@ static void gather_step(gathering_t *g)
     gather_match(g, &step->when);
     for (size_t i = 0; i < step->rule_count; i++)
         gather_match(g, &step->rules[i].when);
+    if (step->lease_id)
+        template_each(bytes_str(step->lease_id), gather, g);
     if (step->path)
         template_each(bytes_str(step->path), gather, g);
     template_json_each(step->body, gather, g);
@@ -61,15 +63,6 @@ static match_t load_match(loading_t *l, json_t *json)
     json_t *patterns;
     json_object_foreach(json, pointer, patterns) *at++ = (condition_t){pointer, patterns};
     return match;
-}
-
-static size_t limit_index(const config_t *c, const char *name)
-{
-    for (size_t i = 0; i < c->limit_count; i++)
-        if (strcmp(c->limits[i].name, name) == 0)
-            return i;
-    must(!"a step's limit exists");
-    return 0;
 }
 
 static unknown_policy_t unknown_policy(const char *word)
@@ -109,11 +102,35 @@ static void load_call(loading_t *l, step_t *step, json_t *json)
     step->body = json_object_get(json, "body");
     step->headers = load_headers(l, json_object_get(json, "headers"), &step->header_count);
     step->needs_body = !step->body && has_body(step->method);
+    memcpy(step->draws + step->draw_count, step->downstream->draws,
+           step->downstream->draw_count * sizeof *step->draws);
+    step->draw_count += step->downstream->draw_count;
+}
+
+static enum in_mode in_mode(const char *word)
+{
+    return *word == 'r' ? IN_MODE_RUN : *word == 's' ? IN_MODE_SKIP : IN_MODE_ONLY;
+}
+
+/* acquire, release, or the lease that a call's slots become */
+static void load_lease(step_t *step, json_t *json)
+{
+    json_t *ttl = json_object_get(json, "ttl_s");
+    step->lease_id = leaf_word(json, "id");
+    step->lease_ttl_ms = (uint64_t)json_integer_value(ttl) * 1000;
+}
+
+static void load_own(loading_t *l, step_t *step, enum step_kind kind, json_t *json)
+{
+    step->kind = kind;
+    step->pool = l->config->pool_count - 1;
+    load_lease(step, json);
 }
 
 static void load_step(loading_t *l, step_t *step, json_t *json)
 {
-    json_t *limits = json_object_get(json, "limits"), *call = json_object_get(json, "call");
+    json_t *call = json_object_get(json, "call"), *acquire = json_object_get(json, "acquire"),
+           *release = json_object_get(json, "release");
     step->name = leaf_word(json, "name");
     step->when = load_match(l, json_object_get(json, "when"));
     NUMBER(step, json, attempts);
@@ -121,12 +138,18 @@ static void load_step(loading_t *l, step_t *step, json_t *json)
     NUMBER(step, json, backoff_cap_ms);
     NUMBER(step, json, start_within_ms);
     step->on_unknown = unknown_policy(leaf_word(json, "on_unknown"));
-    step->limit_count = json_array_size(limits);
-    must(step->limit_count <= COUNT_OF(step->limits));
-    for (size_t i = 0; i < step->limit_count; i++)
-        step->limits[i] = limit_index(l->config, json_string_value(json_array_get(limits, i)));
+    step->draw_count = load_draws(l, json_object_get(json, "limits"),
+                                  json_object_get(json, "costs"), step->draws, 8);
+    step->degraded = in_mode(leaf_word(json, "degraded"));
+    step->safe = in_mode(leaf_word(json, "safe"));
+    if (json_object_get(json, "lease"))
+        load_lease(step, json_object_get(json, "lease"));
     if (call)
         load_call(l, step, call);
+    else if (acquire)
+        load_own(l, step, STEP_ACQUIRE, acquire);
+    else if (release)
+        load_own(l, step, STEP_RELEASE, release);
     else
         load_classify(l, step, json_object_get(json, "classify"));
 }
@@ -142,6 +165,18 @@ static const source_t *source_of(const config_t *c, const char *name)
     return NULL;
 }
 
+static void load_classes(loading_t *l, route_t *route, json_t *json)
+{
+    route->class_count = json_array_size(json);
+    struct class_rule *at = config_hold(l, route->class_count, sizeof *at);
+    route->classes = at;
+    for (size_t i = 0; i < route->class_count; i++, at++) {
+        json_t *rule = json_array_get(json, i);
+        at->when = load_match(l, json_object_get(rule, "when"));
+        at->class = (uint8_t)class_of(bytes_str(leaf_word(rule, "class")));
+    }
+}
+
 static void load_route_keys(loading_t *l, route_t *route, json_t *json)
 {
     int class = class_of(bytes_str(leaf_word(json, "class")));
@@ -154,6 +189,14 @@ static void load_route_keys(loading_t *l, route_t *route, json_t *json)
     route->id = leaf_text(json, "id");
     route->labels = load_headers(l, json_object_get(json, "labels"), &route->label_count);
     route->class = (uint8_t) class;
+    load_classes(l, route, json_object_get(json, "classes"));
+    route->draw_count = load_draws(l, json_object_get(json, "limits"),
+                                   json_object_get(json, "costs"), route->draws,
+                                   COUNT_OF(route->draws));
+    route->keep_slots_in_backoff = leaf_bool(json, "keep_slots_in_backoff");
+    route->fair_by = leaf_text(json, "fair_by");
+    route->weights = load_numbers(l, json_object_get(json, "weights"), &route->weight_count);
+    NUMBER(route, json, loop_per_minute);
     NUMBER(route, json, parallel);
     route->accepted_status = (unsigned)strtoul(leaf_word(json, "accepted_status"), NULL, 10);
     NUMBER(route, json, body_bytes_max);

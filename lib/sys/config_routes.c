@@ -191,20 +191,30 @@ static void check_classify(walk_t *w, json_t *classify)
     }
 }
 
-static void check_step_limits(walk_t *w)
+/* What the limiter does by itself draws from nothing but its limits, and makes a lease. */
+static void check_lease(walk_t *w)
 {
-    json_t *limits = json_object_get(w->step, "limits");
-    for (size_t i = 0; i < json_array_size(limits); i++) {
-        const char *name = json_string_value(json_array_get(limits, i));
-        char place[32];
-        snprintf(place, sizeof place, "limits/%zu", i);
-        if (!exists(w, "limits", name))
-            config_complain(w->tree, step_node(w, place), "no limit is called %s; add it to limits",
-                            name);
-        for (size_t k = 0; k < i; k++)
-            if (strcmp(name, json_string_value(json_array_get(limits, k))) == 0)
-                config_complain(w->tree, step_node(w, place), "%s is listed twice", name);
+    static const char *const kinds[] = {"lease", "acquire", "release"};
+    size_t limits = json_array_size(json_object_get(w->step, "limits"));
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        json_t *of = json_object_get(w->step, kinds[i]);
+        char place[16];
+        if (!of)
+            continue;
+        snprintf(place, sizeof place, "%s", kinds[i]);
+        if (i == 0 && !json_object_get(w->step, "call"))
+            config_complain(w->tree, step_node(w, place), "lease goes with call only");
+        if (i < 2 && limits == 0)
+            config_complain(w->tree, step_node(w, place), "%s needs limits: what it holds", place);
+        if (i == 2 && limits > 0)
+            config_complain(w->tree, step_node(w, "limits"),
+                            "a release waits for no limit; leave limits out");
+        snprintf(w->place, sizeof w->place, "%s/id", kinds[i]);
+        template_each(bytes_str(text_of(of, "id")), each_place, w);
     }
+    if (w->index == 0 && json_object_get(w->step, "release") && text_of(w->route, "key"))
+        config_complain(w->tree, node_at(w->tree, "routes/%s/key", w->name),
+                        "a route that begins with release waits for no key; leave key out");
 }
 
 static void check_step(walk_t *w)
@@ -212,16 +222,28 @@ static void check_step(walk_t *w)
     const char *name = text_of(w->step, "name");
     json_t *classify = json_object_get(w->step, "classify"),
            *call = json_object_get(w->step, "call");
+    size_t kinds = (classify != NULL) + (call != NULL) +
+                   (json_object_get(w->step, "acquire") != NULL) +
+                   (json_object_get(w->step, "release") != NULL);
+    char place[160];
     if (earlier_step(w, bytes_str(name)) != SIZE_MAX)
         config_complain(w->tree, step_node(w, "name"), "a step before it is called %s too", name);
-    if (!classify == !call)
-        config_complain(w->tree, step_node(w, ""), "step %s must have classify or call, %s", name,
-                        call ? "not both" : "and has neither");
+    if (kinds != 1)
+        config_complain(w->tree, step_node(w, ""),
+                        "step %s must have one of classify, call, acquire and release, and has %s",
+                        name, kinds == 0 ? "none" : "more");
     if (json_integer_value(json_object_get(w->step, "backoff_base_ms")) >
         json_integer_value(json_object_get(w->step, "backoff_cap_ms")))
         config_complain(w->tree, step_node(w, "backoff_base_ms"),
                         "backoff_base_ms must be at most backoff_cap_ms");
-    check_step_limits(w);
+    snprintf(place, sizeof place, "routes/%s/steps/%zu", w->name, w->index);
+    config_check_draws(w->tree, w->json, w->step, place);
+    config_check_labels(w->tree, w->json, w->step, w->route, step_node(w, "limits"));
+    config_check_labels(w->tree, w->json,
+                        json_object_get(json_object_get(w->json, "downstreams"),
+                                        call ? text_of(call, "downstream") : ""),
+                        w->route, step_node(w, "call/downstream"));
+    check_lease(w);
     check_conditions(w, "when", json_object_get(w->step, "when"));
     if (classify)
         check_classify(w, classify);
@@ -265,6 +287,40 @@ static void check_body(walk_t *w)
             "send; give the source a secret");
 }
 
+static void check_label(walk_t *w, const char *leaf)
+{
+    const char *name = text_of(w->route, leaf);
+    if (name && !json_object_get(json_object_get(w->route, "labels"), name))
+        config_complain(w->tree, node_at(w->tree, "routes/%s/%s", w->name, leaf),
+                        "%s: this route has no such label; add it to labels", name);
+}
+
+/* Limits of the route, its classes, who takes turns. */
+static void check_admission(walk_t *w)
+{
+    json_t *classes = json_object_get(w->route, "classes"), *patterns;
+    const char *pointer;
+    char place[96], leaf[32];
+    snprintf(place, sizeof place, "routes/%s", w->name);
+    config_check_draws(w->tree, w->json, w->route, place);
+    config_check_labels(w->tree, w->json, w->route, w->route,
+                        node_at(w->tree, "%s/limits", place));
+    check_label(w, "fair_by");
+    if (json_object_size(json_object_get(w->route, "weights")) > 0 && !text_of(w->route, "fair_by"))
+        config_complain(w->tree, node_at(w->tree, "routes/%s/weights", w->name),
+                        "weights are by the values of fair_by: say which label");
+    if (json_integer_value(json_object_get(w->route, "loop_per_minute")) > 0 &&
+        !text_of(w->route, "key"))
+        config_complain(w->tree, node_at(w->tree, "routes/%s/loop_per_minute", w->name),
+                        "a loop is seen by its key, and this route has no key");
+    for (size_t i = 0; i < json_array_size(classes); i++)
+    {
+        snprintf(leaf, sizeof leaf, "classes/%zu/when", i);
+        json_object_foreach(json_object_get(json_array_get(classes, i), "when"), pointer, patterns)
+            check_intake_pointer(w, leaf, pointer);
+    }
+}
+
 static void check_route(walk_t *w)
 {
     const char *source = text_of(w->route, "source"), *label;
@@ -289,6 +345,7 @@ static void check_route(walk_t *w)
         snprintf(leaf, sizeof leaf, "labels/%s", label);
         check_intake_pointer(w, leaf, json_string_value(pointer));
     }
+    check_admission(w);
     for (w->index = 0; w->index < json_array_size(steps); w->index++) {
         w->step = json_array_get(steps, w->index);
         check_step(w);

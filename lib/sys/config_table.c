@@ -38,6 +38,8 @@ static const char *const kind_texts[KIND_COUNT] = {
     [KIND_HEADERS] = "a table of header names and values",
     [KIND_CONDITIONS] = "a table of conditions",
     [KIND_URL] = "a URL of scheme, host and port",
+    [KIND_NUMBERS] = "a table of texts and whole numbers",
+    [KIND_TEMPLATE] = "a text template",
 };
 
 size_t config_key_count(void) { return COUNT_OF(keys); }

@@ -26,6 +26,8 @@ enum config_kind {
     KIND_HEADERS,
     KIND_CONDITIONS,
     KIND_URL,
+    KIND_NUMBERS,
+    KIND_TEMPLATE,
     KIND_COUNT
 };
 

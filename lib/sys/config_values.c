@@ -353,6 +353,33 @@ static json_t *condition_value(const value_t *v, const node_t *name)
     return list;
 }
 
+/* Any text may be a name here: a label's value, a pattern of it. */
+static json_t *number_value(const value_t *v, const node_t *name)
+{
+    config_key_t key = *v->key;
+    value_t of = {v->tree, &key, v->node};
+    key.min = 0;
+    key.max = UINT32_MAX / 2;
+    if (strlen(name->text) > 256 || has_control(name->text)) {
+        config_complain(v->tree, name,
+                        "%.64s has more than 256 bytes or a control character", name->text);
+        return NULL;
+    }
+    return is_scalar(&of) ? unsigned_value(&of) : NULL;
+}
+
+static json_t *template_value(const value_t *v)
+{
+    const char *error = NULL;
+    size_t length = strlen(v->node->text);
+    if (length == 0 || length > v->key->max || has_control(v->node->text))
+        return refuse(v, length == 0 ? "is empty" : "is too long or has a control character");
+    if (template_check(bytes_str(v->node->text), &error))
+        return refuse(v, error);
+    json_t *made = json_string(v->node->text);
+    return made ? made : refuse(v, "is not UTF-8");
+}
+
 /* Every string of a JSON template, at its own place. */
 static void check_places(const value_t *v)
 {
@@ -389,6 +416,8 @@ json_t *config_value(config_tree_t *tree, const config_key_t *key, const node_t 
         return table_value(&v, header_value);
     case KIND_CONDITIONS:
         return table_value(&v, condition_value);
+    case KIND_NUMBERS:
+        return table_value(&v, number_value);
     case KIND_JSON:
         return json_value(&v);
     default:
@@ -416,6 +445,8 @@ json_t *config_value(config_tree_t *tree, const config_key_t *key, const node_t 
         return path_template_value(&v);
     case KIND_URL:
         return url_value(&v);
+    case KIND_TEMPLATE:
+        return template_value(&v);
     default:
         must(!"a kind of the table without a parser");
         return NULL;

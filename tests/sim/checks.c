@@ -35,9 +35,9 @@ static void check_slots(void)
 {
     unsigned in_use[8] = {0};
     for (size_t i = 0; i < sim.assigned_count; i++)
-        for (size_t n = 0; n < sim.assigned[i].step->limit_count; n++)
-            in_use[sim.assigned[i].step->limits[n]]++;
-    for (size_t n = 0; n < sim.config->limit_count; n++)
+        for (size_t n = 0; n < sim.assigned[i].step->draw_count; n++)
+            in_use[sim.assigned[i].step->draws[n].limit]++;
+    for (size_t n = 0; n < sim.config->named_limits; n++)
         if (in_use[n] > sim.config->limits[n].slots)
             violation("invariant 3: %u slots of %s are in use, it has %u", in_use[n],
                       sim.config->limits[n].name, sim.config->limits[n].slots);

@@ -47,7 +47,7 @@ static void the_example_fills_everything(void **state)
     const step_t *tag = route_step(r, bytes_str("tag"));
     assert_int_equal(tag->pool, config_pool(c, bytes_str("helpdesk")));
     assert_string_equal(tag->method, "POST");
-    assert_string_equal(c->limits[tag->limits[0]].name, "helpdesk-writes");
+    assert_string_equal(c->limits[tag->draws[0].limit].name, "helpdesk-writes");
     assert_int_equal(tag->on_unknown, UNKNOWN_RETRY); /* the help desk is idempotent */
     assert_false(tag->needs_body);
     assert_int_equal(config_pool(c, bytes_str("rules")), 0);
@@ -70,7 +70,7 @@ static void an_empty_file_has_every_default(void **state)
     assert_int_equal(c->store.keep_prints_s, 8 * 86400);
     assert_int_equal(c->actors.responder, 1);
     assert_true(c->log.journal);
-    assert_int_equal(c->pool_count, 1);
+    assert_int_equal(c->pool_count, 2);
     config_destroy(&c);
 }
 

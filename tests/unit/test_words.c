@@ -20,6 +20,8 @@ static const struct {
     {"blocker", blocker_name, BLOCKER_COUNT, "none", "body"},
     {"mode", mode_name, MODE_COUNT, "normal", "maintenance"},
     {"class", class_name, CLASS_COUNT, "critical", "low"},
+    {"lease_order", lease_order_name, LEASE_ORDER_COUNT, "acquire", "look"},
+    {"grant", grant_name, GRANT_COUNT, "granted", "unavailable"},
     {"life", life_name, LIFE_COUNT, "starting", "dead"},
 };
 

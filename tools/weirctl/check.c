@@ -42,7 +42,7 @@ int run_check(const cli_t *cli)
         cli->json
             ? "{\"ok\":true,\"routes\":%zu,\"sources\":%zu,\"downstreams\":%zu,\"limits\":%zu}\n"
             : "the configuration is right: %zu routes, %zu sources, %zu downstreams, %zu limits\n",
-        config->route_count, config->source_count, config->downstream_count, config->limit_count);
+        config->route_count, config->source_count, config->downstream_count, config->named_limits);
     for (size_t i = 0; i < config->route_count && !cli->json; i++)
         printf("  %-20s POST %s\n", config->routes[i].name, config->routes[i].path);
     config_destroy(&config);

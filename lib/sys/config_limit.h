@@ -1,0 +1,56 @@
+/* config_limit.h: the checked form of a limit, and who draws from it. */
+#ifndef WEIR_SYS_CONFIG_LIMIT_H
+#define WEIR_SYS_CONFIG_LIMIT_H
+
+#include "core/base.h"
+#include "core/words.h"
+
+/* One entry of a limit's overrides: a label's value, or a pattern of values with '*'. */
+typedef struct override { const char *pattern; uint32_t value; } override_t;
+
+enum rate_shape { RATE_NONE, RATE_BUCKET, RATE_SPACING, RATE_WINDOW };
+enum cap_each { CAP_NONE, CAP_HOUR, CAP_DAY, CAP_WEEK, CAP_MONTH };
+
+/* What to ask a downstream so that leases agree with what really lives there. */
+typedef struct truth {
+    const struct downstream *downstream; /* NULL: nobody is asked */
+    const char *path, *list, *id;        /* list, id: pointers, or "" */
+    unsigned every_s, grace_s;
+} truth_t;
+
+typedef struct limit {
+    const char *name;
+    bool own;             /* every downstream has one, "downstream:NAME", without a maximum: what
+                             pauses, breaks and starts slowly when its calls fail */
+    uint32_t slots;       /* 0: any number at once */
+    struct {
+        enum rate_shape shape;
+        uint32_t count, burst; /* headroom taken off */
+        int64_t period_us;
+    } rate;
+    struct { enum cap_each each; uint32_t count; const char *zone; } cap;
+    const char *per[4]; size_t per_count; /* names of labels, or key, route, source */
+    const override_t *overrides; size_t override_count; /* of slots; without slots, rate.count */
+    bool reject;          /* at the enqueue, in its commit; else it waits at dispatch */
+    bool observe, strict, learns;
+    const char *share_by; /* a label; NULL: no share */
+    unsigned max_share_percent;
+    uint32_t reserved; uint8_t reserved_class;
+    uint64_t ttl_ms;      /* of leases */
+    uint32_t guard; bool provisional;
+    const char *shown;    /* with {label} for values; NULL: the name */
+    struct { bool on; uint32_t floor, start, step; int64_t stay_us; } adaptive;
+    truth_t truth;
+} limit_t;
+
+/* What one step, or a route for the whole message, takes of a limit. */
+typedef struct draw { uint16_t limit; uint16_t cost; } draw_t;
+#define DRAWS_MAX 17 /* a step's 8, its downstream's 8 and the downstream's own */
+
+typedef struct breaker_config {
+    unsigned percent, least, consecutive, open_ms, open_max_ms; /* percent 0: none */
+} breaker_config_t;
+
+enum in_mode { IN_MODE_RUN, IN_MODE_SKIP, IN_MODE_ONLY };
+
+#endif

@@ -1,0 +1,248 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/pointer.h"
+#include "sys/config_check.h"
+
+#define OVERRIDES_MAX 10000
+#define WINDOW_MAX 4096
+
+static bool has(json_t *object, const char *leaf) { return json_object_get(object, leaf) != NULL; }
+
+static json_int_t number(json_t *object, const char *leaf)
+{
+    return json_integer_value(json_object_get(object, leaf));
+}
+
+static const char *word(json_t *object, const char *leaf)
+{
+    return json_string_value(json_object_get(object, leaf));
+}
+
+/* ---- who draws from a limit ---- */
+
+static bool is_known_label(json_t *route, const char *name)
+{
+    static const char *const always[] = {"key", "route", "source"};
+    for (size_t i = 0; i < COUNT_OF(always); i++)
+        if (strcmp(name, always[i]) == 0)
+            return true;
+    return has(json_object_get(route, "labels"), name);
+}
+
+/* What a limit counts by must be known of every message that draws from it. */
+void config_check_labels(config_tree_t *tree, json_t *json, json_t *of, json_t *route,
+                         const node_t *at)
+{
+    json_t *limits = json_object_get(of, "limits");
+    for (size_t i = 0; i < json_array_size(limits); i++) {
+        const char *name = json_string_value(json_array_get(limits, i));
+        json_t *limit = json_object_get(json_object_get(json, "limits"), name);
+        json_t *per = json_object_get(limit, "per");
+        const char *share_by = word(limit, "share_by");
+        for (size_t k = 0; k < json_array_size(per); k++)
+            if (!is_known_label(route, json_string_value(json_array_get(per, k))))
+                config_complain(tree, at,
+                                "limit %s counts by %s, and this route has no such label; add it "
+                                "to labels",
+                                name, json_string_value(json_array_get(per, k)));
+        if (share_by && !is_known_label(route, share_by))
+            config_complain(tree, at, "limit %s shares by %s, and this route has no such label",
+                            name, share_by);
+    }
+}
+
+void config_check_draws(config_tree_t *tree, json_t *json, json_t *of, const char *place)
+{
+    json_t *limits = json_object_get(of, "limits"), *costs = json_object_get(of, "costs"), *cost;
+    const char *name;
+    for (size_t i = 0; i < json_array_size(limits); i++) {
+        name = json_string_value(json_array_get(limits, i));
+        const node_t *at = node_at(tree, "%s/limits/%zu", place, i);
+        json_t *limit = json_object_get(json_object_get(json, "limits"), name);
+        if (!limit)
+            config_complain(tree, at, "no limit is called %s; add it to limits", name);
+        else if (strncmp(place, "routes/", 7) != 0 || strstr(place, "/steps/"))
+            if (strcmp(word(limit, "at_limit"), "reject") == 0)
+                config_complain(tree, at,
+                                "limit %s rejects at the door: it belongs to the limits of a "
+                                "route, not to a step's or a downstream's",
+                                name);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(name, json_string_value(json_array_get(limits, k))) == 0)
+                config_complain(tree, at, "%s is listed twice", name);
+    }
+    json_object_foreach(costs, name, cost)
+    {
+        bool drawn = false;
+        for (size_t i = 0; i < json_array_size(limits); i++)
+            drawn |= strcmp(name, json_string_value(json_array_get(limits, i))) == 0;
+        const node_t *at = node_at(tree, "%s/costs/%s", place, name);
+        json_t *limit = json_object_get(json_object_get(json, "limits"), name);
+        json_int_t slots = number(limit, "slots"), value = json_integer_value(cost);
+        if (!drawn)
+            config_complain(tree, at, "%s is not among the limits here", name);
+        else if (value < 1 || value > 1000)
+            config_complain(tree, at, "a cost is 1 to 1000");
+        else if (slots > 0 && value > slots)
+            config_complain(tree, at, "limit %s has %lld slots: a cost of %lld never fits", name,
+                            (long long)slots, (long long)value);
+    }
+}
+
+/* ---- the limits themselves ---- */
+
+typedef struct limit_walk {
+    config_tree_t *tree;
+    json_t *json, *limit;
+    const char *name;
+} limit_walk_t;
+
+static const node_t *limit_node(const limit_walk_t *w, const char *leaf)
+{
+    return node_at(w->tree, "limits/%s/%s", w->name, leaf);
+}
+
+static void check_rate(const limit_walk_t *w)
+{
+    json_t *rate = json_object_get(w->limit, "rate");
+    if (!rate)
+        return;
+    const char *shape = word(rate, "shape");
+    if (has(rate, "burst") && strcmp(shape, "bucket") != 0)
+        config_complain(w->tree, limit_node(w, "rate/burst"),
+                        "burst means something with shape bucket only; leave it out");
+    if (strcmp(shape, "window") == 0 && number(rate, "count") > WINDOW_MAX)
+        config_complain(w->tree, limit_node(w, "rate/count"),
+                        "shape window remembers each take: at most %d", WINDOW_MAX);
+}
+
+static bool zone_is_known(const char *zone)
+{
+    char path[128];
+    snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", zone);
+    return strcmp(zone, "UTC") == 0 ||
+           (!strstr(zone, "..") && *zone != '/' && access(path, R_OK) == 0);
+}
+
+static void check_cap(const limit_walk_t *w)
+{
+    json_t *cap = json_object_get(w->limit, "cap");
+    if (cap && !zone_is_known(word(cap, "zone")))
+        config_complain(w->tree, limit_node(w, "cap/zone"),
+                        "no time zone is called %s; such as Europe/Berlin, or UTC (package tzdata "
+                        "has them)",
+                        word(cap, "zone"));
+}
+
+static void check_slots(const limit_walk_t *w)
+{
+    json_t *adaptive = json_object_get(w->limit, "adaptive");
+    json_int_t slots = number(w->limit, "slots");
+    static const char *const need_slots[] = {"adaptive", "share_by"};
+    if (!slots && !has(w->limit, "rate") && !has(w->limit, "cap"))
+        config_complain(w->tree, limit_node(w, "slots"),
+                        "limit %s limits nothing: give it slots, rate or cap", w->name);
+    for (size_t i = 0; i < COUNT_OF(need_slots); i++)
+        if (!slots && has(w->limit, need_slots[i]))
+            config_complain(w->tree, limit_node(w, need_slots[i]), "%s is of slots: add them",
+                            need_slots[i]);
+    if (number(w->limit, "reserved") > 0 && number(w->limit, "reserved") >= slots)
+        config_complain(w->tree, limit_node(w, "reserved"),
+                        "reserved must be less than slots, or nobody else ever runs");
+    if ((number(w->limit, "max_share_percent") < 100) != has(w->limit, "share_by"))
+        config_complain(w->tree, limit_node(w, "max_share_percent"),
+                        "max_share_percent and share_by go together: the part, and of which label");
+    if (adaptive && (number(adaptive, "floor") > slots || number(adaptive, "start") > slots))
+        config_complain(w->tree, limit_node(w, "adaptive/floor"),
+                        "floor and start must be at most slots (%lld)", (long long)slots);
+}
+
+/* {"value": number} of a file that others write, below what stands in the configuration. */
+static void merge_overrides(const limit_walk_t *w)
+{
+    const char *path = word(w->limit, "overrides_file"), *value;
+    json_error_t error;
+    json_t *given = json_object_get(w->limit, "overrides"), *amount;
+    if (!path)
+        return;
+    const node_t *at = limit_node(w, "overrides_file");
+    json_t *file = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    if (!file)
+        config_complain(w->tree, at, "%s:%d:%d: %s", path, error.line, error.column, error.text);
+    else if (!json_is_object(file) || json_object_size(file) > OVERRIDES_MAX)
+        config_complain(w->tree, at, "%s is not one JSON object of up to %d values and numbers",
+                        path, OVERRIDES_MAX);
+    json_object_foreach(file, value, amount)
+    {
+        json_int_t n = json_integer_value(amount);
+        if (!json_is_integer(amount) || n < 0 || n > 1000000)
+            config_complain(w->tree, at, "%s: %.64s is not a whole number from 0 to 1000000", path,
+                            value);
+        else if (strlen(value) > 256)
+            config_complain(w->tree, at, "%s: %.64s... has more than 256 bytes", path, value);
+    }
+    if (!given)
+        json_object_set_new(w->limit, "overrides", given = json_object());
+    if (json_is_object(file))
+        json_object_update_missing(given, file);
+    json_decref(file);
+}
+
+static void check_overrides(const limit_walk_t *w)
+{
+    json_t *overrides = json_object_get(w->limit, "overrides");
+    if (json_object_size(overrides) > 0 && json_array_size(json_object_get(w->limit, "per")) == 0)
+        config_complain(w->tree, limit_node(w, "overrides"),
+                        "overrides are by the values of per: say which label");
+    json_t *otherwise = json_object_get(overrides, "default");
+    if (!otherwise)
+        return;
+    /* The file that others write says the default too: it is the limit's own number. */
+    if (has(w->limit, "slots"))
+        json_object_set(w->limit, "slots", otherwise);
+    else if (has(w->limit, "rate"))
+        json_object_set(json_object_get(w->limit, "rate"), "count", otherwise);
+    json_object_del(overrides, "default");
+}
+
+static void check_truth(const limit_walk_t *w)
+{
+    json_t *truth = json_object_get(w->limit, "truth");
+    static const char *const pointers[] = {"list", "id"};
+    if (!truth)
+        return;
+    if (!has(json_object_get(w->json, "downstreams"), word(truth, "downstream")))
+        config_complain(w->tree, limit_node(w, "truth/downstream"),
+                        "no downstream is called %s; add it to downstreams",
+                        word(truth, "downstream"));
+    for (size_t i = 0; i < COUNT_OF(pointers); i++) {
+        const char *text = word(truth, pointers[i]);
+        char leaf[16];
+        snprintf(leaf, sizeof leaf, "truth/%s", pointers[i]);
+        if (*text && !pointer_is_valid(bytes_str(text)))
+            config_complain(w->tree, limit_node(w, leaf), "%s is not a JSON pointer", text);
+    }
+}
+
+void config_check_limits(config_tree_t *tree, json_t *json)
+{
+    limit_walk_t w = {.tree = tree, .json = json};
+    json_t *downstream;
+    json_object_foreach(json_object_get(json, "limits"), w.name, w.limit)
+    {
+        check_rate(&w);
+        check_cap(&w);
+        merge_overrides(&w);
+        check_overrides(&w);
+        check_slots(&w);
+        check_truth(&w);
+    }
+    json_object_foreach(json_object_get(json, "downstreams"), w.name, downstream)
+    {
+        char place[96];
+        snprintf(place, sizeof place, "downstreams/%s", w.name);
+        config_check_draws(tree, json, downstream, place);
+    }
+}
