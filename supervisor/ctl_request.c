@@ -33,10 +33,20 @@ static const char *kind_missed(enum ctl_kind kind, const json_t *value)
     case CTL_MESSAGE:
         return is_message(value) ? NULL : "a message id (26 characters)";
     case CTL_NAME:
+    case CTL_ROUTE:
+    case CTL_LIMIT:
+    case CTL_ACTOR:
+    case CTL_DOWNSTREAM:
+    case CTL_STATE:
+    case CTL_MODE:
+    case CTL_EVENT:
         return text_fits(value, CTL_NAME_MAX) ? NULL : "a name of at most 64 bytes";
+    case CTL_FILE:
+    case CTL_DIRECTORY:
     case CTL_TEXT:
         return text_fits(value, CTL_TEXT_MAX) ? NULL : "a text of at most 512 bytes";
     case CTL_NUMBER:
+    case CTL_SECONDS:
         return json_is_integer(value) && json_integer_value(value) >= 0 &&
                        json_integer_value(value) <= NUMBER_MAX
                    ? NULL
@@ -50,7 +60,7 @@ static const char *kind_missed(enum ctl_kind kind, const json_t *value)
 static const ctl_arg_t *arg_find(const ctl_verb_t *verb, const char *name)
 {
     for (const ctl_arg_t *a = verb->args; a->name; a++)
-        if (strcmp(a->name, name) == 0)
+        if (ctl_arg_is_sent(a) && strcmp(a->name, name) == 0)
             return a;
     return NULL;
 }
@@ -78,16 +88,17 @@ static bool args_are_right(const ctl_verb_t *verb, json_t *args, char *why, size
     return true;
 }
 
-/* Exactly one of these says what to redrive: nothing is redriven by leaving something out. */
-static bool redrive_is_meant(const ctl_verb_t *verb, json_t *args, char *why, size_t size)
+/* Exactly one of these says which letters: nothing is redriven or dropped by leaving something out.
+ */
+static bool letters_are_meant(const ctl_verb_t *verb, json_t *args, char *why, size_t size)
 {
-    if (verb->id != CTL_VERB_DEAD_REDRIVE)
+    if (verb->answerer != CTL_BY_ID)
         return true;
     int said = !!json_object_get(args, "id") + !!json_object_get(args, "route") +
                json_is_true(json_object_get(args, "all"));
     if (said != 1)
-        snprintf(why, size,
-                 "dead.redrive needs one of: a message's \"id\", a \"route\", or \"all\"");
+        snprintf(why, size, "%s needs one of: a message's \"id\", a \"route\", or \"all\"",
+                 verb->name);
     return said == 1;
 }
 
@@ -105,8 +116,12 @@ static int read_request(json_t *root, ctl_request_t *out, char *why, size_t size
                  json_string_value(name));
         return -EINVAL;
     }
+    if (verb->answerer == CTL_TOOL) {
+        snprintf(why, size, "weirctl does \"%s\" by itself: run weirctl there", verb->name);
+        return -EINVAL;
+    }
     args = args ? json_incref(args) : json_object();
-    if (!args_are_right(verb, args, why, size) || !redrive_is_meant(verb, args, why, size)) {
+    if (!args_are_right(verb, args, why, size) || !letters_are_meant(verb, args, why, size)) {
         json_decref(args);
         return -EINVAL;
     }

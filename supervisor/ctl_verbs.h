@@ -9,12 +9,36 @@
     ((1u << 20) + (64u << 10)) /* an answer: an actor's, and what is put around it */
 #define CTL_NAME_MAX 64
 #define CTL_TEXT_MAX 512
-#define CTL_ARGS_MAX 6
+#define CTL_ARGS_MAX 10
 
 enum ctl_permission { CTL_NOBODY, CTL_VIEWER, CTL_OPERATOR, CTL_ADMIN };
-enum ctl_answerer { CTL_SELF, CTL_LIMITER, CTL_DRAINER };
-enum ctl_kind { CTL_MESSAGE, CTL_NAME, CTL_TEXT, CTL_NUMBER, CTL_FLAG };
-enum ctl_need { CTL_PLACE, CTL_PLACE_OPTIONAL, CTL_OPTION };
+enum ctl_answerer { CTL_SELF, CTL_LIMITER, CTL_DRAINER, CTL_BY_ID, CTL_TOOL };
+enum ctl_kind {
+    CTL_MESSAGE,
+    CTL_NAME,
+    CTL_TEXT,
+    CTL_NUMBER,
+    CTL_SECONDS,
+    CTL_FLAG,
+    CTL_ROUTE,
+    CTL_LIMIT,
+    CTL_ACTOR,
+    CTL_DOWNSTREAM,
+    CTL_STATE,
+    CTL_MODE,
+    CTL_EVENT,
+    CTL_FILE,
+    CTL_DIRECTORY,
+};
+enum ctl_need {
+    CTL_PLACE,
+    CTL_PLACE_OPTIONAL,
+    CTL_OPTION,
+    CTL_HERE_PLACE,
+    CTL_HERE_OPTIONAL,
+    CTL_HERE,
+    CTL_REST,
+};
 
 enum ctl_verb_id {
 #define VERB(ID, name, permission, answerer, effect, meaning, example) CTL_VERB_##ID,
@@ -63,6 +87,13 @@ static const ctl_verb_t ctl_verbs[CTL_VERB_COUNT] = {
 #undef ARG
 #undef END
 };
+
+/* It goes to Weir with the request; the others are weirctl's own. */
+static inline bool ctl_arg_is_sent(const ctl_arg_t *arg) { return arg->need <= CTL_OPTION; }
+static inline bool ctl_arg_is_option(const ctl_arg_t *arg)
+{
+    return arg->need == CTL_OPTION || arg->need == CTL_HERE;
+}
 
 static inline const ctl_verb_t *ctl_verb_find(const char *name)
 {

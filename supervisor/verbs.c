@@ -97,7 +97,8 @@ static json_t *version_json(void)
 
 static const outside_t *who_knows(const supervisor_t *s, const ctl_verb_t *verb)
 {
-    unsigned actor = verb->answerer == CTL_DRAINER ? ACTOR_DRAINER : ACTOR_LIMITER;
+    bool drainers = verb->answerer == CTL_DRAINER || verb->answerer == CTL_BY_ID;
+    unsigned actor = drainers ? ACTOR_DRAINER : ACTOR_LIMITER;
     for (size_t i = 0; i < s->family.count; i++)
         if (s->family.children[i].actor == actor)
             return &s->outside[i];

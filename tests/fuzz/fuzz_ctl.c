@@ -18,12 +18,22 @@ static void check_value(enum ctl_kind kind, const json_t *value)
         CHECK(msgid_parse(bytes_of(json_string_value(value), len), &id) == 0);
         break;
     case CTL_NAME:
+    case CTL_ROUTE:
+    case CTL_LIMIT:
+    case CTL_ACTOR:
+    case CTL_DOWNSTREAM:
+    case CTL_STATE:
+    case CTL_MODE:
+    case CTL_EVENT:
         CHECK(len > 0 && len <= CTL_NAME_MAX && strlen(json_string_value(value)) == len);
         break;
     case CTL_TEXT:
+    case CTL_FILE:
+    case CTL_DIRECTORY:
         CHECK(len > 0 && len <= CTL_TEXT_MAX && strlen(json_string_value(value)) == len);
         break;
     case CTL_NUMBER:
+    case CTL_SECONDS:
         CHECK(json_is_integer(value) && json_integer_value(value) >= 0);
         break;
     case CTL_FLAG:

@@ -1,6 +1,5 @@
 #include "cli.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,25 +41,31 @@ const char *cli_value(const cli_t *cli, const char *name)
 
 /* ---- options ---------------------------------------------------------------------------- */
 
-static const ctl_arg_t *find_in(const ctl_arg_t *args, const char *name, size_t len)
+/* --dry-run is dry_run. Places have names too. */
+static const ctl_arg_t *find_arg(const command_t *c, const char *name, size_t len)
 {
-    for (const ctl_arg_t *a = args; a->name; a++)
-        if (strlen(a->name) == len && strncmp(a->name, name, len) == 0)
+    char typed[CTL_NAME_MAX];
+    for (const ctl_arg_t *a = c ? c->verb->args : NULL; a && a->name; a++) {
+        help_typed(a->name, '_', '-', typed, sizeof typed);
+        if (strlen(typed) == len && strncmp(typed, name, len) == 0)
             return a;
+    }
     return NULL;
 }
 
-static const ctl_arg_t *find_option(const command_t *c, const char *name, size_t len)
+static bool is_number(const char *text)
 {
-    const ctl_arg_t *found = c ? find_in(c->verb->args, name, len) : NULL;
-    return found || !c ? found : find_in(c->extra, name, len);
+    return *text && strlen(text) <= 15 && strspn(text, "0123456789") == strlen(text);
 }
 
-static int add_value(cli_t *cli, const char *name, const char *value)
+static int add_value(cli_t *cli, const ctl_arg_t *arg, const char *value)
 {
     if (cli->value_count == CLI_VALUES_MAX)
         return cli_complain(EXIT_USAGE, "too many arguments");
-    cli->values[cli->value_count++] = (cli_value_t){name, value};
+    if ((arg->kind == CTL_NUMBER || arg->kind == CTL_SECONDS) && !is_number(value))
+        return cli_complain(EXIT_USAGE, "%s must be a whole number, not negative; not \"%s\"",
+                            arg->name, value);
+    cli->values[cli->value_count++] = (cli_value_t){arg->name, value};
     return -1;
 }
 
@@ -78,28 +83,38 @@ static const char *value_of(typed_t *t, const char *equals)
     return t->at + 1 < t->argc ? t->argv[++t->at] : NULL;
 }
 
-static int missing_value(const char *option)
+static int read_timeout(cli_t *cli, const char *value)
 {
-    return cli_complain(EXIT_USAGE, "%s needs a value", option);
+    if (!is_number(value) || strlen(value) > 9 || atoll(value) == 0)
+        return cli_complain(EXIT_USAGE, "--timeout must be seconds, from 1 on; not \"%s\"", value);
+    cli->timeout_s = atoll(value);
+    return -1;
+}
+
+static bool is_word(const char *name, size_t len, const char *word)
+{
+    return strlen(word) == len && strncmp(name, word, len) == 0;
 }
 
 static int read_global(cli_t *cli, typed_t *t, const char *name, size_t len, const char *equals,
                        bool *taken)
 {
-    *taken = true;
-    if (strncmp(name, "json", len) == 0 && len == 4) {
-        cli->json = true;
-    } else if (strncmp(name, "help", len) == 0 && len == 4) {
-        cli->help = true;
-    } else if (len == 6 &&
-               (strncmp(name, "socket", len) == 0 || strncmp(name, "config", len) == 0)) {
-        const char *value = value_of(t, equals);
-        if (!value)
-            return missing_value(*name == 's' ? "--socket" : "--config");
-        *(*name == 's' ? &cli->socket : &cli->config) = value;
-    } else {
-        *taken = false;
+    bool json = is_word(name, len, "json"), help = is_word(name, len, "help");
+    bool socket = is_word(name, len, "socket"), timeout = is_word(name, len, "timeout");
+    *taken = json || help || socket || timeout || is_word(name, len, "config");
+    if (!*taken)
+        return -1;
+    if (json || help) {
+        *(json ? &cli->json : &cli->help) = true;
+        return equals ? cli_complain(EXIT_USAGE, "--%s takes no value", json ? "json" : "help")
+                      : -1;
     }
+    const char *value = value_of(t, equals);
+    if (!value)
+        return cli_complain(EXIT_USAGE, "--%.*s needs a value", (int)len, name);
+    if (timeout)
+        return read_timeout(cli, value);
+    *(socket ? &cli->socket : &cli->config) = value;
     return -1;
 }
 
@@ -111,15 +126,19 @@ static int read_option(cli_t *cli, typed_t *t)
     int code = read_global(cli, t, name, len, equals, &taken);
     if (taken)
         return code;
-    const ctl_arg_t *arg = find_option(cli->command, name, len);
-    if (!arg)
-        return cli_complain(EXIT_USAGE, "there is no option %s here; see weirctl %s%s--help", word,
-                            cli->command ? cli->command->verb->name : "", cli->command ? " " : "");
+    const ctl_arg_t *arg = find_arg(cli->command, name, len);
+    if (!arg) {
+        char command[CTL_NAME_MAX];
+        help_typed(cli->command ? cli->command->verb->name : "", '.', ' ', command, sizeof command);
+        return cli_complain(EXIT_USAGE, "there is no option %s here; see weirctl help %s", word,
+                            command);
+    }
     if (arg->kind == CTL_FLAG)
-        return equals ? cli_complain(EXIT_USAGE, "--%s takes no value", arg->name)
-                      : add_value(cli, arg->name, "");
+        return equals ? cli_complain(EXIT_USAGE, "--%.*s takes no value", (int)len, name)
+                      : add_value(cli, arg, "");
     const char *value = value_of(t, equals);
-    return value ? add_value(cli, arg->name, value) : missing_value(word);
+    return value ? add_value(cli, arg, value)
+                 : cli_complain(EXIT_USAGE, "%s needs a value: %s", word, arg->meaning);
 }
 
 /* ---- commands --------------------------------------------------------------------------- */
@@ -151,15 +170,15 @@ static int read_command(cli_t *cli, typed_t *t)
 static int read_place(cli_t *cli, const char *word)
 {
     for (const ctl_arg_t *a = cli->command->verb->args; a->name; a++)
-        if (a->need != CTL_OPTION && !cli_value(cli, a->name))
-            return add_value(cli, a->name, word);
+        if (a->need == CTL_REST || (!ctl_arg_is_option(a) && !cli_value(cli, a->name)))
+            return add_value(cli, a, word);
     return cli_complain(EXIT_USAGE, "\"%s\" is one word too many", word);
 }
 
 static int check_places(const cli_t *cli)
 {
     for (const ctl_arg_t *a = cli->command->verb->args; a->name; a++)
-        if (a->need == CTL_PLACE && !cli_value(cli, a->name))
+        if ((a->need == CTL_PLACE || a->need == CTL_HERE_PLACE) && !cli_value(cli, a->name))
             return cli_complain(EXIT_USAGE, "%s is missing: %s\nExample: %s", a->name, a->meaning,
                                 cli->command->verb->example);
     return -1;
@@ -209,27 +228,39 @@ int cli_read(int argc, char **argv, cli_t *out)
 
 /* ---- for Weir --------------------------------------------------------------------------- */
 
-static json_t *number_or_text(const char *value)
+int64_t cli_number(const cli_t *cli, const char *name, int64_t otherwise)
 {
-    char *end;
-    errno = 0;
-    long long n = strtoll(value, &end, 10);
-    return *value && *end == '\0' && errno == 0 ? json_integer(n) : json_string(value);
+    const char *value = cli_value(cli, name);
+    return value ? atoll(value) : otherwise;
 }
 
-/* Kinds are checked by Weir, so that a word is refused by the same sentence everywhere. */
+static json_t *value_json(const ctl_arg_t *arg, const char *value)
+{
+    if (arg->kind == CTL_FLAG)
+        return json_true();
+    if (arg->kind == CTL_NUMBER || arg->kind == CTL_SECONDS)
+        return json_integer(atoll(value));
+    json_t *text = json_string(value);
+    return text ? text : json_string("?"); /* no UTF-8: Weir refuses it by name */
+}
+
+/* Other kinds are checked by Weir, so that a word is refused by the same sentence everywhere. */
 json_t *cli_args(const cli_t *cli)
 {
     json_t *args = json_object();
-    for (size_t i = 0; i < cli->value_count; i++) {
-        const cli_value_t *v = &cli->values[i];
-        const ctl_arg_t *a = find_in(cli->command->verb->args, v->name, strlen(v->name));
-        if (!a)
-            continue;
-        json_t *value = a->kind == CTL_FLAG     ? json_true()
-                        : a->kind == CTL_NUMBER ? number_or_text(v->value)
-                                                : json_string(v->value);
-        must(json_object_set_new(args, a->name, value ? value : json_string("?")) == 0);
+    for (const ctl_arg_t *a = cli->command->verb->args; a->name; a++) {
+        const char *value = ctl_arg_is_sent(a) ? cli_value(cli, a->name) : NULL;
+        if (value)
+            must(json_object_set_new(args, a->name, value_json(a, value)) == 0);
     }
     return args;
+}
+
+void cli_print_json(json_t *object)
+{
+    must(object);
+    json_dumpf(object, stdout, JSON_COMPACT);
+    putchar('\n');
+    fflush(stdout);
+    json_decref(object);
 }

@@ -1,6 +1,5 @@
 /* cli.h: what was typed, and how weirctl ends. Commands come from supervisor/ctl_verbs.def:
- * "dead.ls" is typed as "dead ls", its arguments by place or as --name VALUE. A few commands are
- * weirctl's own (check, send, help). */
+ * "dead.ls" is typed as "dead ls", its arguments by place or as --name VALUE. */
 #ifndef WEIRCTL_CLI_H
 #define WEIRCTL_CLI_H
 
@@ -8,18 +7,16 @@
 
 #include "supervisor/ctl_verbs.h"
 
-#define EXIT_OK 0
-#define EXIT_REFUSED 1
-#define EXIT_USAGE 64
-#define EXIT_NOT_RUNNING 69
-#define EXIT_BUG 70
-#define EXIT_AGAIN 75
-#define EXIT_NOT_PERMITTED 77
-#define EXIT_CONFIG 78
+enum exit_code {
+#define EXIT_CODE(NAME, number, meaning, advice) EXIT_##NAME = number,
+#include "exit_codes.def"
+#undef EXIT_CODE
+};
 
 #define CLI_SOCKET_DEFAULT "/run/weir/ctl.sock"
 #define CLI_CONFIG_DEFAULT "/etc/weir/weir.yaml"
 #define CLI_VALUES_MAX 64
+#define CLI_TIMEOUT_DEFAULT_S 30 /* Weir itself gives up after ten */
 
 typedef struct cli_value {
     const char *name, *value;
@@ -27,17 +24,18 @@ typedef struct cli_value {
 
 typedef struct cli {
     const char *socket, *config; /* as typed; NULL: not */
+    int64_t timeout_s;           /* 0: not typed */
     bool json, help;
     const struct command *command;
     cli_value_t values[CLI_VALUES_MAX];
     size_t value_count;
 } cli_t;
 
-/* A command: a verb of the table, or one of weirctl's own that is described the same way. */
+/* What a verb of the table does here. */
 typedef struct command {
     const ctl_verb_t *verb;
-    ctl_arg_t extra[3]; /* options of weirctl's own; name NULL ends */
     int (*run)(const cli_t *cli);
+    void (*show)(const json_t *answer); /* for people; NULL: line by line */
 } command_t;
 
 const command_t *command_find(const char *verb); /* "dead.ls"; NULL: none */
@@ -46,11 +44,18 @@ const command_t *command_at(size_t place);       /* all of them, in order; NULL:
 /* -1: go on; else the exit code, what is wrong was said. */
 int cli_read(int argc, char **argv, cli_t *out);
 const char *cli_value(const cli_t *cli, const char *name); /* NULL: not given */
+/* The whole number typed for it, or `otherwise`; what is no number was refused by cli_read(). */
+int64_t cli_number(const cli_t *cli, const char *name, int64_t otherwise);
 /* What goes to Weir: the verb's arguments, without weirctl's own. */
 json_t *cli_args(const cli_t *cli);
 
+/* One object a line on the standard output, as everything that --json shows. Takes it. */
+void cli_print_json(json_t *object);
 void help_all(void);
 void help_command(const command_t *command);
+int run_help(const cli_t *cli);
+/* "dead.ls" as it is typed; "dry_run" as --dry-run without its dashes. */
+void help_typed(const char *name, char mark, char typed, char *out, size_t size);
 /* There is no such command: says which begin so. The exit code. */
 int cli_no_command(const char *word);
 int cli_complain(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

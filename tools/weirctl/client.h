@@ -1,17 +1,27 @@
-/* client.h: one question to Weir over its ctl socket, and how its answer ends weirctl. */
+/* client.h: questions to Weir over its ctl socket, and how an answer ends weirctl. */
 #ifndef WEIRCTL_CLIENT_H
 #define WEIRCTL_CLIENT_H
 
 #include "cli.h"
 
-/* The socket's path, from what was typed. 0, or an exit code. */
-int client_socket(const cli_t *cli, char *out, size_t size);
-/* Asks and waits. `args` is taken. The answer, the caller's; NULL: none, *code says how to end and
- * it was said. */
-json_t *client_ask(const char *socket, const char *verb, json_t *args, int *code);
+/* Asks and waits, at most --timeout. `args` is taken. The answer, the caller's; NULL: none, *code
+ * says how to end and it was said. */
+json_t *client_ask(const cli_t *cli, const char *verb, json_t *args, int *code);
+/* The same, saying nothing when there is none: for what goes on without an answer. */
+json_t *client_ask_quietly(const cli_t *cli, const char *verb, json_t *args);
 /* Prints a failure for people, or the answer as it is with --json; the exit code: 0 when it is ok.
  */
 int client_verdict(const cli_t *cli, const json_t *answer);
-void client_print(const json_t *answer); /* as it is, one line */
+
+/* For an answer of several lines, or with a descriptor: a connection of its own. */
+typedef struct client client_t;
+/* NULL: none, *code says how to end and it was said. Asks; `args` is taken. */
+client_t *client_open(const cli_t *cli, const char *verb, json_t *args, int *code);
+/* The next line, the caller's; NULL: no more, or none in time. */
+json_t *client_next(client_t *client);
+int client_fd(const client_t *client); /* to wait for */
+/* The descriptor that came with a line, the caller's; -1: none. */
+int client_take_fd(client_t *client);
+void client_close(client_t **client);
 
 #endif

@@ -1,10 +1,19 @@
-/* commands.h: weirctl's own commands, in files of their own. */
+/* commands.h: what the verbs do, in files of their own. */
 #ifndef WEIRCTL_COMMANDS_H
 #define WEIRCTL_COMMANDS_H
 
 #include "cli.h"
 
-int run_check(const cli_t *cli); /* check.c */
-int run_send(const cli_t *cli);  /* send.c */
+int run_check(const cli_t *cli);    /* check.c */
+int run_send(const cli_t *cli);     /* send.c */
+int run_complete(const cli_t *cli); /* complete.c */
+int run_drain(const cli_t *cli);    /* bulk.c: what takes time */
+int run_redrive(const cli_t *cli);
+
+/* commands.c: asks the typed verb. The answer when it is ok, the caller's; else NULL and *code. With
+ * --json it is printed. `args` is taken. */
+json_t *ask_typed(const cli_t *cli, json_t *args, int *code);
+/* Asks, and shows the answer as the verb's own for people. */
+int run_plain(const cli_t *cli);
 
 #endif

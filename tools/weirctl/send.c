@@ -168,14 +168,10 @@ static int add_proof(sending_t *s)
  * not run. */
 static void find_address(const sending_t *s, char *out, size_t size)
 {
-    char socket[512];
-    int code;
     cli_t quiet = *s->cli;
     quiet.config = s->config_file;
     snprintf(out, size, "%s", s->config->http.listen[0]);
-    if (client_socket(&quiet, socket, sizeof socket) != EXIT_OK || access(socket, R_OK | W_OK) != 0)
-        return;
-    json_t *answer = client_ask(socket, ctl_verbs[CTL_VERB_STATUS].name, json_object(), &code);
+    json_t *answer = client_ask_quietly(&quiet, ctl_verbs[CTL_VERB_STATUS].name, json_object());
     const char *first = json_string_value(json_array_get(json_object_get(answer, "listen"), 0));
     if (first)
         snprintf(out, size, "%s", first);
@@ -212,9 +208,10 @@ static int report(const sending_t *s, const http_once_answer_t *a)
     int code = code_of(a->status);
     if (s->cli->json) {
         json_t *line = json_is_object(body) ? json_incref(body) : json_object();
-        must(json_object_set_new(line, "http_status", json_integer(a->status)) == 0);
-        client_print(line);
-        json_decref(line);
+        must(json_object_set_new(line, "schema", json_string("weir.send/1")) == 0 &&
+             json_object_set_new(line, "ok", json_boolean(code == EXIT_OK)) == 0 &&
+             json_object_set_new(line, "http_status", json_integer(a->status)) == 0);
+        cli_print_json(line);
     } else if (code == EXIT_OK) {
         printf("%s %s\n", text_at(body, "id"), text_at(body, "status"));
     } else {

@@ -113,6 +113,8 @@ void show_status(const json_t *answer)
     }
 }
 
+void show_mode(const json_t *answer) { printf("mode %s\n", text_at(answer, "mode")); }
+
 /* ---- messages --------------------------------------------------------------------------- */
 
 /* In a list the blocker is one word, of a single message an object. */

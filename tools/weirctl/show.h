@@ -11,6 +11,7 @@ int64_t number_at(const json_t *object, const char *name);   /* 0 when absent */
 
 void show_status(const json_t *answer);
 void show_actors(const json_t *actors);
+void show_mode(const json_t *answer);
 void show_limits(const json_t *limits);
 void show_messages(const json_t *messages, bool dead);
 void show_message(const json_t *message);

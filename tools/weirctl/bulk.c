@@ -1,0 +1,154 @@
+/* bulk.c: what takes time, here or in Weir: progress on the standard error, --timeout, and Ctrl-C,
+ * which ends the waiting; what goes on in Weir and how it is cancelled is said. */
+#include "bulk.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "commands.h"
+#include "show.h"
+
+#define LOOK_EVERY_MS 250
+#define LINE_EVERY_MS 5000 /* where no terminal can show one line anew */
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+int64_t bulk_now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+void bulk_begin(bulk_t *b, const cli_t *cli)
+{
+    struct sigaction on = {.sa_handler = on_interrupt}; /* no SA_RESTART: a wait ends at once */
+    sigaction(SIGINT, &on, NULL);
+    interrupted = 0;
+    *b = (bulk_t){
+        .began_ms = bulk_now_ms(), .until_ms = INT64_MAX, .terminal = isatty(STDERR_FILENO) != 0};
+    if (cli->timeout_s)
+        b->until_ms = b->began_ms + cli->timeout_s * 1000;
+}
+
+bool bulk_interrupted(void) { return interrupted; }
+
+enum bulk_wait bulk_wait(bulk_t *b)
+{
+    struct timespec pause = {0, LOOK_EVERY_MS * 1000000L};
+    if (interrupted)
+        return BULK_INTERRUPTED;
+    if (bulk_now_ms() >= b->until_ms)
+        return BULK_TIMEOUT;
+    nanosleep(&pause, NULL);
+    return interrupted ? BULK_INTERRUPTED : BULK_AGAIN;
+}
+
+void bulk_progress(bulk_t *b, const char *text)
+{
+    int64_t now = bulk_now_ms();
+    if (b->terminal) {
+        fprintf(stderr, "\r\033[K%s", text);
+        fflush(stderr);
+        b->told = true;
+    } else if (!b->told || now - b->told_ms >= LINE_EVERY_MS) {
+        fprintf(stderr, "%s\n", text);
+        b->told = true;
+        b->told_ms = now;
+    }
+}
+
+void bulk_end(const bulk_t *b)
+{
+    if (b->terminal && b->told)
+        fputs("\r\033[K", stderr);
+}
+
+/* ---- draining --------------------------------------------------------------------------- */
+
+/* What is left to finish: parked work that nobody can finish (held) does not count. -1: not known
+ * now. */
+static int64_t left_now(const cli_t *cli)
+{
+    cli_t look = *cli;
+    look.timeout_s = 0;
+    json_t *answer = client_ask_quietly(&look, ctl_verbs[CTL_VERB_STATUS].name, json_object());
+    json_t *queue = json_object_get(answer, "queue");
+    int64_t left =
+        json_is_object(queue) ? number_at(queue, "queued") + number_at(queue, "assigned") : -1;
+    json_decref(answer);
+    return left;
+}
+
+static int stop_waiting(const bulk_t *b, enum bulk_wait why, const cli_t *cli, int64_t left)
+{
+    bulk_end(b);
+    if (cli->json)
+        cli_print_json(json_pack("{s:s, s:b, s:I}", "schema", "weir.drain.wait/1", "ok", 0, "left",
+                                 (json_int_t)left));
+    if (why == BULK_INTERRUPTED)
+        return cli_complain(EXIT_INTERRUPTED,
+                            "no longer waiting; it goes on draining: weirctl drain --wait waits "
+                            "again, weirctl undrain ends it");
+    return cli_complain(EXIT_AGAIN,
+                        "not drained within %lld s; it goes on: weirctl drain --wait waits again, "
+                        "weirctl undrain ends it",
+                        (long long)cli->timeout_s);
+}
+
+static int wait_drained(const cli_t *cli)
+{
+    bulk_t b;
+    char text[64];
+    bulk_begin(&b, cli);
+    for (;;) {
+        int64_t left = left_now(cli);
+        if (left == 0)
+            break;
+        snprintf(text, sizeof text, left < 0 ? "waiting for the limiter" : "%lld messages left",
+                 (long long)left);
+        bulk_progress(&b, text);
+        enum bulk_wait next = bulk_wait(&b);
+        if (next != BULK_AGAIN)
+            return stop_waiting(&b, next, cli, left);
+    }
+    bulk_end(&b);
+    if (cli->json)
+        cli_print_json(
+            json_pack("{s:s, s:b, s:i}", "schema", "weir.drain.wait/1", "ok", 1, "left", 0));
+    else
+        puts("drained");
+    return EXIT_OK;
+}
+
+int run_drain(const cli_t *cli)
+{
+    int code = run_plain(cli);
+    return code == EXIT_OK && cli_value(cli, "wait") ? wait_drained(cli) : code;
+}
+
+/* ---- redrives --------------------------------------------------------------------------- */
+
+/* Putting one back is begun, not awaited: whether it is a dead letter at all is asked first. */
+int run_redrive(const cli_t *cli)
+{
+    int code = EXIT_OK;
+    const char *id = cli_value(cli, "id");
+    if (id) {
+        cli_t look = *cli;
+        look.command = command_find(ctl_verbs[CTL_VERB_DEAD_SHOW].name);
+        look.json = false;
+        json_decref(ask_typed(&look, json_pack("{s:s}", "id", id), &code));
+    }
+    return code == EXIT_OK ? run_plain(cli) : code;
+}
