@@ -60,8 +60,11 @@ static void senders(const config_t *c, void (*each)(void *, const char *), void 
         if (c->sources[i].secret_next)
             each(arg, c->sources[i].secret_next);
     }
-    if (c->http.api_token)
-        each(arg, c->http.api_token);
+    for (size_t i = 0; i < c->api_key_count; i++) {
+        each(arg, c->api_keys[i].secret);
+        if (c->api_keys[i].secret_next)
+            each(arg, c->api_keys[i].secret_next);
+    }
 }
 
 static void downstreams(const config_t *c, void (*each)(void *, const char *), void *arg)

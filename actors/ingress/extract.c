@@ -99,8 +99,9 @@ static bool envelope_is_fit(const route_t *route, const http_request_t *request,
 static bool is_secret(const source_t *source, bytes_t name)
 {
     static const char *const names[] = {
-        "authorization",       "proxy-authorization", "cookie",           "x-hub-signature",
-        "x-hub-signature-256", "x-slack-signature",   "webhook-signature"};
+        "authorization",     "proxy-authorization", "cookie",
+        "x-api-key",         "x-hub-signature",     "x-hub-signature-256",
+        "x-slack-signature", "webhook-signature"};
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (bytes_is(name, names[i]))
             return true;

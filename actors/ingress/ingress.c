@@ -6,6 +6,11 @@
 #include "actors/work.h"
 #include "sys/crypto.h"
 
+bytes_t ingress_secret(const ingress_t *self, const char *name)
+{
+    return name ? self->birth->secret(self->birth->secret_arg, name) : bytes_of(NULL, 0);
+}
+
 static void *create(const birth_t *birth)
 {
     ingress_t *self = calloc(1, sizeof *self);
@@ -15,6 +20,7 @@ static void *create(const birth_t *birth)
     bytes_t parts[] = {bytes_of(life, sizeof life)};
     sha256_t key = sha256_of(parts, COUNT_OF(parts));
     memcpy(self->id_key, key.b, sizeof self->id_key);
+    permit_begin(self);
     list_init(&self->waiting);
     list_init(&self->again);
     list_init(&self->sent);
@@ -30,6 +36,7 @@ static void destroy(void **self)
         return;
     submit_destroy(ingress);
     health_destroy(ingress);
+    permit_destroy(ingress);
     free(ingress);
     *self = NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "actors/actor.h"
 #include "actors/ingress/extract.h"
+#include "actors/ingress/permit.h"
 #include "core/credit.h"
 #include "core/list.h"
 
@@ -43,6 +44,7 @@ typedef struct submission {
 typedef struct question {
     uint64_t number, token;
     msgid_t id;
+    const api_key_t *key; /* who asks; NULL: somebody on this host */
     instant_t until;
 } question_t;
 
@@ -65,6 +67,7 @@ typedef struct ingress {
     const birth_t *birth;
     uint8_t id_key[32]; /* what ids are drawn from: this life's seed and generation */
     uint64_t ids;
+    key_prints_t *keys; /* as config->api_keys */
 
     peer_t limiter;
     bool is_up, is_silent;  /* the limiter: welcomed and not known to be dead; beats missed */
@@ -108,6 +111,9 @@ typedef struct scene {
     effects_t *effects;
 } scene_t;
 
+/* ingress.c: of a secret's name; empty: none, or it was not given. */
+bytes_t ingress_secret(const ingress_t *self, const char *name);
+
 /* ---- submit.c: submissions from request to verdict */
 
 bool limiter_is_usable(const ingress_t *self);
@@ -134,7 +140,9 @@ bool challenge_answered(const scene_t *s, const http_request_t *request, const r
 
 /* ---- question.c: GET /v1/messages/{id} */
 
-void question_ask(const scene_t *s, const http_request_t *request, bytes_t id);
+/* `key` is who asks; NULL: somebody on this host. */
+void question_ask(const scene_t *s, const http_request_t *request, const api_key_t *key,
+                  bytes_t id);
 void question_answered(const scene_t *s, const msg_answer_t *answer);
 void question_link_began(const scene_t *s);
 instant_t question_look_at_times(const scene_t *s);

@@ -5,11 +5,6 @@
 
 /* ---- submissions */
 
-static bytes_t secret_named(const ingress_t *self, const char *name)
-{
-    return name ? self->birth->secret(self->birth->secret_arg, name) : bytes_of(NULL, 0);
-}
-
 static void refuse_sender(const scene_t *s, const http_request_t *request)
 {
     reply_refusal(s, request->token, PROBLEM_UNAUTHORIZED,
@@ -20,8 +15,11 @@ static void refuse_sender(const scene_t *s, const http_request_t *request)
 static bool is_believed(const scene_t *s, const http_request_t *request, const route_t *route)
 {
     const source_t *source = route->source;
-    const signature_keys_t keys = {secret_named(s->self, source->secret),
-                                   secret_named(s->self, source->secret_next)};
+    const signature_keys_t keys = {ingress_secret(s->self, source->secret),
+                                   ingress_secret(s->self, source->secret_next)};
+    const api_key_t *key;
+    if (source->auth == AUTH_API_KEY && (key = permit_key(s->self, request)) != NULL)
+        return permit_name(s, request->token, key, SCOPE_SUBMIT, bytes_str(source->name));
     switch (signature_belief(source, request, keys, s->now.wall)) {
     case BELIEF_FULL:
         return true;
@@ -103,30 +101,42 @@ static void submit_by_name(const scene_t *s, const http_request_t *request)
 
 static void ask(const scene_t *s, const http_request_t *request, bytes_t id)
 {
-    const char *name = s->self->birth->config->http.api_token;
-    if (request->loopback || (name && signature_bearer_holds(request, secret_named(s->self, name))))
-        question_ask(s, request, id);
-    else if (name)
-        reply_refusal(s, request->token, PROBLEM_UNAUTHORIZED,
-                      "send the API token as Authorization: Bearer");
-    else
-        reply_refusal(s, request->token, PROBLEM_FORBIDDEN,
-                      "only from this host, because the configuration has no http.api_token");
+    const api_key_t *key;
+    if (permit_look(s, request, SCOPE_READ, &key))
+        question_ask(s, request, key, id);
 }
 
 /* ---- routing */
 
 #define MESSAGES "/v1/messages"
 
+/* Metrics are open until a key of the configuration has their scope. */
+static bool may_scrape(const scene_t *s, const http_request_t *request)
+{
+    const config_t *config = s->self->birth->config;
+    const api_key_t *key;
+    return !api_keys_have(config->api_keys, config->api_key_count, SCOPE_METRICS) ||
+           permit_look(s, request, SCOPE_METRICS, &key);
+}
+
+static void metrics(const scene_t *s, const http_request_t *request)
+{
+    if (may_scrape(s, request))
+        health_metrics(s, request);
+}
+
+static void summary(const scene_t *s, const http_request_t *request)
+{
+    if (may_scrape(s, request))
+        health_summary(s, request);
+}
+
 static const struct probe {
     const char *path;
     void (*answer)(const scene_t *s, const http_request_t *request);
 } probes[] = {
-    {"/livez", health_live},
-    {"/readyz", health_ready},
-    {"/health", health_report},
-    {"/metrics", health_metrics},
-    {"/metrics/summary", health_summary},
+    {"/livez", health_live}, {"/readyz", health_ready},     {"/health", health_report},
+    {"/metrics", metrics},   {"/metrics/summary", summary},
 };
 
 static const struct probe *probe_at(bytes_t path)

@@ -11,7 +11,7 @@
 #define PROBLEM_TABLE(PROBLEM)                                                                     \
     PROBLEM(MALFORMED, 400, "malformed", "about:blank", "The request cannot be read")              \
     PROBLEM(UNAUTHORIZED, 401, "unauthorized", "about:blank", "The sender is not believed")        \
-    PROBLEM(FORBIDDEN, 403, "forbidden", "about:blank", "Not from here")                           \
+    PROBLEM(FORBIDDEN, 403, "forbidden", "about:blank", "Not allowed here")                        \
     PROBLEM(STALE, 403, "stale", "about:blank", "Signed too long ago, or ahead of time")           \
     PROBLEM(NOT_FOUND, 404, "not_found", "about:blank", "Nothing is here")                         \
     PROBLEM(METHOD, 405, "method_not_allowed", "about:blank", "Not with this method")              \

@@ -1,3 +1,4 @@
+#include "sys/api_key.h"
 #include "sys/config_table.h"
 
 /* ---- docs/CONFIGURATION.md ---- */
@@ -62,6 +63,7 @@ static const char intro[] =
     "| `/headers/webhook-id` |\n"
     "| `bearer` | `Authorization: Bearer` | one in the message, else its bytes count |\n"
     "| `header` | the secret itself in the header that `header` names | the same |\n"
+    "| `api-key` | an API key with `submit:SOURCE` | the same |\n"
     "| `none-on-loopback` | the sender is on this host | the same |\n"
     "\n"
     "A wrong or missing signature is answered 401. One that is right but whose signed time\n"
@@ -78,10 +80,31 @@ static const char intro[] =
     "of 256 bytes and values of 1 MiB. The bytes are stored, signed and passed on as they\n"
     "came.\n"
     "\n"
+    "## API keys\n"
+    "\n"
+    "Programs and people that ask, take leases or change things over HTTP send a key, as\n"
+    "`Authorization: Bearer KEY` or `X-Api-Key: KEY`. What it may is its `scopes`; what was\n"
+    "changed with it is told as done by `key:NAME`. On this host reading needs no key;\n"
+    "changing always does. `secret_next` rotates a key as it does a sender's secret.\n"
+    "\n"
+    "| scope | what it allows |\n"
+    "|---|---|\n";
+static const char keys[] =
+    "\n"
+    "`submit:*` and `leases:*` stand for all.\n"
+    "\n"
     "## Keys\n"
     "\n"
     "`*` is a name of your choice, `[]` an item of a list.\n";
 /* clang-format on */
+
+static void write_scopes(FILE *to)
+{
+#define SCOPE(KIND, word, of, meaning)                                                             \
+    fprintf(to, "| `%s%s%s` | %s |\n", word, *(of) ? ":" : "", of, meaning);
+    SCOPE_TABLE(SCOPE)
+#undef SCOPE
+}
 
 static void write_range(FILE *to, const config_key_t *key)
 {
@@ -140,6 +163,8 @@ void config_write_reference(FILE *to)
     static const char head[] =
         "\n| key | kind | range | default | meaning |\n|---|---|---|---|---|\n";
     fputs(intro, to);
+    write_scopes(to);
+    fputs(keys, to);
     fputs(head, to);
     for (size_t i = 0; i < config_key_count(); i++) {
         const config_key_t *key = config_key_at(i);
@@ -173,6 +198,8 @@ static const char *example_of(const config_key_t *key)
         return "NAME";
     case KIND_NAMES:
         return "[NAME]";
+    case KIND_TEXTS:
+        return "[text, another]";
     case KIND_POINTER:
         return "/message/id";
     case KIND_POINTERS:

@@ -41,18 +41,32 @@ static bool github(const claim_t *c)
     return is_hex_signature(http_header(c->request, "x-hub-signature-256"), "sha256=", &hash);
 }
 
-bool signature_bearer_holds(const http_request_t *request, bytes_t secret)
+bytes_t signature_bearer(const http_request_t *request)
 {
     static const char scheme[] = "Bearer ";
     const size_t scheme_len = sizeof scheme - 1;
     bytes_t given = http_header(request, "authorization");
-    if (!secret.len || given.len <= scheme_len ||
-        strncasecmp((const char *)given.data, scheme, scheme_len) != 0)
-        return false;
-    return crypto_secret_equal(bytes_of(given.data + scheme_len, given.len - scheme_len), secret);
+    if (given.len <= scheme_len || strncasecmp((const char *)given.data, scheme, scheme_len) != 0)
+        return bytes_of(NULL, 0);
+    return bytes_of(given.data + scheme_len, given.len - scheme_len);
 }
 
-static bool bearer(const claim_t *c) { return signature_bearer_holds(c->request, c->secret); }
+bytes_t signature_api_key(const http_request_t *request)
+{
+    bytes_t bearer = signature_bearer(request);
+    return bearer.len ? bearer : http_header(request, "x-api-key");
+}
+
+static bool bearer(const claim_t *c)
+{
+    return crypto_secret_equal(signature_bearer(c->request), c->secret);
+}
+
+/* Which of the keys may send is the asker's matter; this is one of them. */
+static bool api_key(const claim_t *c)
+{
+    return crypto_secret_equal(signature_api_key(c->request), c->secret);
+}
 
 /* A header of the operator's choice holds the secret itself. */
 static bool shared(const claim_t *c)
@@ -129,6 +143,7 @@ static const struct scheme {
     [AUTH_SLACK] = {slack, true, "x-slack-request-timestamp"},
     [AUTH_STANDARD_WEBHOOKS] = {standard_webhooks, true, "webhook-timestamp"},
     [AUTH_HEADER] = {shared, true, NULL},
+    [AUTH_API_KEY] = {api_key, true, NULL},
 };
 
 static bool is_fresh(bytes_t timestamp, wall_t now)
@@ -230,6 +245,7 @@ bool signature_make(const source_t *source, bytes_t secret, bytes_t id, bytes_t 
     case AUTH_GITHUB:
         return add_hex(out, "X-Hub-Signature-256", "sha256=", hmac_sha256(secret, body));
     case AUTH_BEARER:
+    case AUTH_API_KEY:
         return add_field(out, "Authorization", "Bearer ", secret);
     case AUTH_HEADER:
         return add_field(out, source->header, "", secret);

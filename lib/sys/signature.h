@@ -23,8 +23,10 @@ typedef struct signature_keys {
 /* Is the request from whom the source says? Without any secret a scheme that needs one says no. */
 belief_t signature_belief(const source_t *source, const http_request_t *request,
                           signature_keys_t keys, wall_t now);
-/* A bearer token in Authorization (RFC 6750 section 2.1). */
-bool signature_bearer_holds(const http_request_t *request, bytes_t secret);
+/* A bearer token in Authorization (RFC 6750 section 2.1); empty: there is none. */
+bytes_t signature_bearer(const http_request_t *request);
+/* The API key in Authorization: Bearer or else in X-Api-Key; empty: there is none. */
+bytes_t signature_api_key(const http_request_t *request);
 /* Can this secret sign at all? A Standard Webhooks one is base 64. */
 bool signature_secret_is_usable(const source_t *source, bytes_t secret);
 

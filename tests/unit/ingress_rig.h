@@ -82,7 +82,6 @@ typedef struct post {
 static inline int begin(void **state)
 {
     steps_t *s = calloc(1, sizeof *s);
-    steps_begin(s, &ingress_spec, config);
     const char *secrets[][2] = {
         {"hubkey", "It's a Secret to Everybody"},
         {"apikey", "k1"},
@@ -92,6 +91,7 @@ static inline int begin(void **state)
         {"whkey", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}};
     _Static_assert(sizeof secrets <= sizeof s->secrets, "they fit");
     memcpy(s->secrets, secrets, sizeof secrets);
+    steps_begin(s, &ingress_spec, config);
     steps_plain(s, EVENT_START);
     *state = s;
     return 0;

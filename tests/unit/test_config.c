@@ -64,7 +64,7 @@ static void an_empty_file_has_every_default(void **state)
     assert_string_equal(c->http.listen[0], "127.0.0.1:8080");
     assert_int_equal(c->http.connections, 1024);
     assert_int_equal(c->http.header_bytes_max, 16384);
-    assert_null(c->http.api_token);
+    assert_int_equal(c->api_key_count, 0);
     assert_true(c->queue.bytes_max == 4ULL << 30);
     assert_int_equal(c->supervisor.restart_max_ms, 30000);
     assert_int_equal(c->store.keep_prints_s, 8 * 86400);
@@ -129,12 +129,13 @@ static void every_way_to_believe_a_sender_is_read(void **state)
         {"{auth: slack, secret: a, secret_next: b}", AUTH_SLACK},
         {"{auth: standard-webhooks, secret: a}", AUTH_STANDARD_WEBHOOKS},
         {"{auth: header, secret: a, header: X-Api-Key}", AUTH_HEADER},
+        {"{auth: api-key}\napi_keys: {k: {secret: a, scopes: submit:s}}", AUTH_API_KEY},
     };
     _Static_assert(COUNT_OF(rows) == AUTH_COUNT, "every one");
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         char yaml[200];
-        snprintf(yaml, sizeof yaml, "sources: {s: %s}", rows[i].yaml);
+        snprintf(yaml, sizeof yaml, "sources:\n  s: %s", rows[i].yaml);
         config_t *c = load(yaml);
         const source_t *s = &c->sources[0];
         assert_int_equal(s->auth, rows[i].auth);

@@ -53,9 +53,9 @@ static void who_may_ask_is_this_host_or_who_has_the_token(void **state)
 {
     steps_t *s = up(state);
     post_t p = {.method = "GET", .path = "/v1/messages/" ID, .type = "", .remote = true};
-    assert_status(s, send(s, &p), 401, "API token");
+    assert_status(s, send(s, &p), 401, "send an API key");
     p.more[0] = (http_field_t){bytes_str("authorization"), bytes_str("Bearer t2")};
-    assert_status(s, send(s, &p), 401, "API token");
+    assert_status(s, send(s, &p), 401, "send an API key");
     p.more[0].value = bytes_str("Bearer t1");
     assert_null(steps_reply(s, send(s, &p)));
     assert_int_equal(steps_sent_count(s, MESSAGE_QUERY), 1);

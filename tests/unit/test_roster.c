@@ -8,6 +8,7 @@ static const char yaml[] =
     "state_dir: /tmp/weir-test/state\n"
     "run_dir: /tmp/weir-test/run\n"
     "http: {api_token: api}\n"
+    "api_keys: {ops: {secret: ops-key, secret_next: ops-key-2, scopes: admin}}\n"
     "actors: {ingress: 2, classifier: 1, responder: 3}\n"
     "sources:\n"
     "  hub: {auth: github, secret: hub-key}\n"
@@ -116,7 +117,7 @@ static void each_secret_goes_only_to_who_needs_it(void **state)
     static const struct {
         unsigned actor;
         const char *secrets;
-    } rows[] = {{ACTOR_INGRESS, "hub-key api "},
+    } rows[] = {{ACTOR_INGRESS, "hub-key ops-key ops-key-2 api "},
                 {ACTOR_RESPONDER, "shop-token "},
                 {ACTOR_LIMITER, ""},
                 {ACTOR_CLASSIFIER, ""},

@@ -142,19 +142,29 @@ static int sign(sending_t *s, bytes_t secret)
     return code;
 }
 
+/* Where API keys are believed, the first that may send; NULL: none. */
+static const char *secret_of(const config_t *config, const source_t *source)
+{
+    for (size_t i = 0; source->auth == AUTH_API_KEY && i < config->api_key_count; i++)
+        if (api_key_may(&config->api_keys[i], SCOPE_SUBMIT, bytes_str(source->name)))
+            return config->api_keys[i].secret;
+    return source->secret;
+}
+
 static int add_proof(sending_t *s)
 {
     const source_t *source = s->route->source;
+    const char *name = secret_of(s->config, source);
     char directory[1024], why[512];
     uint8_t *secret = NULL;
     size_t len = 0;
     if (source->auth == AUTH_NONE_ON_LOOPBACK)
         return EXIT_OK;
-    if (!source->secret || !credentials_directory(s->config_file, directory, sizeof directory))
+    if (!name || !credentials_directory(s->config_file, directory, sizeof directory))
         return cli_complain(EXIT_CONFIG, "source %s has no secret to sign with", source->name);
-    int error = credential_read(directory, source->secret, &secret, &len);
+    int error = credential_read(directory, name, &secret, &len);
     if (error) {
-        credential_explain(directory, source->secret, error, why, sizeof why);
+        credential_explain(directory, name, error, why, sizeof why);
         return cli_complain(error == -EACCES ? EXIT_NOT_PERMITTED : EXIT_CONFIG, "%s", why);
     }
     int code = sign(s, bytes_of(secret, len));
