@@ -14,11 +14,10 @@ struct store_batch {
     uint64_t number;       /* given at the submit */
     change_t *changes;
     size_t count, room;
-    size_t enqueues;       /* how many of them are CHANGE_ENQUEUE */
-    size_t progresses;     /* how many were CHANGE_PROGRESS when they came */
+    size_t came[CHANGE_KINDS]; /* how many of each kind; of one row, also those it lost again */
     size_t contents;       /* how many enqueues have a content */
     size_t content_bytes;
-    uint32_t *slots; /* open addressing: hash of seq -> 1 + index of its last CHANGE_PROGRESS */
+    uint32_t *slots; /* open addressing: hash of a row's key -> 1 + index of its one change */
     size_t slot_count;     /* a power of two, at least twice room */
     bool has_tally;
     tally_t tally;

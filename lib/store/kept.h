@@ -1,5 +1,6 @@
 /* kept.h: what the store keeps: of each message an envelope, written once, and its progress,
- * rewritten at every step; and the sum of all of them. Texts are lent. */
+ * rewritten at every step; the sum of all of them; leases of work outside, and the paces of rate
+ * limits. Texts are lent. */
 #ifndef WEIR_STORE_KEPT_H
 #define WEIR_STORE_KEPT_H
 
@@ -40,7 +41,7 @@ typedef struct progress {
     bytes_t step;             /* by name; empty before the first and after the last */
     bytes_t reason;           /* why DEAD or HELD, or the last failure */
     bytes_t results;          /* JSON object by step */
-    bytes_t slots;            /* names of limits of which it holds a slot, separated by one space */
+    bytes_t slots;            /* the slots that it holds, text; at most SLOTS_BYTES_MAX */
 } progress_t;
 enum {
     PROGRESS_MAYBE_DUPLICATE = 1, /* a write may have happened twice */
@@ -48,6 +49,36 @@ enum {
     PROGRESS_REDRIVEN = 4,        /* came back from the dead letters */
     PROGRESS_UNKNOWN = 8,         /* the outcome of an attempt of it is unknown */
 };
+
+#define SLOTS_BYTES_MAX (8u << 10) /* of one holder, a message or a lease */
+#define LEASE_ID_BYTES_MAX 128u
+#define LEASE_HOLDER_BYTES_MAX 256u
+#define PACE_NAME_BYTES_MAX 1024u
+#define PACE_DATA_BYTES_MAX (64u << 10)
+
+/* Slots held for work outside Weir. One row a lease, found by id. */
+typedef struct stored_lease {
+    bytes_t id;               /* the holder's choice, 1 to LEASE_ID_BYTES_MAX, any bytes */
+    uint64_t fence;
+    uint32_t flags;           /* LEASE_* */
+    wall_t made;
+    int64_t expires_us;       /* boot clock */
+    uint64_t ttl_ms;
+    uint64_t generation;
+    bytes_t holder;           /* for people; at most LEASE_HOLDER_BYTES_MAX */
+    bytes_t slots;            /* what it holds, text; at most SLOTS_BYTES_MAX */
+} stored_lease_t;
+enum {
+    LEASE_TOMBSTONE = 1,      /* released before it was acquired: the acquire that comes is void */
+    LEASE_PROVISIONAL = 2,    /* granted while nobody could be asked */
+    LEASE_OF_MESSAGE = 4,     /* made from the slot of a message's step */
+};
+
+/* How much of a rate was taken, and when. One row a limit and value of its labels. */
+typedef struct stored_pace {
+    bytes_t name;             /* limit, 0x1f, value; 1 to PACE_NAME_BYTES_MAX */
+    bytes_t data;             /* the limiter's own format; at most PACE_DATA_BYTES_MAX */
+} stored_pace_t;
 
 /* What the whole store sums up to; kept with every batch so that opening need not count. */
 typedef struct tally {

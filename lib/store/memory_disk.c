@@ -36,6 +36,8 @@ void memory_disk_destroy(memory_disk_t **disk)
         free(d->settings[i].name);
         free(d->settings[i].value);
     }
+    memory_rows_clear(&d->leases);
+    memory_rows_clear(&d->paces);
     free(d->messages);
     free(d->buckets);
     free(d->groups);
@@ -114,22 +116,6 @@ static disk_message_t *message_at(memory_disk_t *disk, int64_t seq)
     return m;
 }
 
-/* Copies the texts into one block and points them there. */
-static uint8_t *texts_pack(bytes_t *const *texts, size_t count)
-{
-    size_t size = 0, used = 0;
-    for (size_t i = 0; i < count; i++)
-        size += texts[i]->len;
-    uint8_t *block = memory_take(size);
-    for (size_t i = 0; i < count; i++) {
-        if (texts[i]->len)
-            memcpy(block + used, texts[i]->data, texts[i]->len);
-        texts[i]->data = block + used;
-        used += texts[i]->len;
-    }
-    return block;
-}
-
 static void put_envelope(memory_disk_t *disk, const envelope_t *from)
 {
     disk_message_t *m = message_at(disk, from->seq);
@@ -138,7 +124,7 @@ static void put_envelope(memory_disk_t *disk, const envelope_t *from)
     *e = *from;
     e->content = blob_ref(from->content);
     bytes_t *texts[] = {&e->source, &e->route, &e->key, &e->labels, &e->content_type, &e->trace};
-    m->envelope_texts = texts_pack(texts, COUNT_OF(texts));
+    m->envelope_texts = memory_texts_pack(texts, COUNT_OF(texts));
     m->has_envelope = true;
     link_id(disk, m);
 }
@@ -150,7 +136,7 @@ static void put_progress(memory_disk_t *disk, const progress_t *from)
     progress_t *p = &m->message.progress;
     *p = *from;
     bytes_t *texts[] = {&p->step, &p->reason, &p->results, &p->slots};
-    m->progress_texts = texts_pack(texts, COUNT_OF(texts));
+    m->progress_texts = memory_texts_pack(texts, COUNT_OF(texts));
     m->has_progress = true;
 }
 
@@ -211,8 +197,9 @@ static void put_prints(memory_disk_t *disk, const store_batch_t *batch)
         disk->groups = memory_grow(disk->groups, disk->group_room * sizeof *disk->groups);
     }
     disk_group_t *group = &disk->groups[disk->group_count++];
+    size_t count = batch->came[CHANGE_ENQUEUE];
     *group = (disk_group_t){.number = disk->next_group++,
-                            .prints = memory_take(batch->enqueues * sizeof(stored_print_t))};
+                            .prints = memory_take(count * sizeof(stored_print_t))};
     for (size_t i = 0; i < batch->count; i++) {
         if (batch->changes[i].kind != CHANGE_ENQUEUE)
             continue;
@@ -243,6 +230,10 @@ static void apply_change(memory_disk_t *disk, const change_t *change)
     case CHANGE_DROP_BODY: drop_body(disk, change->seq); break;
     case CHANGE_DROP: drop_message(disk, change->seq); break;
     case CHANGE_DROP_PRINTS: drop_prints(disk, change->before); break;
+    case CHANGE_LEASE: memory_rows_put_lease(&disk->leases, &change->lease); break;
+    case CHANGE_LEASE_DROP: memory_rows_drop(&disk->leases, change->id); break;
+    case CHANGE_PACE: memory_rows_put_pace(&disk->paces, &change->pace); break;
+    case CHANGE_PACE_DROP: memory_rows_drop(&disk->paces, change->name); break;
     }
 }
 
@@ -258,7 +249,7 @@ void memory_disk_apply(memory_disk_t *disk, const store_batch_t *batch)
         for (size_t i = 0; i < batch->count; i++)
             if (is_message(&batch->changes[i]) == messages)
                 apply_change(disk, &batch->changes[i]);
-    if (batch->enqueues)
+    if (batch->came[CHANGE_ENQUEUE])
         put_prints(disk, batch);
     if (batch->has_tally)
         disk->tally = batch->tally;
@@ -277,4 +268,18 @@ void memory_disk_each(const memory_disk_t *disk, void (*each)(void *, const stor
 {
     for (size_t i = 0; i < disk->count; i++)
         each(arg, &disk->messages[i]->message);
+}
+
+void memory_disk_leases(const memory_disk_t *disk, void (*each)(void *, const stored_lease_t *),
+                        void *arg)
+{
+    for (size_t i = 0; i < disk->leases.count; i++)
+        each(arg, &disk->leases.rows[i]->lease);
+}
+
+void memory_disk_paces(const memory_disk_t *disk, void (*each)(void *, const stored_pace_t *),
+                       void *arg)
+{
+    for (size_t i = 0; i < disk->paces.count; i++)
+        each(arg, &disk->paces.rows[i]->pace);
 }

@@ -21,6 +21,18 @@ typedef struct disk_setting {
     uint8_t *name, *value;
     size_t name_len, value_len;
 } disk_setting_t;
+typedef struct disk_row { /* of a lease or a pace; key lies in the row's texts */
+    bytes_t key;
+    union {
+        stored_lease_t lease;
+        stored_pace_t pace;
+    };
+    uint8_t *texts;
+} disk_row_t;
+typedef struct disk_rows { /* ascending by key, as SQLite orders blobs */
+    disk_row_t **rows;
+    size_t count, room;
+} disk_rows_t;
 
 struct memory_disk {
     disk_message_t **messages; /* ascending by seq */
@@ -31,6 +43,7 @@ struct memory_disk {
     size_t group_count, group_room;
     disk_setting_t *settings;
     size_t setting_count;
+    disk_rows_t leases, paces;
     tally_t tally;
     uint64_t epoch;
     int64_t next_group;
@@ -43,5 +56,13 @@ void memory_disk_apply(memory_disk_t *disk, const store_batch_t *batch);
 size_t memory_disk_from(const memory_disk_t *disk, int64_t seq);
 /* NULL: no such. */
 disk_message_t *memory_disk_by_seq(const memory_disk_t *disk, int64_t seq);
+
+/* memory_rows.c */
+void memory_rows_put_lease(disk_rows_t *rows, const stored_lease_t *lease);
+void memory_rows_put_pace(disk_rows_t *rows, const stored_pace_t *pace);
+void memory_rows_drop(disk_rows_t *rows, bytes_t key);
+void memory_rows_clear(disk_rows_t *rows);
+/* Copies the texts into one block, which the caller frees, and points them there. */
+uint8_t *memory_texts_pack(bytes_t *const *texts, size_t count);
 
 #endif

@@ -224,6 +224,20 @@ static void memory_settings(store_t *store, void (*each)(void *, const store_set
     }
 }
 
+static void memory_leases(store_t *store, void (*each)(void *, const stored_lease_t *), void *arg)
+{
+    const memory_store_t *self = self_of(store);
+    must(self->submitted == 0);
+    memory_disk_leases(self->disk, each, arg);
+}
+
+static void memory_paces(store_t *store, void (*each)(void *, const stored_pace_t *), void *arg)
+{
+    const memory_store_t *self = self_of(store);
+    must(self->submitted == 0);
+    memory_disk_paces(self->disk, each, arg);
+}
+
 static void store_end(memory_store_t *self)
 {
     batch_queue_clear(&self->queue);
@@ -254,6 +268,8 @@ static const store_ops_t memory_ops = {
     .wait_fd = memory_wait_fd,
     .room = memory_room,
     .settings = memory_settings,
+    .leases = memory_leases,
+    .paces = memory_paces,
     .close = memory_close,
 };
 

@@ -21,5 +21,9 @@ void memory_store_crash(store_t **store);     /* without finishing anything */
 const stored_message_t *memory_disk_find(const memory_disk_t *disk, const msgid_t *id);
 void memory_disk_each(const memory_disk_t *disk, void (*each)(void *, const stored_message_t *),
                       void *arg);
+void memory_disk_leases(const memory_disk_t *disk, void (*each)(void *, const stored_lease_t *),
+                        void *arg);
+void memory_disk_paces(const memory_disk_t *disk, void (*each)(void *, const stored_pace_t *),
+                       void *arg);
 
 #endif

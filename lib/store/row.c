@@ -84,6 +84,14 @@ uint64_t prints_sum(int64_t group, int64_t newest, bytes_t entries)
     return sum_of(ROW_PRINTS, numbers, COUNT_OF(numbers), &entries, 1);
 }
 
+uint64_t lease_sum(const stored_lease_t *l)
+{
+    const uint64_t numbers[] = {l->fence, l->flags, (uint64_t)l->made.us, (uint64_t)l->expires_us,
+                                l->ttl_ms, l->generation};
+    const bytes_t texts[] = {l->id, l->holder, l->slots};
+    return sum_of(ROW_LEASE, numbers, COUNT_OF(numbers), texts, COUNT_OF(texts));
+}
+
 uint64_t named_sum(enum row_table table, bytes_t name, bytes_t value)
 {
     const bytes_t texts[] = {name, value};

@@ -12,24 +12,15 @@
 #include "store/batch.h"
 #include "store/read_rule.h"
 #include "store/row.h"
+#include "store/sqlite_schema.h"
 
-#define STORE_SCHEMA 1
 #define STORE_EVENTS_MAX (BATCHES_OPEN_MAX + READS_OPEN_MAX + 40)
 #define STORE_NOTES_MAX 256u    /* damaged rows waiting to be written down */
 #define STORE_SETTINGS_MAX 1024u
 #define STORE_PATH_MAX 512u
 #define STORE_PAGE_BYTES 4096u
+#define NOTED_NAME_BYTES LEASE_ID_BYTES_MAX
 #define STORE_RETRY_MS 250u     /* between tries while the disk is full */
-
-enum meta_row {
-    META_SCHEMA = 1,
-    META_EPOCH,
-    META_EPOCH_COPY,
-    META_PARTITION,
-    META_BOOT,
-    META_CLEAN,
-    META_TALLY
-};
 
 typedef struct kept_setting {
     uint8_t *name, *value;
@@ -41,41 +32,17 @@ typedef struct damage_note {
     enum row_table table;
     int64_t seq;
     msgid_t id;     /* all zero: not known */
+    uint8_t name[NOTED_NAME_BYTES]; /* instead of an id: the beginning of the row's name */
+    size_t name_len;
 } damage_note_t;
 
-enum write_statement {
-    W_BEGIN,
-    W_COMMIT,
-    W_ROLLBACK,
-    W_ENVELOPES,
-    W_CONTENTS,
-    W_PROGRESSES,
-    W_SETTING,
-    W_DROP_CONTENT,
-    W_DROP_ENVELOPE,
-    W_DROP_PROGRESS,
-    W_PRINTS,
-    W_OLD_PRINTS,
-    W_DROP_PRINTS,
-    W_META,
-    W_QUARANTINE,
-    W_COUNT
-};
-enum read_statement {
-    R_BEGIN,
-    R_END,
-    R_ENVELOPE,
-    R_PROGRESS,
-    R_CONTENT,
-    R_BY_ID,
-    R_ENVELOPE_UP,
-    R_PROGRESS_UP,
-    R_ENVELOPE_DOWN,
-    R_PROGRESS_DOWN,
-    R_PRINTS,
-    R_ID_OF,
-    R_COUNT
-};
+/* Leases and paces as opening found them. */
+typedef struct kept_rows {
+    arena_t texts;
+    stored_lease_t *leases;
+    stored_pace_t *paces;
+    size_t lease_count, lease_room, pace_count, pace_room;
+} kept_rows_t;
 
 typedef struct sqlite_store {
     store_t base;
@@ -105,6 +72,7 @@ typedef struct sqlite_store {
 
     /* the owner's: */
     uint64_t submitted;
+    kept_rows_t kept;                     /* leases and paces that opening read, until a submit */
     reading_t *lent;                       /* the result that was taken last */
 
     /* the writer's: */
@@ -135,24 +103,14 @@ void sqlite_store_free(sqlite_store_t *self);
 int sqlite_connect(const char *file, int flags, int cache_kib, sqlite3 **out);
 int sqlite_errno(int code, sqlite3 *db); /* negative errno for SQLite's code */
 
-/* sqlite_schema.c */
-typedef struct migration { int from; const char *sql; } migration_t;
-int sqlite_create_schema(sqlite3 *db);
-/* SQLITE_OK: the tables are as this schema says, letter by letter; SQLITE_CORRUPT: they are not. */
-int sqlite_compare_schema(sqlite3 *db);
-/* One step at a time, each in a transaction of its own, until `to`. SQLite's code; SQLITE_SCHEMA:
- * no way there. */
-int sqlite_migrate(sqlite3 *db, const migration_t *steps, size_t count, int from, int to);
-extern const migration_t sqlite_migrations[];
-extern const size_t sqlite_migration_count;
-int sqlite_put_meta(sqlite3 *db, enum meta_row row, const char *value);
-/* 1: there and whole; 0: not there; -EBADMSG: damaged; else negative errno. */
-int sqlite_get_meta(sqlite3 *db, enum meta_row row, char *value, size_t size);
-int sqlite_prepare_all(sqlite3 *db, const char *const *sql, sqlite3_stmt **out, size_t count);
-extern const char *const sqlite_write_sql[W_COUNT], *const sqlite_read_sql[R_COUNT];
+/* sqlite_kept.c: settings, leases and paces, read at opening. SQLite's code; adds to *damaged. */
+int sqlite_find_kept(sqlite_store_t *self, uint64_t *damaged);
+void sqlite_leases(store_t *store, void (*each)(void *, const stored_lease_t *), void *arg);
+void sqlite_paces(store_t *store, void (*each)(void *, const stored_pace_t *), void *arg);
+void sqlite_kept_clear(kept_rows_t *kept);
 
-/* sqlite_rows.c: tables batch_envelope, batch_content and batch_progress of the writer's
- * connection. */
+/* sqlite_rows.c: tables batch_envelope, batch_content, batch_progress, batch_lease and so on of the
+ * writer's connection. */
 int sqlite_rows_register(sqlite_store_t *self);
 
 /* sqlite_write.c: one batch inside an open transaction. SQLite's code. */
@@ -177,6 +135,7 @@ void sqlite_scan(sqlite_store_t *self, reading_t *a);
  * damaged. */
 bool sqlite_envelope_row(sqlite3_stmt *row, envelope_t *out, uint32_t *content_len);
 bool sqlite_progress_row(sqlite3_stmt *row, progress_t *out);
+bool sqlite_lease_row(sqlite3_stmt *row, stored_lease_t *out);
 bytes_t sqlite_column(sqlite3_stmt *row, int at); /* lent until the next step */
 
 /* reserve.c: space kept aside in a file, given back when the disk is full. 0 or negative errno. */

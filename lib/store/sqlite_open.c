@@ -160,6 +160,22 @@ static int64_t number_of(sqlite3 *db, const char *sql, int *rc)
     return number;
 }
 
+/* Before anything changes. The reserve may be used: it is made again later in the opening. */
+static int migration_room(const opening_t *o, int version)
+{
+    const char *directory = o->self->directory;
+    uint64_t needed = (uint64_t)(STORE_SCHEMA - version) * MIGRATION_ROOM;
+    if (space_free(directory) < needed)
+        reserve_release(directory);
+    if (space_free(directory) >= needed)
+        return 0;
+    return refuse(o, -ENOSPC,
+                  "bringing %s from schema %d to %d needs %llu KiB of free disk, %llu are there: "
+                  "make room; nothing was changed", o->self->file, version, STORE_SCHEMA,
+                  (unsigned long long)needed >> 10,
+                  (unsigned long long)space_free(directory) >> 10);
+}
+
 static int schema_now(opening_t *o)
 {
     sqlite3 *db = o->self->writer;
@@ -173,6 +189,8 @@ static int schema_now(opening_t *o)
         return refuse(o, -EPROTO,
                       "%s has schema %d; this program knows up to %d: use the newer program",
                       o->self->file, version, STORE_SCHEMA);
+    if (version < STORE_SCHEMA && (rc = migration_room(o, version)) < 0)
+        return rc;
     rc = sqlite_migrate(db, sqlite_migrations, sqlite_migration_count, version, STORE_SCHEMA);
     if (rc == SQLITE_SCHEMA)
         return refuse(o, -EPROTO, "%s has schema %d; no way leads from it to %d", o->self->file,
@@ -335,25 +353,12 @@ static int find_tally(opening_t *o)
     return rc;
 }
 
-static int find_settings(opening_t *o)
+static int find_kept(opening_t *o)
 {
-    sqlite3_stmt *ask = NULL;
-    sqlite3 *db = o->self->writer;
-    int rc = sqlite3_prepare_v2(db, "SELECT name, value, sum FROM setting", -1, &ask, NULL);
-    while (rc == SQLITE_OK && (rc = sqlite3_step(ask)) == SQLITE_ROW) {
-        bytes_t name = sqlite_column(ask, 0), value = sqlite_column(ask, 1);
-        if (named_sum(ROW_SETTING, name, value) == (uint64_t)sqlite3_column_int64(ask, 2))
-            sqlite_keep_setting(o->self, name, value);
-        else
-            o->found.damaged++;
-        rc = SQLITE_OK;
-    }
-    sqlite3_finalize(ask);
-    if ((rc & 0xff) == SQLITE_CORRUPT)
-        o->found.damaged++;
-    return rc == SQLITE_DONE || (rc & 0xff) == SQLITE_CORRUPT
+    int rc = sqlite_find_kept(o->self, &o->found.damaged);
+    return rc == SQLITE_OK
                ? 0
-               : refuse_sqlite(o, rc, db, "read the settings");
+               : refuse_sqlite(o, rc, o->self->writer, "read settings, leases and paces");
 }
 
 static int put_life(opening_t *o)
@@ -453,7 +458,7 @@ int sqlite_store_open(const sqlite_store_options_t *options, store_t **out, stor
     o.self = self_new(options);
     static int (*const steps[])(opening_t *) = {
         enter,       make_durable, schema_check,  find_epoch,  find_partition, find_last_life,
-        quick_check, find_tally,   find_settings, raise_epoch, prepare,        take_reserve};
+        quick_check, find_tally,   find_kept,     raise_epoch, prepare,        take_reserve};
     int rc = o.self->wake_fd < 0 ? refuse(&o, -errno, "eventfd: %s", strerror(errno)) : 0;
     for (size_t i = 0; i < COUNT_OF(steps) && rc == 0; i++)
         rc = steps[i](&o);

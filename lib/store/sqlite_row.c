@@ -61,3 +61,19 @@ bool sqlite_progress_row(sqlite3_stmt *row, progress_t *out)
     };
     return progress_sum(out) == column_u64(row, 17);
 }
+
+bool sqlite_lease_row(sqlite3_stmt *row, stored_lease_t *out)
+{
+    *out = (stored_lease_t){
+        .id = sqlite_column(row, 0),
+        .fence = column_u64(row, 1),
+        .flags = (uint32_t)sqlite3_column_int64(row, 2),
+        .made = {sqlite3_column_int64(row, 3)},
+        .expires_us = sqlite3_column_int64(row, 4),
+        .ttl_ms = column_u64(row, 5),
+        .generation = column_u64(row, 6),
+        .holder = sqlite_column(row, 7),
+        .slots = sqlite_column(row, 8),
+    };
+    return lease_sum(out) == column_u64(row, 9);
+}

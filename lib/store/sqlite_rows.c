@@ -99,12 +99,55 @@ static void progress_column(sqlite3_context *to, const change_t *change, int at)
     }
 }
 
+static void lease_column(sqlite3_context *to, const change_t *change, int at)
+{
+    const stored_lease_t *l = &change->lease;
+    switch (at) {
+    case 0: give_blob(to, l->id.data, l->id.len); break;
+    case 1: give_number(to, l->fence); break;
+    case 2: give_number(to, l->flags); break;
+    case 3: give_number(to, (uint64_t)l->made.us); break;
+    case 4: give_number(to, (uint64_t)l->expires_us); break;
+    case 5: give_number(to, l->ttl_ms); break;
+    case 6: give_number(to, l->generation); break;
+    case 7: give_text(to, l->holder); break;
+    case 8: give_text(to, l->slots); break;
+    case 9: give_number(to, lease_sum(l)); break;
+    }
+}
+
+static void pace_column(sqlite3_context *to, const change_t *change, int at)
+{
+    const stored_pace_t *p = &change->pace;
+    switch (at) {
+    case 0: give_blob(to, p->name.data, p->name.len); break;
+    case 1: give_blob(to, p->data.data, p->data.len); break;
+    case 2: give_number(to, named_sum(ROW_PACE, p->name, p->data)); break;
+    }
+}
+
+static void lease_drop_column(sqlite3_context *to, const change_t *change, int at)
+{
+    (void)at;
+    give_blob(to, change->id.data, change->id.len);
+}
+
+static void pace_drop_column(sqlite3_context *to, const change_t *change, int at)
+{
+    (void)at;
+    give_blob(to, change->name.data, change->name.len);
+}
+
 static const rows_kind_t kinds[] = {
     {"batch_envelope", "CREATE TABLE x(a,b,c,d,e,f,g,h,i,j,k,l,m,n,o)", CHANGE_ENQUEUE, false,
      envelope_column},
     {"batch_content", "CREATE TABLE x(a,b,c)", CHANGE_ENQUEUE, true, content_column},
     {"batch_progress", "CREATE TABLE x(a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r)", CHANGE_PROGRESS,
      false, progress_column},
+    {"batch_lease", "CREATE TABLE x(a,b,c,d,e,f,g,h,i,j)", CHANGE_LEASE, false, lease_column},
+    {"batch_lease_drop", "CREATE TABLE x(id)", CHANGE_LEASE_DROP, false, lease_drop_column},
+    {"batch_pace", "CREATE TABLE x(a,b,c)", CHANGE_PACE, false, pace_column},
+    {"batch_pace_drop", "CREATE TABLE x(name)", CHANGE_PACE_DROP, false, pace_drop_column},
 };
 
 /* What a table is made with: its kind and whose batch it shows. */

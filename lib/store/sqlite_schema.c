@@ -5,6 +5,12 @@
 
 #include "store/sqlite_inner.h"
 
+#define LEASE_AND_PACE                                                                             \
+    "CREATE TABLE lease(id BLOB PRIMARY KEY, fence INTEGER, flags INTEGER, made INTEGER,"          \
+    " expires INTEGER, ttl INTEGER, generation INTEGER, holder TEXT, slots TEXT, sum INTEGER)"     \
+    " WITHOUT ROWID;"                                                                              \
+    "CREATE TABLE pace(name BLOB PRIMARY KEY, data BLOB, sum INTEGER) WITHOUT ROWID;"
+
 static const char schema_sql[] =
     "CREATE TABLE meta(number INTEGER PRIMARY KEY, value TEXT NOT NULL, sum INTEGER NOT NULL);"
     "CREATE TABLE envelope(seq INTEGER PRIMARY KEY, id BLOB, print BLOB, body_hash INTEGER,"
@@ -19,9 +25,9 @@ static const char schema_sql[] =
     "CREATE TABLE prints(grp INTEGER PRIMARY KEY, newest INTEGER, entries BLOB, sum INTEGER);"
     "CREATE TABLE setting(name TEXT PRIMARY KEY, value BLOB, sum INTEGER) WITHOUT ROWID;"
     "CREATE TABLE quarantine(row_table INTEGER, seq INTEGER, id BLOB, found INTEGER,"
-    " PRIMARY KEY(row_table, seq)) WITHOUT ROWID;"
+    " PRIMARY KEY(row_table, seq)) WITHOUT ROWID;" LEASE_AND_PACE
     "PRAGMA application_id = 0x57454952;"
-    "PRAGMA user_version = 1;";
+    "PRAGMA user_version = 2;";
 
 #define ENVELOPE_COLUMNS                                                                           \
     "seq, id, print, body_hash, accepted, class, source, route, key, labels, content_type, trace," \
@@ -37,6 +43,10 @@ const char *const sqlite_write_sql[W_COUNT] = {
     [W_ENVELOPES] = "INSERT OR FAIL INTO envelope SELECT * FROM batch_envelope",
     [W_CONTENTS] = "INSERT OR FAIL INTO content SELECT * FROM batch_content",
     [W_PROGRESSES] = "INSERT OR REPLACE INTO progress SELECT * FROM batch_progress",
+    [W_LEASES] = "INSERT OR REPLACE INTO lease SELECT * FROM batch_lease",
+    [W_DROP_LEASES] = "DELETE FROM lease WHERE id IN (SELECT id FROM batch_lease_drop)",
+    [W_PACES] = "INSERT OR REPLACE INTO pace SELECT * FROM batch_pace",
+    [W_DROP_PACES] = "DELETE FROM pace WHERE name IN (SELECT name FROM batch_pace_drop)",
     [W_SETTING] = "INSERT OR REPLACE INTO setting VALUES(?,?,?)",
     [W_DROP_CONTENT] = "DELETE FROM content WHERE seq=?",
     [W_DROP_ENVELOPE] = "DELETE FROM envelope WHERE seq=?",
@@ -188,9 +198,10 @@ int sqlite_compare_schema(sqlite3 *db)
     return rc;
 }
 
-/* Schema 1 is the first that was released: nothing to bring forward yet. */
-const migration_t sqlite_migrations[] = {{.from = -1}};
-const size_t sqlite_migration_count = 0;
+const migration_t sqlite_migrations[] = {
+    {1, LEASE_AND_PACE "PRAGMA user_version = 2;"},
+};
+const size_t sqlite_migration_count = COUNT_OF(sqlite_migrations);
 
 static const migration_t *step_from(const migration_t *steps, size_t count, int from)
 {

@@ -97,6 +97,8 @@ static int sqlite_wait_fd(store_t *store) { return self_of(store)->wake_fd; }
 static uint64_t sqlite_submit(store_t *store, store_batch_t *batch)
 {
     sqlite_store_t *self = self_of(store);
+    if (self->submitted == 0)
+        sqlite_kept_clear(&self->kept);
     uint64_t number = batch->number = ++self->submitted;
     pthread_mutex_lock(&self->lock);
     must(self->unfinished < BATCHES_OPEN_MAX);
@@ -200,6 +202,7 @@ static void memory_free(sqlite_store_t *self)
         free(self->settings[i].value);
     }
     free(self->settings);
+    sqlite_kept_clear(&self->kept);
     free(self->entries);
 }
 
@@ -257,6 +260,8 @@ static const store_ops_t sqlite_ops = {
     .wait_fd = sqlite_wait_fd,
     .room = sqlite_room,
     .settings = sqlite_settings,
+    .leases = sqlite_leases,
+    .paces = sqlite_paces,
     .close = sqlite_close,
 };
 

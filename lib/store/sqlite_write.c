@@ -58,7 +58,7 @@ static int drop_prints(sqlite_store_t *self, wall_t before)
     return last ? drop_row(self, W_DROP_PRINTS, last) : SQLITE_OK;
 }
 
-/* Envelopes and progress went before, all at once. */
+/* What put_rows() does went before, all at once. */
 static int apply_change(sqlite_store_t *self, const change_t *change)
 {
     switch (change->kind) {
@@ -73,7 +73,7 @@ static int apply_change(sqlite_store_t *self, const change_t *change)
 /* One row for all prints of the batch: dedup costs a row a batch, not a row a message. */
 static int put_prints(sqlite_store_t *self, const store_batch_t *batch)
 {
-    size_t size = batch->enqueues * PRINT_BYTES;
+    size_t size = batch->came[CHANGE_ENQUEUE] * PRINT_BYTES;
     if (size > self->entries_room) {
         self->entries = memory_grow(self->entries, size);
         self->entries_room = size;
@@ -119,21 +119,29 @@ int sqlite_write_note(sqlite_store_t *self, const damage_note_t *note)
     sqlite3_stmt *put = self->write[W_QUARANTINE];
     sqlite3_bind_int(put, 1, note->table);
     sqlite3_bind_int64(put, 2, note->seq);
-    bind_blob(put, 3, note->id.b, 16);
+    if (note->name_len)
+        bind_blob(put, 3, note->name, note->name_len);
+    else
+        bind_blob(put, 3, note->id.b, 16);
     return sqlite_run(put);
 }
 
-/* Rows with texts of the batch, through sqlite_rows.c. */
+/* Rows of the batch, through sqlite_rows.c. */
 static int put_rows(sqlite_store_t *self, const store_batch_t *batch)
 {
+    const struct { size_t count; enum write_statement all;
+    } tables[] = {{batch->came[CHANGE_ENQUEUE], W_ENVELOPES},
+                  {batch->contents, W_CONTENTS},
+                  {batch->came[CHANGE_PROGRESS], W_PROGRESSES},
+                  {batch->came[CHANGE_LEASE], W_LEASES},
+                  {batch->came[CHANGE_LEASE_DROP], W_DROP_LEASES},
+                  {batch->came[CHANGE_PACE], W_PACES},
+                  {batch->came[CHANGE_PACE_DROP], W_DROP_PACES}};
     int rc = SQLITE_OK;
     self->applying = batch;
-    if (batch->enqueues)
-        rc = sqlite_run(self->write[W_ENVELOPES]);
-    if (rc == SQLITE_OK && batch->contents)
-        rc = sqlite_run(self->write[W_CONTENTS]);
-    if (rc == SQLITE_OK && batch->progresses)
-        rc = sqlite_run(self->write[W_PROGRESSES]);
+    for (size_t i = 0; i < COUNT_OF(tables) && rc == SQLITE_OK; i++)
+        if (tables[i].count)
+            rc = sqlite_run(self->write[tables[i].all]);
     self->applying = NULL;
     return rc;
 }
@@ -143,9 +151,10 @@ int sqlite_apply(sqlite_store_t *self, const store_batch_t *batch)
     int rc = put_rows(self, batch);
     for (size_t i = 0; i < batch->count && rc == SQLITE_OK; i++)
         rc = apply_change(self, &batch->changes[i]);
-    if (rc == SQLITE_OK && batch->enqueues)
+    bool enqueues = batch->came[CHANGE_ENQUEUE] > 0;
+    if (rc == SQLITE_OK && enqueues)
         rc = put_prints(self, batch);
     if (batch->has_tally)
         self->tally = batch->tally;
-    return rc == SQLITE_OK && (batch->has_tally || batch->enqueues) ? put_tally(self) : rc;
+    return rc == SQLITE_OK && (batch->has_tally || enqueues) ? put_tally(self) : rc;
 }

@@ -20,6 +20,11 @@ enum change_kind {
     CHANGE_DROP_BODY, /* seq: its content goes */
     CHANGE_DROP, /* seq: envelope, content and progress go; nothing more about it in this batch */
     CHANGE_DROP_PRINTS, /* before: dedup prints accepted before it may go (whole groups only) */
+    CHANGE_LEASE,       /* lease: insert or replace */
+    CHANGE_LEASE_DROP,  /* id: the lease goes; none of that id is fine */
+    CHANGE_PACE,        /* pace: insert or replace */
+    CHANGE_PACE_DROP,   /* name: the pace goes; none of that name is fine */
+    CHANGE_KINDS
 };
 typedef struct change {
     uint8_t kind;
@@ -27,14 +32,17 @@ typedef struct change {
         envelope_t envelope;
         progress_t progress;
         struct { bytes_t name, value; } setting;
+        stored_lease_t lease;
+        stored_pace_t pace;
+        bytes_t id, name;
         int64_t seq;
         wall_t before;
     };
 } change_t;
 
-/* A batch being filled. It copies every text and takes over envelope.content's reference. Two
- * changes to one progress row in one batch become one write. Bounded: store_batch_full() says when
- * to submit. */
+/* A batch being filled. It copies every text and takes over envelope.content's reference. All
+ * changes to one progress row, one lease or one pace in one batch become one write: the last.
+ * Bounded: store_batch_full() says when to submit. */
 typedef struct store_batch store_batch_t;
 store_batch_t *store_batch_new(void);
 void store_batch_destroy(store_batch_t **batch);
@@ -139,6 +147,10 @@ struct store_ops {
     size_t (*room)(store_t *);                      /* batches that may be submitted now */
     /* Calls back for every setting kept. */
     void (*settings)(store_t *, void (*each)(void *, const store_setting_t *), void *);
+    /* Call back for everything kept at the opening, ascending by id or name; only before the first
+     * submit, which lets go of what opening read. Texts are lent for the call. */
+    void (*leases)(store_t *, void (*each)(void *, const stored_lease_t *), void *);
+    void (*paces)(store_t *, void (*each)(void *, const stored_pace_t *), void *);
     void (*close)(store_t **);                      /* finishes what was submitted, then closes */
 };
 static inline uint64_t store_submit(store_t *s, store_batch_t *b) { return s->ops->submit(s, b); }
@@ -150,6 +162,15 @@ static inline void store_settings(store_t *s, void (*each)(void *, const store_s
                                   void *arg)
 {
     s->ops->settings(s, each, arg);
+}
+static inline void store_leases(store_t *s, void (*each)(void *, const stored_lease_t *),
+                                void *arg)
+{
+    s->ops->leases(s, each, arg);
+}
+static inline void store_paces(store_t *s, void (*each)(void *, const stored_pace_t *), void *arg)
+{
+    s->ops->paces(s, each, arg);
 }
 static inline void store_close(store_t **s) { if (*s) (*s)->ops->close(s); }
 

@@ -177,6 +177,41 @@ static inline void add_seq(store_batch_t *batch, enum change_kind kind, int64_t 
     store_batch_add(batch, &(change_t){.kind = (uint8_t)kind, .seq = seq});
 }
 
+/* Every field says who it is of; ids and names sort otherwise than they are numbered. */
+static inline change_t lease_of(const char *id, uint64_t fence)
+{
+    return (change_t){.kind = CHANGE_LEASE,
+                      .lease = {.id = bytes_str(id),
+                                .fence = fence,
+                                .flags = LEASE_PROVISIONAL | LEASE_OF_MESSAGE,
+                                .made = {1000 + (int64_t)fence},
+                                .expires_us = -(int64_t)fence,
+                                .ttl_ms = UINT64_MAX - fence,
+                                .generation = fence * 7,
+                                .holder = bytes_str("dialler 3 of the north"),
+                                .slots = bytes_str("calls trunk\x1fnorth")}};
+}
+
+static inline change_t pace_of(const char *name, const char *data)
+{
+    return (change_t){.kind = CHANGE_PACE, .pace = {bytes_str(name), bytes_str(data)}};
+}
+
+static inline void add_lease_drop(store_batch_t *batch, const char *id)
+{
+    store_batch_add(batch, &(change_t){.kind = CHANGE_LEASE_DROP, .id = bytes_str(id)});
+}
+
+static inline void add_pace_drop(store_batch_t *batch, const char *name)
+{
+    store_batch_add(batch, &(change_t){.kind = CHANGE_PACE_DROP, .name = bytes_str(name)});
+}
+
+static inline void add(store_batch_t *batch, change_t change)
+{
+    store_batch_add(batch, &change);
+}
+
 static inline void commit(rig_t *rig, store_batch_t *batch)
 {
     wait_commit(rig, store_submit(rig->store, batch));
@@ -197,5 +232,12 @@ static inline void commit_many(rig_t *rig, int64_t count)
                                         .dead = 6});
     commit(rig, batch);
 }
+
+/* A story told of either store. */
+#define BOTH(story)                                                                                \
+    {"memory: " #story, story, with_memory, rig_end, NULL},                                        \
+    {                                                                                              \
+        "sqlite: " #story, story, with_sqlite, rig_end, NULL                                       \
+    }
 
 #endif

@@ -134,11 +134,20 @@ typedef struct word_case {
     uint64_t damaged;
 } word_case_t;
 
+/* As a later program would write it. */
+static void newer_schema(char *sql, size_t size)
+{
+    char newer[16];
+    uint8_t row = META_SCHEMA;
+    snprintf(newer, sizeof newer, "%d", STORE_SCHEMA + 1);
+    snprintf(sql, size, "UPDATE meta SET value='%s', sum=%lld WHERE number=1", newer,
+             (long long)named_sum(ROW_META, bytes_of(&row, 1), bytes_str(newer)));
+}
+
 static void a_damaged_word_about_itself_is_mended_or_refused(void **state)
 {
     static const word_case_t cases[] = {
-        {"newer schema", "UPDATE meta SET value='2', sum=%2$lld WHERE number=1", -EPROTO,
-         "use the newer program", 0},
+        {"newer schema", NULL, -EPROTO, "use the newer program", 0},
         {"schema", "UPDATE meta SET value='7' WHERE number=1", -EBADMSG,
          "schema's number is damaged", 0},
         {"table", "CREATE TABLE other(x)", -EBADMSG, "not as they were made", 0},
@@ -149,6 +158,9 @@ static void a_damaged_word_about_itself_is_mended_or_refused(void **state)
         {"tally", "UPDATE meta SET value='1 1 0 0 0 0 1' WHERE number=7", 0, "", 1},
         {"no tally", "DELETE FROM meta WHERE number=7", 0, "", 1},
         {"setting", "UPDATE setting SET value='x'", 0, "", 1},
+        {"lease", "UPDATE lease SET fence=fence+1", 0, "", 1},
+        {"lease of another id", "UPDATE lease SET id=x'00'", 0, "", 1},
+        {"pace", "UPDATE pace SET data=x'00'", 0, "", 1},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -160,14 +172,12 @@ static void a_damaged_word_about_itself_is_mended_or_refused(void **state)
         store_batch_t *batch = store_batch_new();
         store_batch_add(batch, &(change_t){.kind = CHANGE_SETTING,
                                            .setting = {bytes_str("a"), bytes_str("b")}});
+        add(batch, lease_of("call", 1));
+        add(batch, pace_of("crm", "p"));
         commit(rig, batch);
         store_close(&rig->store);
-        uint8_t one = 1;
-        snprintf(sql, sizeof sql, "%s", cases[i].sql);
-        if (strchr(cases[i].sql, '%'))
-            snprintf(sql, sizeof sql, "UPDATE meta SET value='2', sum=%lld WHERE number=1",
-                     (long long)named_sum(ROW_META, bytes_of(&one, 1), bytes_str("2")));
-        run_sql(rig, sql);
+        newer_schema(sql, sizeof sql);
+        run_sql(rig, cases[i].sql ? cases[i].sql : sql);
         int rc = try_open(rig, why);
         if (rc != cases[i].error || !strstr(why, cases[i].why)
             || (rc == 0 && rig->opened.damaged != cases[i].damaged))
@@ -199,15 +209,38 @@ static void a_counted_tally_says_what_is_there(void **state)
     assert_int_equal(t->live_bytes, 1500);
 }
 
+static void keep_fence(void *arg, const stored_lease_t *l)
+{
+    assert_int_equal(*(uint64_t *)arg, 0);
+    *(uint64_t *)arg = l->fence;
+}
+
+static void no_pace(void *arg, const stored_pace_t *p)
+{
+    (void)arg;
+    fail_msg("the pace %.*s is given out", (int)p->name.len, (const char *)p->name.data);
+}
+
 static void damaged_rows_are_written_down(void **state)
 {
     rig_t *rig = *state;
     commit_many(rig, 30);
+    store_batch_t *batch = store_batch_new();
+    add(batch, lease_of("call-1", 1));
+    add(batch, lease_of("call-2", 2));
+    add(batch, pace_of("crm", "p"));
+    commit(rig, batch);
     store_close(&rig->store);
     run_sql(rig,
             "UPDATE envelope SET key='other' WHERE seq=7; UPDATE progress SET state=3 WHERE seq=8;"
-            "UPDATE prints SET newest=1");
+            "UPDATE prints SET newest=1; UPDATE lease SET slots='other' WHERE id=x'63616c6c2d31';"
+            "UPDATE pace SET data=x'00'");
     rig_open(rig);
+    assert_int_equal(rig->opened.damaged, 2);
+    uint64_t fence = 0;
+    store_leases(rig->store, keep_fence, &fence);
+    assert_int_equal(fence, 2);
+    store_paces(rig->store, no_pace, NULL);
     const read_result_t *r = ask(rig, (read_request_t){.kind = READ_LIVE, .most = 100});
     assert_int_equal(r->damaged, 2);
     assert_true(r->messages[3].damaged && r->messages[3].envelope.seq == 7);
@@ -216,7 +249,10 @@ static void damaged_rows_are_written_down(void **state)
     assert_int_equal(r->count, 0);
     assert_int_equal(r->damaged, 1);
     store_close(&rig->store);
-    assert_int_equal(ask_sql(rig, "SELECT count(*) FROM quarantine"), 3);
+    assert_int_equal(ask_sql(rig, "SELECT count(*) FROM quarantine"), 5);
+    assert_int_equal(ask_sql(rig, "SELECT row_table FROM quarantine WHERE id=x'63616c6c2d31'"),
+                     ROW_LEASE);
+    assert_int_equal(ask_sql(rig, "SELECT row_table FROM quarantine WHERE id=x'63726d'"), ROW_PACE);
     assert_int_equal(ask_sql(rig, "SELECT row_table FROM quarantine WHERE seq=7 AND hex(id) LIKE "
                                   "'01020300000000000700%'"),
                      ROW_ENVELOPE);
@@ -268,24 +304,55 @@ static void copy_file(const char *from, const char *to)
     close(out);
 }
 
-#define GOLDEN "tests/golden/store/schema-1.db"
+static void golden_path(int schema, char out[64])
+{
+    snprintf(out, 64, "tests/golden/store/schema-%d.db", schema);
+}
 
 /* WEIR_GOLDEN_WRITE=1 makes the file of a new schema, once, when it is released. */
-static void the_file_of_schema_1_is_readable(void **state)
+static void golden_write(rig_t *rig)
 {
-    rig_t *rig = *state;
-    char path[128];
+    char path[128], golden[64];
+    store_batch_t *batch = store_batch_new();
+    commit_many(rig, 20);
+    add(batch, lease_of("call-1", 1));
+    add(batch, lease_of("call-2", 2));
+    add(batch, pace_of("crm", "p"));
+    commit(rig, batch);
+    store_close(&rig->store);
     in_directory(rig, "weir.db", path);
-    if (getenv("WEIR_GOLDEN_WRITE")) {
-        commit_many(rig, 20);
-        store_close(&rig->store);
-        close(open(GOLDEN, O_WRONLY | O_CREAT, 0644));
-        copy_file(path, GOLDEN);
-    } else {
-        store_close(&rig->store);
-        copy_file(GOLDEN, path);
-    }
+    golden_path(STORE_SCHEMA, golden);
+    close(open(golden, O_WRONLY | O_CREAT, 0644));
+    copy_file(path, golden);
     rig_open(rig);
+}
+
+static void count_lease(void *arg, const stored_lease_t *l)
+{
+    change_t whole = lease_of("", l->fence);
+    assert_int_equal(l->id.len, 6);
+    assert_int_equal(l->id.data[5], '0' + (int)l->fence);
+    assert_true(bytes_equal(l->slots, whole.lease.slots));
+    ++*(int *)arg;
+}
+
+static void count_pace(void *arg, const stored_pace_t *p)
+{
+    assert_true(bytes_is(p->name, "crm") && bytes_is(p->data, "p"));
+    ++*(int *)arg;
+}
+
+static void assert_leases_and_paces(rig_t *rig, int leases, int paces)
+{
+    int seen_leases = 0, seen_paces = 0;
+    store_leases(rig->store, count_lease, &seen_leases);
+    store_paces(rig->store, count_pace, &seen_paces);
+    assert_int_equal(seen_leases, leases);
+    assert_int_equal(seen_paces, paces);
+}
+
+static void assert_golden_messages(rig_t *rig)
+{
     assert_int_equal(rig->opened.epoch, 2);
     assert_int_equal(rig->opened.damaged, 0);
     assert_int_equal(rig->opened.tally.next_seq, 21);
@@ -298,6 +365,45 @@ static void the_file_of_schema_1_is_readable(void **state)
     assert_int_equal(r->messages[0].progress.state, STATE_DEAD);
     assert_true(bytes_is(r->messages[0].progress.slots, "one two"));
     assert_int_equal(ask(rig, (read_request_t){.kind = READ_PRINTS, .most = 100})->count, 20);
+}
+
+static void the_file_of_every_schema_is_readable(void **state)
+{
+    static const struct { int leases, paces; } kept[STORE_SCHEMA + 1] = {[2] = {2, 1}};
+    rig_t *rig = *state;
+    if (getenv("WEIR_GOLDEN_WRITE"))
+        golden_write(rig);
+    for (int schema = 1; schema <= STORE_SCHEMA; schema++) {
+        char path[128], golden[64];
+        store_close(&rig->store);
+        in_directory(rig, "weir.db", path);
+        golden_path(schema, golden);
+        copy_file(golden, path);
+        rig_open(rig);
+        assert_golden_messages(rig);
+        assert_leases_and_paces(rig, kept[schema].leases, kept[schema].paces);
+        store_close(&rig->store);
+        assert_int_equal(ask_sql(rig, "PRAGMA user_version"), STORE_SCHEMA);
+        rig_open(rig);
+        assert_int_equal(rig->opened.epoch, 3);
+    }
+}
+
+static void a_store_brought_forward_keeps_leases_and_paces(void **state)
+{
+    rig_t *rig = *state;
+    char path[128], golden[64];
+    store_close(&rig->store);
+    in_directory(rig, "weir.db", path);
+    golden_path(1, golden);
+    copy_file(golden, path);
+    rig_open(rig);
+    store_batch_t *batch = store_batch_new();
+    add(batch, lease_of("call-1", 1));
+    add(batch, pace_of("crm", "p"));
+    commit(rig, batch);
+    rig_reopen(rig);
+    assert_leases_and_paces(rig, 1, 1);
 }
 
 int main(void)
@@ -313,7 +419,8 @@ int main(void)
         WITH_SQLITE(a_counted_tally_says_what_is_there),
         WITH_SQLITE(damaged_rows_are_written_down),
         cmocka_unit_test(a_store_is_brought_forward_step_by_step),
-        WITH_SQLITE(the_file_of_schema_1_is_readable),
+        WITH_SQLITE(the_file_of_every_schema_is_readable),
+        WITH_SQLITE(a_store_brought_forward_keeps_leases_and_paces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,6 +40,30 @@ static void one_row_is_written_once_a_batch(void **state)
     store_batch_destroy(&batch);
 }
 
+static void one_lease_and_one_pace_are_written_once_a_batch(void **state)
+{
+    (void)state;
+    store_batch_t *batch = store_batch_new();
+    for (uint64_t round = 1; round <= 3; round++)
+        for (int i = 0; i < 500; i++) {
+            char name[16];
+            snprintf(name, sizeof name, "n%d", i);
+            add(batch, lease_of(name, round));
+            add(batch, pace_of(name, round == 3 ? "new" : "old"));
+            if (i % 2)
+                add_lease_drop(batch, name);
+        }
+    assert_int_equal(store_batch_count(batch), 1000);
+    for (size_t i = 0; i < 1000; i += 2) {
+        const change_t *lease = &batch->changes[i], *pace = &batch->changes[i + 1];
+        assert_int_equal(lease->kind, i / 2 % 2 ? CHANGE_LEASE_DROP : CHANGE_LEASE);
+        assert_true(lease->kind == CHANGE_LEASE_DROP || lease->lease.fence == 3);
+        assert_int_equal(pace->kind, CHANGE_PACE);
+        assert_true(bytes_is(pace->pace.data, "new"));
+    }
+    store_batch_destroy(&batch);
+}
+
 static void a_progress_before_a_drop_is_not_written(void **state)
 {
     (void)state;
@@ -77,7 +101,14 @@ static void submit_one(rig_t *rig, int64_t seq)
 {
     store_batch_t *batch = store_batch_new();
     add_message(batch, seq, "r", STATE_QUEUED);
+    add(batch, lease_of(seq == 1 ? "first" : "second", 1));
     store_submit(rig->store, batch);
+}
+
+static void count_lease(void *arg, const stored_lease_t *l)
+{
+    assert_true(bytes_is(l->id, "first"));
+    ++*(int *)arg;
 }
 
 static void a_crash_loses_what_was_not_committed_and_only_that(void **state)
@@ -91,6 +122,9 @@ static void a_crash_loses_what_was_not_committed_and_only_that(void **state)
     rig_open(rig);
     assert_true(rig->opened.recovered);
     assert_int_equal(rig->opened.epoch, 2);
+    int leases = 0;
+    store_leases(rig->store, count_lease, &leases);
+    assert_int_equal(leases, 1);
     assert_non_null(memory_disk_find(rig->disk, &(msgid_t){{1, 2, 3, 0, 0, 0, 0, 0, 1}}));
     assert_null(memory_disk_find(rig->disk, &(msgid_t){{1, 2, 3, 0, 0, 0, 0, 0, 2}}));
 }
@@ -152,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_copied_and_content_is_taken_over),
         cmocka_unit_test(one_row_is_written_once_a_batch),
+        cmocka_unit_test(one_lease_and_one_pace_are_written_once_a_batch),
         cmocka_unit_test(a_progress_before_a_drop_is_not_written),
         cmocka_unit_test(a_batch_says_when_it_is_full),
 #define WITH_MEMORY(story) cmocka_unit_test_setup_teardown(story, with_memory, rig_end)

@@ -358,12 +358,6 @@ static void half_a_message_is_called_damaged(void **state)
     assert_int_equal(ask(rig, (read_request_t){.kind = READ_BY_SEQ, .seq = 2})->error, -EBADMSG);
 }
 
-#define BOTH(story)                                                                                \
-    {"memory: " #story, story, with_memory, rig_end, NULL},                                        \
-    {                                                                                              \
-        "sqlite: " #story, story, with_sqlite, rig_end, NULL                                       \
-    }
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

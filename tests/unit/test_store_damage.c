@@ -7,6 +7,7 @@
 
 #define MESSAGES 120
 #define FLIPS 300
+#define LEASES 120 /* and as many paces */
 
 typedef struct image { uint8_t *data; size_t size; } image_t;
 
@@ -53,8 +54,40 @@ static const char *body_of(int64_t seq)
     return body;
 }
 
+static const char *text_of(char kind, int number)
+{
+    static char text[200];
+    memset(text, 'a' + number % 26, sizeof text);
+    text[sizeof text - 1] = 0;
+    snprintf(text, sizeof text, "%c%d", kind, number);
+    text[strlen(text)] = '-';
+    return text;
+}
+
+static change_t numbered_lease(int number)
+{
+    change_t lease = lease_of("", (uint64_t)number);
+    lease.lease.slots = bytes_str(text_of('s', number));
+    return lease;
+}
+
+static void fill_leases(rig_t *rig)
+{
+    store_batch_t *batch = store_batch_new();
+    for (int i = 1; i <= LEASES; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "n%d", i);
+        change_t lease = numbered_lease(i);
+        lease.lease.id = bytes_str(name);
+        add(batch, lease);
+        add(batch, pace_of(name, text_of('p', i)));
+    }
+    commit(rig, batch);
+}
+
 static void fill(rig_t *rig)
 {
+    fill_leases(rig);
     for (int64_t first = 1; first <= MESSAGES; first += 20) {
         store_batch_t *batch = store_batch_new();
         for (int64_t seq = first; seq < first + 20; seq++) {
@@ -158,6 +191,49 @@ static void see_prints(rig_t *rig, seen_t *seen)
     seen->damaged += damaged;
 }
 
+typedef struct kept { bool seen[2][LEASES + 1]; size_t wrong, count; } kept_t;
+
+/* Of "n17": 17. */
+static int number_in(bytes_t name)
+{
+    char text[16] = "";
+    memcpy(text, name.data, name.len < sizeof text ? name.len : sizeof text - 1);
+    return atoi(text + 1);
+}
+
+static void see_row(kept_t *kept, int kind, int number, bool whole)
+{
+    bool known = whole && number >= 1 && number <= LEASES && !kept->seen[kind][number];
+    kept->wrong += !known;
+    if (known)
+        kept->seen[kind][number] = true, kept->count++;
+}
+
+static void see_lease(void *arg, const stored_lease_t *l)
+{
+    int number = number_in(l->id);
+    change_t whole = numbered_lease(number);
+    see_row(arg, 0, number,
+            l->fence == (uint64_t)number && bytes_equal(l->slots, whole.lease.slots)
+                && l->expires_us == whole.lease.expires_us);
+}
+
+static void see_pace(void *arg, const stored_pace_t *p)
+{
+    int number = number_in(p->name);
+    see_row(arg, 1, number, bytes_is(p->data, text_of('p', number)));
+}
+
+/* True: as judge(), of leases and paces. They are read at the opening. */
+static bool look_at_kept(rig_t *rig, size_t *count)
+{
+    kept_t kept = {.wrong = 0};
+    store_leases(rig->store, see_lease, &kept);
+    store_paces(rig->store, see_pace, &kept);
+    *count += kept.count;
+    return kept.wrong == 0 && (kept.count == 2 * LEASES || rig->opened.damaged);
+}
+
 /* True: nothing was given out wrongly and nothing is missing in silence. */
 static bool judge(const seen_t *seen)
 {
@@ -182,7 +258,7 @@ static void a_flipped_bit_is_never_believed_and_never_hides(void **state)
 {
     rig_t *rig = *state;
     char why[256];
-    size_t refused = 0, whole = 0, opened = 0, flips = FLIPS;
+    size_t refused = 0, whole = 0, kept = 0, opened = 0, flips = FLIPS;
     fill(rig);
     store_close(&rig->store);
     image_t image = image_read(rig);
@@ -197,7 +273,7 @@ static void a_flipped_bit_is_never_believed_and_never_hides(void **state)
             assert_true(why[0]);
         } else {
             opened++;
-            if (!look(rig, &whole))
+            if (!look(rig, &whole) || !look_at_kept(rig, &kept))
                 fail_msg(
                     "bit %zu of byte %zu: something wrong was given out, or missing in silence",
                     i % 8, at);
@@ -205,10 +281,12 @@ static void a_flipped_bit_is_never_believed_and_never_hides(void **state)
         }
         image.data[at] ^= (uint8_t)(1u << i % 8);
     }
-    print_message("%zu flips: %zu refused at opening, else %.1f of %d messages whole\n", flips,
-                  refused, (double)whole / (double)opened, MESSAGES);
+    print_message("%zu flips: %zu refused at opening, else %.1f of %d messages whole, %.1f of %d "
+                  "leases and paces\n", flips, refused, (double)whole / (double)opened, MESSAGES,
+                  (double)kept / (double)opened, 2 * LEASES);
     assert_true(refused * 20 < flips); /* only the first page and the schema refuse */
     assert_true(whole > opened * (MESSAGES - 4));             /* what is lost is what was hit */
+    assert_true(kept > opened * (2 * LEASES - 8));
     free(image.data);
     rig->store = NULL;
 }
@@ -259,12 +337,44 @@ static void damage_stays_with_its_message(void **state)
     free(image.data);
 }
 
+/* Each of the lease table's pages in turn: what lies in the others is given out. */
+static void a_broken_page_of_leases_costs_what_lay_in_it(void **state)
+{
+    rig_t *rig = *state;
+    char why[256];
+    size_t pages = 0, kept = 0;
+    fill(rig);
+    store_close(&rig->store);
+    image_t image = image_read(rig);
+    for (size_t page = 1; page < image.size / 4096; page++) {
+        uint8_t *header = image.data + page * 4096, was = header[0];
+        if (was != 10 || !memmem(header, 4096, "dialler 3", 9))
+            continue; /* 10: a leaf of a table that is keyed by name */
+        header[0] = 0xff;
+        image_write(rig, image.data, image.size);
+        assert_true(try_open(rig, why));
+        assert_true(look_at_kept(rig, &kept));
+        assert_true(rig->opened.damaged >= 1);
+        store_close(&rig->store);
+        header[0] = was;
+        pages++;
+    }
+    print_message("%zu pages of leases: else %.1f of %d leases and paces\n", pages,
+                  (double)kept / (double)pages, 2 * LEASES);
+    assert_true(pages >= 4);
+    assert_true(kept >= pages * 2 * LEASES - LEASES); /* each lease is missing once */
+    free(image.data);
+    rig->store = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_flipped_bit_is_never_believed_and_never_hides,
                                         with_sqlite, rig_end),
         cmocka_unit_test_setup_teardown(a_cut_file_is_noticed, with_sqlite, rig_end),
+        cmocka_unit_test_setup_teardown(a_broken_page_of_leases_costs_what_lay_in_it, with_sqlite,
+                                        rig_end),
         cmocka_unit_test_setup_teardown(damage_stays_with_its_message, with_sqlite, rig_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
