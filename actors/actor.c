@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "actors/actor_jail.h"
 #include "actors/birth.h"
 #include "actors/carry.h"
 #include "sys/loop.h"
@@ -232,6 +233,7 @@ static void introduce(actor_t *a)
         .host = a->host,
         .version = WEIR_VERSION,
         .pid = (uint32_t)getpid(),
+        .jailed = a->self.jailed,
     };
     a->birth = (birth_t){
         .config = a->config,
@@ -370,6 +372,13 @@ static int open_world(actor_t *a)
     return 0;
 }
 
+static int shut_in(actor_t *a)
+{
+    char why[256];
+    int r = actor_jail(a->config, a->line.may, &a->self.jailed, why, sizeof why);
+    return r < 0 ? complain(a, EXIT_CONFIG, "it cannot be confined", r, why) : 0;
+}
+
 static int open_all(actor_t *a)
 {
     process_settle();
@@ -380,6 +389,8 @@ static int open_all(actor_t *a)
         return complain(a, EXIT_CONFIG, "the supervisor's configuration cannot be read", r, NULL);
     log_open(actor_name(a->spec->kind), a->line.instance, a->config->log.level,
              a->config->log.journal);
+    if ((r = shut_in(a)) != 0)
+        return r;
     r = a->line.secrets >= 0 ? secrets_read(a->line.secrets, &a->secrets) : 0;
     if (r < 0)
         return complain(a, EXIT_CONFIG, "the supervisor's secrets cannot be read", r, NULL);

@@ -78,9 +78,9 @@ extern const actor_spec_t ingress_spec, limiter_spec, classifier_spec, responder
 int actor_main(const actor_spec_t *spec, int argc, char **argv);
 
 /* How the supervisor hands things to an actor: by environment, only these names.
- *   WEIR_BIRTH   "instance=0 generation=123 config=3 secrets=4 lock=5 listen=6,7 host=1"
- * config: memfd with the checked form; secrets: memfd with a JSON object name -> value (base64);
- * listen: listening sockets (ingress). supervisor's socket: <run_dir>/supervisor.sock, limiter's:
- * <run_dir>/limiter.sock (ipc). */
+ *   WEIR_BIRTH   "instance=0 generation=123 config=3 secrets=4 lock=5 host=1 may=1 listen=6,7"
+ * may: MAY_* of the roster. config: memfd with the checked form; secrets: memfd with a JSON object
+ * name -> value (base64); listen: listening sockets (ingress). supervisor's socket:
+ * <run_dir>/supervisor.sock, limiter's: <run_dir>/limiter.sock (ipc). */
 
 #endif

@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "sys/jail.h"
+
 #define DESCRIPTOR_MAX 65535
 
 /* Decimal digits up to `most`; moves *at behind them. */
@@ -65,6 +67,10 @@ static bool read_value(const char *name, size_t len, const char **at, birth_line
         return read_listeners(at, b);
     if (is_word(name, "instance", len) && read_number(at, UINT16_MAX, &n)) {
         b->instance = (uint16_t)n;
+        return true;
+    }
+    if (is_word(name, "may", len) && read_number(at, MAY_ALL, &n)) {
+        b->may = (unsigned)n;
         return true;
     }
     if (is_word(name, "host", len) && read_number(at, UINT32_MAX, &n)) {

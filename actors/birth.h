@@ -11,6 +11,7 @@ typedef struct birth_line {
     uint16_t instance;
     uint64_t generation; /* never 0 */
     unsigned host;
+    unsigned may; /* MAY_*, the roster's word on what it may do */
     int config, secrets, lock; /* descriptors; -1: not given */
     int listen[BIRTH_LISTENERS_MAX];
     size_t listen_count;

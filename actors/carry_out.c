@@ -16,7 +16,7 @@ void carrier_say_ready(carrier_t *c)
 {
     if (!c->is_ready || !c->is_known)
         return;
-    msg_ready_t ready = {bytes_str(c->effects->ready)};
+    msg_ready_t ready = {.status = bytes_str(c->effects->ready), .jailed = c->id.jailed};
     frame_builder_t *builder = frame_builder_new();
     frame_begin(builder, MESSAGE_READY);
     must(frame_add(builder, &ready) == 0);

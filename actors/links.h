@@ -43,6 +43,7 @@ typedef struct links_self {
     uint64_t generation, config_epoch;
     const char *host, *version;
     uint32_t pid;
+    unsigned jailed; /* JAILED_*, for READY */
 } links_self_t;
 
 links_t *links_new(const links_self_t *self, const links_owner_t *owner);

@@ -57,8 +57,10 @@ static void write_line(birth_kit_t *kit, const launch_t *l, const roster_entry_t
 {
     size_t used = (size_t)snprintf(
         kit->line, sizeof kit->line,
-        "WEIR_BIRTH=instance=%u generation=%llu config=%d secrets=%d lock=%d host=1", instance,
-        (unsigned long long)generation, kit->kept[0], kit->kept[1], kit->kept[2]);
+        "WEIR_BIRTH=instance=%u generation=%llu config=%d secrets=%d lock=%d host=1 "
+        "may=%u",
+        instance, (unsigned long long)generation, kit->kept[0], kit->kept[1], kit->kept[2],
+        entry->may);
     if (!(entry->may & MAY_LISTEN))
         return;
     for (size_t i = 0; i < l->listeners->count; i++) {

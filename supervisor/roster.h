@@ -4,11 +4,7 @@
 
 #include "core/words.h"
 #include "sys/config.h"
-
-#define MAY_NOTHING 0u
-#define MAY_LISTEN 1u
-#define MAY_CALL 2u
-#define MAY_STORE 4u
+#include "sys/jail.h"
 
 enum roster_secrets { SECRETS_OF_NOBODY, SECRETS_OF_SENDERS, SECRETS_OF_DOWNSTREAMS };
 

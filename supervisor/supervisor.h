@@ -42,6 +42,7 @@ typedef struct outside {
     peer_t peer;          /* its link; PEER_NOBODY: none */
     conn_t conn;          /* what its link runs over */
     loop_source_t *watch; /* its process */
+    unsigned jailed;      /* JAILED_*, its word of READY */
     char *stats;          /* its latest numbers; NULL: none */
     size_t stats_len;
 } outside_t;

@@ -17,6 +17,9 @@ static json_t *actor_json(const outside_t *o, instant_t now)
                           (json_int_t)(instant_since_us(now, c->since) / US_PER_MS), "restarts",
                           (json_int_t)(c->lives ? c->lives - 1 : 0));
     must(j);
+    if (c->state == CHILD_READY)
+        must(json_object_set_new(j, "seccomp", json_boolean(o->jailed & JAILED_CALLS)) == 0 &&
+             json_object_set_new(j, "landlock", json_boolean(o->jailed & JAILED_FILES)) == 0);
     if (c->last_end[0])
         must(json_object_set_new(j, "last_end", json_string(c->last_end)) == 0);
     bool waits = c->state == CHILD_BACKOFF || c->state == CHILD_FAILED;

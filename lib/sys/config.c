@@ -109,6 +109,8 @@ static void load_supervisor(config_t *c, json_t *json)
     c->supervisor.viewer_group = leaf_word(json, "viewer_group");
     c->supervisor.operator_group = leaf_word(json, "operator_group");
     c->supervisor.admin_group = leaf_word(json, "admin_group");
+    const char *jail = leaf_word(json, "jail");
+    c->supervisor.jail = *jail == 'o' ? JAIL_OFF : *jail == 'r' ? JAIL_REQUIRED : JAIL_BEST_EFFORT;
 }
 
 static void load_actors_and_log(config_t *c, json_t *actors, json_t *log)

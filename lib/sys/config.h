@@ -133,6 +133,7 @@ typedef struct config {
         const char *user; /* to run actors as when started as root; "": as we are */
         /* ctl permissions; "": root and own uid only */
         const char *viewer_group, *operator_group, *admin_group;
+        enum { JAIL_OFF, JAIL_BEST_EFFORT, JAIL_REQUIRED } jail;
     } supervisor;
     struct { unsigned ingress, classifier, responder; } actors; /* how many of each */
     struct {

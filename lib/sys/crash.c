@@ -22,7 +22,7 @@ void crash_point(const char *name)
         return;
     unsigned long at = wanted[len] == ':' ? strtoul(wanted + len + 1, NULL, 10) : 1;
     if (atomic_fetch_add(&passed, 1) + 1 == at)
-        kill(getpid(), SIGKILL);
+        raise(SIGKILL); /* a jailed actor may signal only itself */
 }
 
 #else

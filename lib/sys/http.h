@@ -93,6 +93,8 @@ typedef struct http_answer {
 } http_answer_t;
 
 typedef struct http_client http_client_t;
+/* Before the first client where files can be read only now: TLS reads its configuration once. */
+void http_client_prepare(void);
 int http_client_open(loop_t *loop, const http_pool_options_t *pools, size_t pool_count,
                      void (*on_answer)(void *arg, const http_answer_t *answer), void *arg,
                      http_client_t **out);

@@ -213,6 +213,8 @@ static int open_pools(http_client_t *client, const http_pool_options_t *pools, s
     return 0;
 }
 
+void http_client_prepare(void) { must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK); }
+
 int http_client_open(loop_t *loop, const http_pool_options_t *pools, size_t pool_count,
                      void (*on_answer)(void *, const http_answer_t *), void *arg,
                      http_client_t **out)

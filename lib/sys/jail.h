@@ -1,6 +1,6 @@
 /* jail.h: what a child does to itself between fork and exec: becomes nobody much, keeps nothing
  * that was not handed to it, dies with its parent. All of it is async-signal-safe; looking up the
- * user is done before. */
+ * user is done before. What it does to itself after the exec: jail_calls.h, jail_files.h. */
 #ifndef WEIR_SYS_JAIL_H
 #define WEIR_SYS_JAIL_H
 
@@ -9,6 +9,18 @@
 #include "core/base.h"
 
 #define JAIL_GROUPS_MAX 64
+
+/* What an actor may do beyond its links; who may what is the roster's word. */
+#define MAY_NOTHING 0u
+#define MAY_LISTEN 1u /* HTTP in, on sockets that it is given */
+#define MAY_CALL 2u   /* HTTP out */
+#define MAY_STORE 4u  /* the queue's files */
+#define MAY_SERVE 8u  /* a socket of its own, which other actors connect to */
+#define MAY_ALL 15u
+
+/* How far an actor is jailed; said in READY. */
+#define JAILED_CALLS 1u /* seccomp */
+#define JAILED_FILES 2u /* Landlock */
 
 typedef struct jail_user {
     uid_t uid;

@@ -39,7 +39,7 @@ struct zlink {
 
 /* ---- sockets */
 
-static void start_zeromq_once(void)
+void zlink_prepare(void)
 {
     static bool started;
     if (started)
@@ -66,7 +66,7 @@ static void set_options(zsock_t *sock)
 
 static zlink_t *zlink_new(loop_t *loop, int type, zlink_on_frame_t on_frame, void *arg)
 {
-    start_zeromq_once();
+    zlink_prepare();
     zlink_t *link = calloc(1, sizeof *link);
     must(link);
     *link = (zlink_t){.loop = loop, .on_frame = on_frame, .arg = arg, .router = type == ZMQ_ROUTER};

@@ -14,6 +14,9 @@
 #define ZLINK_FRAMES_PER_ROUND 256u /* so that one socket cannot starve the loop */
 #define ZLINK_HIGH_WATER 100000     /* frames; more than all credit and control together */
 
+/* Before the first socket where files can be read only now: ZeroMQ reads some once. */
+void zlink_prepare(void);
+
 typedef struct zlink zlink_t;
 /* The frame is lent for the call. Closing the zlink from inside is not allowed. */
 typedef void (*zlink_on_frame_t)(void *arg, uint32_t conn, bytes_t frame);

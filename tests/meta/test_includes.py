@@ -13,6 +13,7 @@ ROOMS = [  # header, the only folders that may include it
     (r"yaml\.h", "lib/sys/ tests/"),
     (r"ares\.h", "lib/sys/ tests/"),
     (r"msgpack", "protocol/ tests/"),
+    (r"seccomp\.h", "lib/sys/ tests/"),
     (r"sqlite3\.h", "lib/store/ tests/"),
 ]
 LAYERS = [  # folder, what it must not include

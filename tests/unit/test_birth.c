@@ -13,7 +13,7 @@ static void a_whole_line_is_read(void **state)
     (void)state;
     birth_line_t b;
     assert_true(birth_read(
-        "instance=2 generation=18446744073709551615 config=3 secrets=4 lock=5 listen=6,7 host=1",
+        "instance=2 generation=18446744073709551615 config=3 secrets=4 lock=5 listen=6,7 host=1 may=12",
         &b));
     assert_int_equal(b.instance, 2);
     assert_true(b.generation == UINT64_MAX);
@@ -21,6 +21,7 @@ static void a_whole_line_is_read(void **state)
     assert_int_equal(b.secrets, 4);
     assert_int_equal(b.lock, 5);
     assert_int_equal(b.host, 1);
+    assert_int_equal(b.may, 12);
     assert_int_equal(b.listen_count, 2);
     assert_int_equal(b.listen[0], 6);
     assert_int_equal(b.listen[1], 7);
@@ -58,6 +59,7 @@ static void anything_else_is_refused_and_changes_nothing(void **state)
         "generation=1 config=3 listen=1,",
         "generation=1 config=3 listen=,1",
         "generation=1 config=3,4",
+        "generation=1 config=3 may=16",
         "=1",
         "generation=1 config=3 listen=1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1",
     };

@@ -102,6 +102,20 @@ static void everybody_talks_to_the_limiter_and_nobody_to_another(void **state)
         }
 }
 
+/* What the jail lets an actor do is what its record makes it do. */
+static void everybody_may_what_its_record_says_and_no_more(void **state)
+{
+    (void)state;
+    const actor_spec_t *const specs[] = {&limiter_spec, &classifier_spec, &responder_spec,
+                                         &drainer_spec, &ingress_spec};
+    for (size_t i = 0; i < COUNT_OF(specs); i++) {
+        const actor_spec_t *s = specs[i];
+        unsigned may = (s->listens ? MAY_LISTEN : 0) | (s->calls ? MAY_CALL : 0) |
+                       (s->stores ? MAY_STORE : 0) | (s->serves ? MAY_SERVE : 0);
+        assert_int_equal(roster_find(s->kind)->may, may);
+    }
+}
+
 static void add_name(void *arg, const char *name)
 {
     char *names = arg;
@@ -246,6 +260,7 @@ int main(void)
         cmocka_unit_test(there_are_as_many_as_the_configuration_says),
         cmocka_unit_test(the_roster_is_whole),
         cmocka_unit_test(everybody_talks_to_the_limiter_and_nobody_to_another),
+        cmocka_unit_test(everybody_may_what_its_record_says_and_no_more),
         cmocka_unit_test(each_secret_goes_only_to_who_needs_it),
         cmocka_unit_test(a_newcomer_is_told_of_itself_and_of_all_that_live_and_concern_it),
         cmocka_unit_test(the_list_is_never_empty),

@@ -17,12 +17,21 @@ int64_t number_at(const json_t *object, const char *name)
 
 /* ---- status ----------------------------------------------------------------------------- */
 
+static const char *jail_of(const json_t *actor)
+{
+    bool calls = json_is_true(json_object_get(actor, "seccomp"));
+    bool files = json_is_true(json_object_get(actor, "landlock"));
+    if (!json_object_get(actor, "seccomp"))
+        return "-";
+    return calls && files ? "seccomp, landlock" : calls ? "seccomp" : files ? "landlock" : "none";
+}
+
 void show_actors(const json_t *actors)
 {
     char since[32], again[32];
     size_t i;
     json_t *a;
-    table_t *t = table_new("ACTOR|STATE|FOR|PID|RESTARTS|LAST END");
+    table_t *t = table_new("ACTOR|STATE|FOR|PID|JAIL|RESTARTS|LAST END");
     json_array_foreach(actors, i, a)
     {
         table_cell(t, "%s", text_at(a, "name"));
@@ -36,6 +45,7 @@ void show_actors(const json_t *actors)
             table_cell(t, "%lld", (long long)number_at(a, "pid"));
         else
             table_cell(t, "-");
+        table_cell(t, "%s", jail_of(a));
         table_cell(t, "%lld", (long long)number_at(a, "restarts"));
         table_cell(t, "%s", text_at(a, "last_end"));
     }
