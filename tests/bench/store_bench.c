@@ -1,9 +1,15 @@
-/* store_bench: what a message costs the SQLite store. Two modes:
- *   store_bench messages DIRECTORY COUNT BATCH BODY_BYTES DEPTH
- *     COUNT messages are enqueued (each with its progress) in batches of BATCH and then settled as
- * done in batches of BATCH, DEPTH batches unfinished at a time. CPU of the whole process, bytes
- * written. store_bench load DIRECTORY COUNT COUNT queued messages are there; time from open to the
- * first commit, and of loading them all. One JSON line each. */
+/* store_bench: what a row costs the SQLite store; one JSON line each. CPU is of the whole process.
+ *   messages DIRECTORY COUNT BATCH BODY_BYTES DEPTH   COUNT messages are enqueued (each with its
+ *     progress) in batches of BATCH and then settled as done in batches of BATCH, DEPTH batches
+ *     unfinished at a time.
+ *   leases DIRECTORY COUNT BATCH LIVE DEPTH   COUNT leases are made and dropped again, LIVE of them
+ *     there at a time; each batch makes BATCH and drops as many.
+ *   paces DIRECTORY COUNT BATCH NAMES DATA_BYTES DEPTH   COUNT writes of NAMES paces, BATCH of them
+ *     a batch.
+ *   load DIRECTORY COUNT   COUNT queued messages are there; time from open to the first commit, and
+ *     of loading them all.
+ *   kept DIRECTORY COUNT   COUNT leases and as many paces are there; time of opening and of giving
+ *     them out. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -240,13 +246,162 @@ static int bench_load(char **argv)
     return 0;
 }
 
+/* As a UUID would be: 36 letters that sort by chance. */
+static bytes_t lease_id(uint64_t number, char text[40])
+{
+    uint64_t high = (number + 1) * 0x9E3779B97F4A7C15u, low = high ^ high >> 29;
+    low *= 0xBF58476D1CE4E5B9u;
+    int len = snprintf(text, 40, "%08x-%04x-4%03x-8%03x-%012llx", (unsigned)(low >> 32),
+                       (unsigned)(low & 0xffff), (unsigned)(high >> 52),
+                       (unsigned)(high >> 40 & 0xfff), (unsigned long long)high & 0xffffffffffff);
+    return bytes_of(text, (size_t)len);
+}
+
+static void add_lease(store_batch_t *batch, uint64_t number)
+{
+    char id[40];
+    store_batch_add(batch,
+                    &(change_t){.kind = CHANGE_LEASE,
+                                .lease = {.id = lease_id(number, id),
+                                          .fence = number,
+                                          .made = {(int64_t)number},
+                                          .expires_us = (int64_t)number + 600000000,
+                                          .ttl_ms = 600000,
+                                          .generation = 5,
+                                          .holder = bytes_str("dialler-17@north"),
+                                          .slots = bytes_str("campaign\x1f" "4711 1\ntrunk\x1f 1")}});
+}
+
+static void add_pace(store_batch_t *batch, uint64_t number, bytes_t data)
+{
+    char name[64];
+    int len = snprintf(name, sizeof name, "crm-requests\x1fworkspace-%06llu",
+                       (unsigned long long)number);
+    store_batch_add(batch, &(change_t){.kind = CHANGE_PACE,
+                                       .pace = {bytes_of(name, (size_t)len), data}});
+}
+
+/* What a run cost, from here on. */
+typedef struct cost { int64_t began, cpu; long long bytes; } cost_t;
+
+static cost_t cost_begin(void) { return (cost_t){clock_us(), cpu_us(), written_bytes()}; }
+
+static void cost_print(const char *bench, const load_t *l, const cost_t *c, int64_t rows,
+                       const char *more)
+{
+    double n = (double)rows;
+    printf("{\"bench\":\"%s\",\"rows\":%lld,\"batch\":%u,\"depth\":%u,%s,"
+           "\"cpu_us_per_row\":%.2f,\"wall_us_per_row\":%.2f,\"bytes_per_row\":%.0f,"
+           "\"commits\":%lld,\"mean_commit_us\":%lld}\n",
+           bench, (long long)rows, l->batch, l->depth, more, (double)(cpu_us() - c->cpu) / n,
+           (double)(clock_us() - c->began) / n, (double)(written_bytes() - c->bytes) / n,
+           (long long)l->commits, (long long)(l->commit_us / (l->commits ? l->commits : 1)));
+}
+
+static void lease_rounds(load_t *l, uint64_t from, uint64_t to, uint64_t live)
+{
+    for (uint64_t made = from; made < to;) {
+        store_batch_t *batch = store_batch_new();
+        for (unsigned i = 0; i < l->batch; i++, made++) {
+            char id[40];
+            add_lease(batch, made);
+            if (made >= live)
+                store_batch_add(batch, &(change_t){.kind = CHANGE_LEASE_DROP,
+                                                   .id = lease_id(made - live, id)});
+        }
+        submit(l, batch);
+    }
+    take_commits(l, l->submitted);
+}
+
+static int bench_leases(char **argv)
+{
+    store_opened_t opened;
+    char more[64];
+    uint64_t count = strtoull(argv[3], NULL, 10), live = strtoull(argv[5], NULL, 10);
+    load_t l = {.store = open_store(argv[2], &opened), .next_seq = 1, .batch = 1024, .depth = 4};
+    lease_rounds(&l, 0, live, live); /* until as many are there as shall be */
+    l.batch = (unsigned)atoi(argv[4]);
+    l.depth = (unsigned)atoi(argv[6]);
+    l.commits = l.commit_us = 0;
+    cost_t cost = cost_begin();
+    lease_rounds(&l, live, live + count, live);
+    snprintf(more, sizeof more, "\"live\":%llu", (unsigned long long)live);
+    cost_print("store_leases", &l, &cost, (int64_t)count, more);
+    store_close(&l.store);
+    return 0;
+}
+
+static int bench_paces(char **argv)
+{
+    static uint8_t data[PACE_DATA_BYTES_MAX];
+    store_opened_t opened;
+    char more[64];
+    uint64_t count = strtoull(argv[3], NULL, 10), names = strtoull(argv[5], NULL, 10), at = 0;
+    bytes_t text = bytes_of(data, strtoull(argv[6], NULL, 10));
+    must(text.len <= sizeof data && names > 0);
+    load_t l = {.store = open_store(argv[2], &opened), .next_seq = 1,
+                .batch = (unsigned)atoi(argv[4]), .depth = (unsigned)atoi(argv[7])};
+    cost_t cost = cost_begin();
+    while (at < count) {
+        store_batch_t *batch = store_batch_new();
+        for (unsigned i = 0; i < l.batch; i++, at++) {
+            data[at % sizeof data]++;
+            add_pace(batch, at * 7919 % names, text);
+        }
+        submit(&l, batch);
+    }
+    take_commits(&l, l.submitted);
+    snprintf(more, sizeof more, "\"names\":%llu,\"data_bytes\":%zu", (unsigned long long)names,
+             text.len);
+    cost_print("store_paces", &l, &cost, (int64_t)count, more);
+    store_close(&l.store);
+    return 0;
+}
+
+static void count_lease(void *arg, const stored_lease_t *l) { *(uint64_t *)arg += l->ttl_ms > 0; }
+static void count_pace(void *arg, const stored_pace_t *p) { *(uint64_t *)arg += p->data.len > 0; }
+
+static int bench_kept(char **argv)
+{
+    store_opened_t opened;
+    uint64_t count = strtoull(argv[3], NULL, 10), leases = 0, paces = 0;
+    load_t l = {.store = open_store(argv[2], &opened), .next_seq = 1, .batch = 1024, .depth = 4};
+    for (uint64_t at = 0; at < count;) {
+        store_batch_t *batch = store_batch_new();
+        for (unsigned i = 0; i < l.batch && at < count; i++, at++) {
+            add_lease(batch, at);
+            add_pace(batch, at, bytes_str("0123456789012345678901234567890123456789"));
+        }
+        submit(&l, batch);
+    }
+    store_close(&l.store);
+    int64_t began = clock_us();
+    l.store = open_store(argv[2], &opened);
+    int64_t opened_us = clock_us() - began;
+    store_leases(l.store, count_lease, &leases);
+    store_paces(l.store, count_pace, &paces);
+    int64_t end = clock_us();
+    must(opened.damaged == 0);
+    printf("{\"bench\":\"store_kept\",\"leases\":%llu,\"paces\":%llu,\"open_us\":%lld,"
+           "\"open_and_give_out_us\":%lld}\n", (unsigned long long)leases,
+           (unsigned long long)paces, (long long)opened_us, (long long)(end - began));
+    store_close(&l.store);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc == 7 && strcmp(argv[1], "messages") == 0)
-        return bench_messages(argv);
-    if (argc == 4 && strcmp(argv[1], "load") == 0)
-        return bench_load(argv);
-    fprintf(stderr, "usage: store_bench messages DIRECTORY COUNT BATCH BODY_BYTES DEPTH\n"
-                    "       store_bench load DIRECTORY COUNT\n");
+    static const struct { const char *name; int argc; int (*run)(char **argv); const char *usage;
+    } modes[] = {{"messages", 7, bench_messages, "COUNT BATCH BODY_BYTES DEPTH"},
+                 {"leases", 7, bench_leases, "COUNT BATCH LIVE DEPTH"},
+                 {"paces", 8, bench_paces, "COUNT BATCH NAMES DATA_BYTES DEPTH"},
+                 {"load", 4, bench_load, "COUNT"},
+                 {"kept", 4, bench_kept, "COUNT"}};
+    for (size_t i = 0; i < COUNT_OF(modes); i++)
+        if (argc == modes[i].argc && strcmp(argv[1], modes[i].name) == 0)
+            return modes[i].run(argv);
+    for (size_t i = 0; i < COUNT_OF(modes); i++)
+        fprintf(stderr, "usage: store_bench %s DIRECTORY %s\n", modes[i].name, modes[i].usage);
     return 64;
 }
