@@ -86,6 +86,13 @@ static void on_reply(void *arg, uint64_t token, const http_reply_t *reply)
     http_server_reply(a->server, token, reply);
 }
 
+static void on_shut(void *arg)
+{
+    actor_t *a = arg;
+    must(a->server);
+    http_server_pause(a->server, true);
+}
+
 static void on_log(void *arg, const log_line_t *line)
 {
     (void)arg;
@@ -240,6 +247,7 @@ static void introduce(actor_t *a)
         .actor = a->spec->kind,
         .instance = a->line.instance,
         .generation = a->line.generation,
+        .door_kept = a->line.door_kept,
         .seed = process_seed(),
         .metrics = a->metrics,
         .opened = a->store ? &a->opened : NULL,
@@ -339,6 +347,7 @@ static void start_carrier(actor_t *a)
         .call = on_call,
         .cancel = on_cancel,
         .reply = on_reply,
+        .shut = on_shut,
         .log = on_log,
         .stop = on_stop,
         .store = a->store,

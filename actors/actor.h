@@ -51,6 +51,7 @@ typedef struct birth {
     actor_kind_t actor;
     uint16_t instance;
     uint64_t generation;
+    bool door_kept;                         /* the listening sockets outlive Weir */
     uint64_t seed;                          /* for jitter and ids: chance in, decisions out */
     const metrics_t *metrics;               /* its own numbers, for /metrics; NULL: nobody counts */
     const store_opened_t *opened;           /* limiter only */
@@ -78,9 +79,10 @@ extern const actor_spec_t ingress_spec, limiter_spec, classifier_spec, responder
 int actor_main(const actor_spec_t *spec, int argc, char **argv);
 
 /* How the supervisor hands things to an actor: by environment, only these names.
- *   WEIR_BIRTH   "instance=0 generation=123 config=3 secrets=4 lock=5 host=1 may=1 listen=6,7"
+ *   WEIR_BIRTH   "instance=0 generation=123 config=3 secrets=4 lock=5 host=1 may=1 listen=6,7
+ *                 door=kept"
  * may: MAY_* of the roster. config: memfd with the checked form; secrets: memfd with a JSON object
- * name -> value (base64); listen: listening sockets (ingress). supervisor's socket:
- * <run_dir>/supervisor.sock, limiter's: <run_dir>/limiter.sock (ipc). */
+ * name -> value (base64); listen: listening sockets (ingress); door: they outlive Weir.
+ * supervisor's socket: <run_dir>/supervisor.sock, limiter's: <run_dir>/limiter.sock (ipc). */
 
 #endif

@@ -65,6 +65,10 @@ static bool read_value(const char *name, size_t len, const char **at, birth_line
         return read_descriptor(at, &b->lock);
     if (is_word(name, "listen", len))
         return read_listeners(at, b);
+    if (is_word(name, "door", len) && is_word(*at, "kept", strcspn(*at, " "))) {
+        *at += strlen("kept");
+        return b->door_kept = true;
+    }
     if (is_word(name, "instance", len) && read_number(at, UINT16_MAX, &n)) {
         b->instance = (uint16_t)n;
         return true;

@@ -15,6 +15,7 @@ typedef struct birth_line {
     int config, secrets, lock; /* descriptors; -1: not given */
     int listen[BIRTH_LISTENERS_MAX];
     size_t listen_count;
+    bool door_kept; /* systemd holds the listening sockets: connections wait while Weir is away */
 } birth_line_t;
 
 /* False: not such a line; `out` is untouched. Unknown words are refused: both sides come in one

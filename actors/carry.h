@@ -13,6 +13,7 @@ typedef struct world {
     void (*call)(void *arg, const http_call_t *call);
     void (*cancel)(void *arg, uint64_t token);
     void (*reply)(void *arg, uint64_t token, const http_reply_t *reply);
+    void (*shut)(void *arg);
     void (*log)(void *arg, const log_line_t *line);
     void (*stop)(void *arg, int exit_code, const char *why);
     store_t *store;               /* NULL: the actor has none */

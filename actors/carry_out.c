@@ -37,6 +37,9 @@ static void carry_out(carrier_t *c, const box_entry_t *entry)
     case ENTRY_REPLY:
         w->reply(w->arg, entry->reply->token, &entry->reply->reply);
         break;
+    case ENTRY_SHUT:
+        w->shut(w->arg);
+        break;
     case ENTRY_CALL:
         w->call(w->arg, entry->call);
         break;

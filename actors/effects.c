@@ -268,6 +268,12 @@ void wish_reply(effects_t *e, uint64_t token, const http_reply_t *reply)
     box_add(e->held, ENTRY_REPLY)->reply = copy;
 }
 
+void wish_shut(effects_t *e)
+{
+    take_room(e);
+    box_add(e->held, ENTRY_SHUT);
+}
+
 /* ---- what is seen */
 
 void wish_count(effects_t *e, enum metric metric, bytes_t label, uint64_t n)

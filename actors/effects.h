@@ -41,6 +41,8 @@ void wish_again(effects_t *e); /* step again (EVENT_AGAIN), after other events h
 void wish_call(effects_t *e, const http_call_t *call);
 void wish_cancel(effects_t *e, uint64_t token);
 void wish_reply(effects_t *e, uint64_t token, const http_reply_t *reply);
+/* Connections are not accepted any more: they wait for the next life. */
+void wish_shut(effects_t *e);
 
 void wish_count(effects_t *e, enum metric metric, bytes_t label, uint64_t n); /* counters: add */
 void wish_gauge(effects_t *e, enum metric metric, bytes_t label, double value);

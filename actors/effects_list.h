@@ -17,6 +17,7 @@ enum entry_kind {
     ENTRY_FRAME,
     ENTRY_WELCOME,
     ENTRY_REPLY,
+    ENTRY_SHUT,
     ENTRY_CALL,
     ENTRY_CANCEL,
     ENTRY_READ,

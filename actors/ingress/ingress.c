@@ -97,7 +97,9 @@ static void on_mode(const scene_t *s, const msg_mode_t *mode)
 
 /* ---- an orderly stop */
 
-/* Verdicts on their way get a moment to come; everything else is answered at once. */
+/* Verdicts on their way get a moment to come. Where the listening sockets outlive this process,
+ * nothing is refused: who sends on a kept connection is served and told that it closes. Otherwise
+ * all that is not on its way is answered at once. */
 static void on_order(const scene_t *s, const msg_order_t *order)
 {
     ingress_t *self = s->self;
@@ -105,7 +107,14 @@ static void on_order(const scene_t *s, const msg_order_t *order)
         return;
     int64_t wait_us = (int64_t)order->deadline_ms * US_PER_MS / 2;
     self->stop.asked = true;
+    self->stop.seamless = self->birth->door_kept || !self->mode.stopping;
+    self->stop.from = s->now.at;
     self->stop.by = instant_after_us(s->now.at, wait_us < STOP_WAIT_US ? wait_us : STOP_WAIT_US);
+    wish_shut(s->effects);
+    if (self->stop.seamless) {
+        self->stop.from = instant_min(self->stop.by, instant_after_us(s->now.at, FAREWELL_US));
+        return;
+    }
     submit_stop(s);
     question_answer_all(s);
 }
@@ -113,10 +122,12 @@ static void on_order(const scene_t *s, const msg_order_t *order)
 static void stop_when_due(const scene_t *s)
 {
     ingress_t *self = s->self;
-    if (!self->stop.asked || self->stop.done)
+    if (!self->stop.asked || self->stop.done || instant_before(s->now.at, self->stop.from))
         return;
     if (self->again.count + self->sent.count > 0 && instant_before(s->now.at, self->stop.by))
         return;
+    submit_stop(s);
+    question_answer_all(s);
     self->stop.done = submit_answer_all(s);
     if (self->stop.done)
         wish_stop(s->effects, 0, "the supervisor said stop");
@@ -202,7 +213,8 @@ static void step(void *arg, const event_t *event, now_t now, effects_t *effects)
     instant_t due = instant_min(submit_look_at_times(&s), question_look_at_times(&s));
     stop_when_due(&s);
     if (s.self->stop.asked && !s.self->stop.done)
-        due = instant_min(due, s.self->stop.by);
+        due = instant_min(due, instant_before(now.at, s.self->stop.from) ? s.self->stop.from
+                                                                         : s.self->stop.by);
     wish_timer(effects, due);
 }
 

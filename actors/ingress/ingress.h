@@ -23,6 +23,7 @@
 #define VERDICT_WAIT_AWAY_US (2500 * US_PER_MS) /* the limiter is away: Slack waits 3 s */
 #define ANSWER_WAIT_US (3 * US_PER_S)
 #define STOP_WAIT_US US_PER_S
+#define FAREWELL_US (500 * US_PER_MS) /* those with kept connections are told that they end */
 #define STATS_FRESH_US (15 * US_PER_S)
 #define PAGE_FRESH_US (250 * US_PER_MS)
 
@@ -100,7 +101,8 @@ typedef struct ingress {
     } refusals; /* of log lines: bounded a second */
     struct {
         bool asked, done;
-        instant_t by;
+        bool seamless; /* what connects from here on waits for the next life: nobody is refused */
+        instant_t from, by;
     } stop;
 } ingress_t;
 

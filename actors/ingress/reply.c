@@ -37,7 +37,7 @@ static void reply_with(const scene_t *s, uint64_t token, const http_reply_t *bas
     add(headers, &what.header_count, "Location", extra->location);
     add(headers, &what.header_count, "Allow", extra->allow);
     add(headers, &what.header_count, "WWW-Authenticate", what.status == 401 ? "Bearer" : NULL);
-    what.close = extra->close;
+    what.close = extra->close || s->self->stop.asked;
     reply(s, token, &what);
 }
 

@@ -37,12 +37,14 @@ static bool is_believed(const scene_t *s, const http_request_t *request, const r
 }
 
 /* In a drain, senders who come again are sent away at the door; the others are queued by the
- * limiter. */
+ * limiter. So it is when Weir stops, unless what connects meanwhile waits for its next life. */
 static bool is_closed(const scene_t *s, const route_t *route, enum problem_kind *kind)
 {
     const ingress_t *self = s->self;
     bool retries = route->source->sender_retries;
-    if (self->stop.asked || (retries && (self->mode.stopping || self->mode.mode == MODE_DRAINING)))
+    bool ends = self->stop.asked ? !self->stop.seamless || self->stop.done
+                                 : retries && self->mode.stopping && !self->birth->door_kept;
+    if (ends || (retries && self->mode.mode == MODE_DRAINING))
         *kind = PROBLEM_DRAINING;
     else if (retries && self->mode.mode == MODE_MAINTENANCE)
         *kind = self->mode.by_store ? PROBLEM_UNAVAILABLE : PROBLEM_MAINTENANCE;

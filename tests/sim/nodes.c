@@ -15,6 +15,9 @@ static void world_transmit(void *arg, conn_t conn, bytes_t frame)
 }
 static void world_call(void *arg, const http_call_t *call) { call_begin(arg, call); }
 static void world_cancel(void *arg, uint64_t token) { call_cancel(arg, token); }
+/* Senders of the simulator have no connections: each request finds the life that runs. */
+static void world_shut(void *arg) { (void)arg; }
+
 static void world_reply(void *arg, uint64_t token, const http_reply_t *reply)
 {
     sender_reply(arg, token, reply);
@@ -90,6 +93,7 @@ void node_start(node_t *n)
                      .call = world_call,
                      .cancel = world_cancel,
                      .reply = world_reply,
+                     .shut = world_shut,
                      .log = world_log,
                      .stop = world_stop,
                      .store = n->store,

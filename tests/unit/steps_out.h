@@ -94,7 +94,8 @@ static inline void steps_take_reply(steps_t *s, const reply_order_t *order)
     wish_t *w = steps_add(s, ENTRY_REPLY);
     w->token = order->token;
     w->status = order->reply.status;
-    snprintf(head, sizeof head, "%u %s", order->reply.status, order->reply.content_type);
+    snprintf(head, sizeof head, "%u %s%s", order->reply.status, order->reply.content_type,
+             order->reply.close ? "\nConnection: close" : "");
     w->text = steps_text(head, order->reply.headers, order->reply.header_count, order->reply.body);
 }
 
@@ -130,6 +131,7 @@ static inline void steps_take_box(steps_t *s, box_t *box)
         case ENTRY_STOP:
             steps_add(s, ENTRY_STOP)->status = (unsigned)entry->stop->exit_code;
             break;
+        case ENTRY_SHUT:
         case ENTRY_READ:
         case ENTRY_READY:
         case ENTRY_WELCOME:

@@ -13,7 +13,8 @@ static void a_whole_line_is_read(void **state)
     (void)state;
     birth_line_t b;
     assert_true(birth_read(
-        "instance=2 generation=18446744073709551615 config=3 secrets=4 lock=5 listen=6,7 host=1 may=12",
+        "instance=2 generation=18446744073709551615 config=3 secrets=4 lock=5 listen=6,7 host=1 "
+        "may=12 door=kept",
         &b));
     assert_int_equal(b.instance, 2);
     assert_true(b.generation == UINT64_MAX);
@@ -25,6 +26,7 @@ static void a_whole_line_is_read(void **state)
     assert_int_equal(b.listen_count, 2);
     assert_int_equal(b.listen[0], 6);
     assert_int_equal(b.listen[1], 7);
+    assert_true(b.door_kept);
 }
 
 static void what_is_not_given_is_absent(void **state)
@@ -32,6 +34,7 @@ static void what_is_not_given_is_absent(void **state)
     (void)state;
     birth_line_t b;
     assert_true(birth_read("generation=1 config=0 listen=", &b));
+    assert_false(b.door_kept);
     assert_int_equal(b.secrets, -1);
     assert_int_equal(b.lock, -1);
     assert_int_equal(b.instance, 0);
@@ -56,6 +59,8 @@ static void anything_else_is_refused_and_changes_nothing(void **state)
         "generation=18446744073709551616 config=3",
         "generation=1 config=65536",
         "generation=1 config=3 instance=65536",
+        "generation=1 config=3 door=open",
+        "generation=1 config=3 door=keptx",
         "generation=1 config=3 listen=1,",
         "generation=1 config=3 listen=,1",
         "generation=1 config=3,4",

@@ -162,6 +162,7 @@ static void a_stranger_learns_nothing_of_the_mode(void **state)
 
 /* ---- the end */
 
+/* Weir stops, and so does its door. */
 static void a_stop_answers_everybody(void **state)
 {
     steps_t *s = *state;
@@ -169,7 +170,9 @@ static void a_stop_answers_everybody(void **state)
     credit(s, 2, 1000000);
     uint64_t first = send_ticket(s), second = send_ticket(s), third = send_ticket(s);
     msgid_t id = submitted(s, 0)->id;
+    mode(s, MODE_NORMAL, 1);
     steps_order(s, 1, 10000);
+    assert_non_null(steps_find(s, ENTRY_SHUT, 0));
     assert_status(s, third, 503, "System draining");
     assert_null(steps_find(s, ENTRY_STOP, 0));
     assert_status(s, send_ticket(s), 503, "System draining");
@@ -184,10 +187,38 @@ static void a_stop_answers_everybody(void **state)
 static void with_nothing_on_its_way_a_stop_is_obeyed_at_once(void **state)
 {
     steps_t *s = up(state);
+    mode(s, MODE_NORMAL, 1);
     steps_order(s, 2, 1000); /* not for us */
     assert_null(steps_find(s, ENTRY_STOP, 0));
     steps_order(s, 1, 1000);
     assert_non_null(steps_find(s, ENTRY_STOP, 0));
+}
+
+/* The ingress alone is restarted, or all of Weir while systemd holds the door. */
+static void a_stop_before_which_the_door_outlives_us_refuses_nobody(void **state)
+{
+    for (unsigned kept = 0; kept < 2; kept++) {
+        steps_t *s = up(state);
+        s->birth.door_kept = kept;
+        mode(s, MODE_NORMAL, kept);
+        uint64_t early = send_ticket(s);
+        msgid_t id = submitted(s, 0)->id;
+        verdict(s, &id, VERDICT_ACCEPTED);
+        assert_lacks(steps_reply(s, early)->text, "close");
+        steps_order(s, 1, 10000);
+        assert_non_null(steps_find(s, ENTRY_SHUT, 0));
+        uint64_t late = send_ticket(s);
+        id = submitted(s, 1)->id;
+        verdict(s, &id, VERDICT_ACCEPTED);
+        assert_status(s, late, 202, "close");
+        assert_null(steps_find(s, ENTRY_STOP, 0));
+        steps_pass(s, US_PER_S / 2);
+        assert_non_null(steps_find(s, ENTRY_STOP, 0));
+        assert_status(s, send_ticket(s), 503,
+                      "System draining"); /* nobody would hear the verdict */
+        end(state);
+        begin(state);
+    }
 }
 
 static void the_journal_is_told_of_a_chosen_message_when_its_sender_is(void **state)
@@ -244,6 +275,7 @@ int main(void)
         T(in_a_drain_senders_that_come_again_are_sent_away_and_others_are_queued),
         T(a_stranger_learns_nothing_of_the_mode),
         T(a_stop_answers_everybody),
+        T(a_stop_before_which_the_door_outlives_us_refuses_nobody),
         T(with_nothing_on_its_way_a_stop_is_obeyed_at_once),
         T(the_journal_is_told_of_a_chosen_message_when_its_sender_is),
         T(refusals_in_the_journal_are_bounded),
