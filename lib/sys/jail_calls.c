@@ -53,24 +53,42 @@ static int add_list(scmp_filter_ctx filter, unsigned may)
     return r;
 }
 
-/* Without our own architecture's other calling conventions; and with the kernel's own error. */
-static scmp_filter_ctx filter_new(uint32_t action)
+/* Without our architecture's other calling conventions, and with the kernel's own errors. What a
+ * kernel without seccomp does not know is refused here already. */
+static int filter_new(uint32_t action, scmp_filter_ctx *out)
 {
-    scmp_filter_ctx filter = seccomp_init(action);
-    must(filter);
-    must(seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) == 0);
-    must(seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1) == 0);
-    return filter;
+    *out = seccomp_init(action);
+    if (!*out)
+        return -EINVAL;
+    int r = seccomp_attr_set(*out, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    return r < 0 ? r : seccomp_attr_set(*out, SCMP_FLTATR_API_SYSRAWRC, 1);
 }
 
 /* A filter of its own, since what the other one refuses is audited, and this happens with every
  * thread. Of two filters the stricter word counts. */
 static int hide_clone3(void)
 {
-    scmp_filter_ctx filter = filter_new(SCMP_ACT_ALLOW);
-    int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-    must(r == 0);
-    r = seccomp_load(filter);
+    scmp_filter_ctx filter;
+    int r = filter_new(SCMP_ACT_ALLOW, &filter);
+    if (r == 0)
+        r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    if (r == 0)
+        r = seccomp_load(filter);
+    seccomp_release(filter);
+    return r;
+}
+
+static int keep_to_list(unsigned may, enum jail_refusal refusal)
+{
+    scmp_filter_ctx filter;
+    int r =
+        filter_new(refusal == JAIL_KILLS ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(EPERM), &filter);
+    if (r == 0) {
+        must(add_list(filter, may) == 0);
+        seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);      /* where the kernel can */
+        seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a search tree, not a list */
+        r = seccomp_load(filter);
+    }
     seccomp_release(filter);
     return r;
 }
@@ -78,14 +96,5 @@ static int hide_clone3(void)
 int jail_calls(unsigned may, enum jail_refusal refusal)
 {
     int r = hide_clone3();
-    if (r < 0)
-        return r;
-    scmp_filter_ctx filter =
-        filter_new(refusal == JAIL_KILLS ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(EPERM));
-    must(add_list(filter, may) == 0);
-    seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);      /* where the kernel can */
-    seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a search tree, not a list */
-    r = seccomp_load(filter);
-    seccomp_release(filter);
-    return r;
+    return r < 0 ? r : keep_to_list(may, refusal);
 }

@@ -16,8 +16,8 @@ enum jail_refusal {
 #define JAIL_REFUSAL JAIL_REFUSES
 #endif
 
-/* may: MAY_* of the roster. 0, or why this kernel does not take it: -EINVAL and -ENOSYS, it has no
- * seccomp; -EPERM, somebody's filter around us forbids it. */
+/* may: MAY_* of the roster. 0, or why this kernel does not take it: it has no seccomp
+ * (-EINVAL, -ENOSYS, -EOPNOTSUPP), or a filter around us forbids it (-EPERM). */
 int jail_calls(unsigned may, enum jail_refusal refusal);
 
 #endif

@@ -219,11 +219,12 @@ class Weir:
         self.env = env or {}
         self.program = None
 
-    def start(self, ready=True, seconds=30, stderr=None):
+    def start(self, ready=True, seconds=30, stderr=None, preexec_fn=None):
         self.began = time.monotonic()
         command = [BUILD / "weir-supervisor", "--config", self.config, "--state", self.state, "--run", self.run,
                    "--foreground"]
-        self.program = Program("weir", command, self.folder, {"WEIR_LIBEXEC": str(BUILD), **self.env}, stderr)
+        self.program = Program("weir", command, self.folder, {"WEIR_LIBEXEC": str(BUILD), **self.env}, stderr,
+                               preexec_fn)
         if ready:
             self.wait_ready(seconds)
         return self
