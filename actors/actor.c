@@ -27,6 +27,7 @@
 #define CONFIG_BYTES_MAX (16u << 20)
 #define STORE_LOCK_WAIT_MS 10000
 #define LINGER_MS 500
+#define DOOR_BODY_BYTES (256u << 10) /* of an order or a batch of leases; routes may want more */
 #define USAGE_EVERY_US US_PER_S
 
 /* Numbers of the far ends: the two sockets that connect, then those who connect to us. */
@@ -296,7 +297,7 @@ static int open_links(actor_t *a)
 static int open_server(actor_t *a)
 {
     const config_t *c = a->config;
-    size_t body_max = 0;
+    size_t body_max = DOOR_BODY_BYTES;
     for (size_t i = 0; i < c->route_count; i++)
         if (c->routes[i].body_bytes_max > body_max)
             body_max = c->routes[i].body_bytes_max;

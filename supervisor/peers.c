@@ -166,6 +166,10 @@ static void on_message(void *arg, const event_t *event)
         break;
     case MESSAGE_ANSWER:
         verbs_answer(s, o, item);
+        relay_answer(s, o, item);
+        break;
+    case MESSAGE_QUERY:
+        relay_query(s, o, item);
         break;
     case MESSAGE_DRAINED:
         on_drained(s, item);

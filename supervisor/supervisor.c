@@ -28,6 +28,7 @@ static void on_child_end(void *arg, int pid, int wait_status)
     loop_remove(&o->watch);
     peers_gone(o->supervisor, o);
     verbs_gone(o->supervisor, o);
+    relay_gone(o->supervisor, o);
     supervisor_event(o->supervisor, o,
                      &(child_event_t){.kind = CHILD_ON_EXITED, .wait_status = wait_status});
 }
@@ -238,6 +239,7 @@ static void on_turn(void *arg)
     next = instant_min(next, stop_due(&s->stop));
     next = instant_min(next, links_tick(s->links, now));
     next = instant_min(next, verbs_turn(s, now.at));
+    next = instant_min(next, relay_turn(s, now.at));
     next = instant_min(next, ctl_server_turn(s->ctl, now.at));
     if (!instant_before(now.at, s->stats_at)) {
         s->stats_at = instant_after_us(now.at, STATS_EVERY_US);

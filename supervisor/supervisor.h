@@ -13,6 +13,7 @@
 #include "supervisor/family.h"
 #include "supervisor/launch.h"
 #include "supervisor/options.h"
+#include "supervisor/relay.h"
 #include "supervisor/stop.h"
 #include "sys/metrics.h"
 #include "sys/zlink.h"
@@ -62,6 +63,7 @@ typedef struct supervisor {
     pending_t pending[CTL_CLIENTS_MAX]; /* a client has one request at a time */
     family_t family;
     outside_t outside[ROSTER_INSTANCES_MAX]; /* as family.children */
+    relay_t relay;
     child_policy_t policy;
     rand_t chance;
     uint64_t last_generation;

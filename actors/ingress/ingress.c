@@ -117,6 +117,7 @@ static void on_order(const scene_t *s, const msg_order_t *order)
     }
     submit_stop(s);
     question_answer_all(s);
+    admin_answer_all(s);
 }
 
 static void stop_when_due(const scene_t *s)
@@ -146,6 +147,7 @@ static void on_item(const scene_t *s, const message_t *message, size_t i)
         break;
     case MESSAGE_ANSWER:
         question_answered(s, &((const msg_answer_t *)message->items)[i]);
+        admin_answered(s, &((const msg_answer_t *)message->items)[i]);
         break;
     case MESSAGE_MODE:
         on_mode(s, &((const msg_mode_t *)message->items)[i]);
@@ -211,6 +213,7 @@ static void step(void *arg, const event_t *event, now_t now, effects_t *effects)
     on_event(&s, event);
     submit_send(&s);
     instant_t due = instant_min(submit_look_at_times(&s), question_look_at_times(&s));
+    due = instant_min(due, admin_look_at_times(&s));
     stop_when_due(&s);
     if (s.self->stop.asked && !s.self->stop.done)
         due = instant_min(due, instant_before(now.at, s.self->stop.from) ? s.self->stop.from

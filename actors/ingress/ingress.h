@@ -49,6 +49,13 @@ typedef struct question {
     instant_t until;
 } question_t;
 
+/* An order to /admin that waits for its answer. */
+#define ADMIN_ASKED_MAX 16u
+typedef struct admin_asked {
+    uint64_t number, token;
+    instant_t until;
+} admin_asked_t;
+
 typedef struct stats_text {
     uint8_t actor;
     uint16_t instance;
@@ -90,6 +97,10 @@ typedef struct ingress {
     question_t questions[QUESTIONS_MAX];
     size_t question_count;
     uint64_t last_question;
+    struct {
+        admin_asked_t asked[ADMIN_ASKED_MAX];
+        size_t count;
+    } admin;
 
     stats_text_t stats[STATS_TEXTS_MAX];
     size_t stats_count;
@@ -149,6 +160,14 @@ void question_answered(const scene_t *s, const msg_answer_t *answer);
 void question_link_began(const scene_t *s);
 instant_t question_look_at_times(const scene_t *s);
 void question_answer_all(const scene_t *s);
+
+/* ---- admin.c: /admin */
+
+bool admin_is_path(bytes_t path);
+void admin_arrived(const scene_t *s, const http_request_t *request);
+void admin_answered(const scene_t *s, const msg_answer_t *answer);
+instant_t admin_look_at_times(const scene_t *s);
+void admin_answer_all(const scene_t *s);
 
 /* ---- health.c: probes and metrics */
 

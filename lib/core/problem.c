@@ -48,6 +48,13 @@ char *problem_text(const problem_t *problem)
     set_number(body, "line", problem->line);
     set_number(body, "column", problem->column);
     set_text(body, "id", problem->id);
+    set_text(body, "limit", problem->limit);
+    set_text(body, "shown", problem->shown);
+    set_text(body, "refused_by", problem->by);
+    if (problem->slots) {
+        must(json_object_set_new(body, "in_use", json_integer((json_int_t)problem->in_use)) == 0);
+        set_number(body, "slots", problem->slots);
+    }
     char *text = json_dumps(body, JSON_COMPACT);
     must(text);
     json_decref(body);

@@ -109,7 +109,7 @@ void http_server_reply(http_server_t *s, uint64_t token, const http_reply_t *rep
 /* OPTIONS is answered here: it asks about the server, and every resource is alike. */
 static enum MHD_Result answer_options(http_conn_t *conn)
 {
-    http_field_t allow = {bytes_str("Allow"), bytes_str("GET, HEAD, POST, OPTIONS")};
+    http_field_t allow = {bytes_str("Allow"), bytes_str("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")};
     http_reply_t reply = {.status = 204, .headers = &allow, .header_count = 1};
     conn->status = reply.status;
     conn->response = response_of(&reply);
@@ -161,6 +161,8 @@ static bool is_reserved_path(const char *url, const char *method)
 {
     static const char *const exact[] = {"/livez", "/readyz", "/health", "/healthz", "/metrics"};
     const char *path = path_of(url);
+    if (strncmp(path, "/admin/", 7) == 0)
+        return true;
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
         return false;
     for (size_t i = 0; i < COUNT_OF(exact); i++)

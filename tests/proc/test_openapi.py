@@ -150,7 +150,7 @@ def every_problem_and_probe_is_described():
     known = set(re.findall(r'PROBLEM\(\w+, \d+, "(\w+)"', (ROOT / "lib/core/problem.h").read_text()))
     known |= set(re.findall(r'\{\d{3}, "[^"]*", "(\w+)"', (ROOT / "lib/sys/http_server_refuse.c").read_text()))
     check(codes == known and len(known) > 15, f"codes that differ: {sorted(codes ^ known)}")
-    probes = set(re.findall(r'\{"(/[\w/]+)", health_', (ROOT / "actors/ingress/request.c").read_text()))
+    probes = set(re.findall(r'\{"(/[\w/]+)", (?:health_\w+|metrics|summary)\}', (ROOT / "actors/ingress/request.c").read_text()))
     check(len(probes) >= 5 and probes <= set(described["paths"]), f"not described: {sorted(probes - set(described['paths']))}")
 
 

@@ -167,7 +167,7 @@ static void head_gets_the_head_and_options_the_methods(void **state)
     say(fd, "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n");
     hear(fd, &h, 60);
     assert_memory_equal(h.text, "HTTP/1.1 204", 12);
-    assert_non_null(strstr(h.text, "Allow: GET, HEAD, POST, OPTIONS\r\n"));
+    assert_non_null(strstr(h.text, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"));
     h = (struct heard){0};
     say(fd, "HEAD /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     hear(fd, &h, sizeof h.text - 1);
