@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Each actor is shut in: what the kernel says of it, what becomes of one that is made to do something else, and a
 kernel that cannot. That the lists are long enough every other test shows: a call that is not listed kills here."""
+import contextlib
 import ctypes
 import os
 import platform
 import re
 import signal
+import socket
 import subprocess
+import threading
 from pathlib import Path
 
 from weir import ACTORS, BUILD, Sandbox, Weir, check, free_port, main, test, ticket, wait_until
@@ -54,6 +57,15 @@ def every_thread_of_every_actor_is_jailed():
     weir.remove()
 
 
+def answer_all(server, answer):
+    with contextlib.suppress(OSError):  # until it is closed
+        while True:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(answer)
+                connection.recv(4096)
+
+
 @test
 def names_and_the_authorities_of_TLS_are_read_from_inside():
     weir = Weir("inside", port := free_port())
@@ -64,13 +76,15 @@ def names_and_the_authorities_of_TLS_are_read_from_inside():
     check(weir.post(ticket(1))[0] == 202, "accepted")
     weir.wait_empty(10, "localhost is found in /etc/hosts")
     weir.stop()
-    weir.config.write_text(text.replace("http://127.0.0.1:", "https://localhost:"))
-    weir.start()
-    ident = weir.post(ticket(2))[2]["id"]
-    reason = wait_until(lambda: weir.ctl("show", id=ident).get("reason"), 10, "the call fails")
-    # The sandbox speaks no TLS. Whoever cannot read the authorities' file fails before that is seen.
-    check("wrong version number" in reason, f"the reason is {reason}")
-    weir.stop()
+    # It speaks no TLS; whoever cannot read the authorities' file fails before that is seen.
+    with socket.create_server(("127.0.0.1", 0)) as rude:
+        threading.Thread(target=answer_all, args=(rude, b"HTTP/1.1 400 no\r\n\r\n"), daemon=True).start()
+        weir.config.write_text(text.replace(f"http://127.0.0.1:{port}", f"https://localhost:{rude.getsockname()[1]}"))
+        weir.start()
+        ident = weir.post(ticket(2))[2]["id"]
+        reason = wait_until(lambda: weir.ctl("show", id=ident).get("reason"), 10, "the call fails")
+        check("wrong version number" in reason, f"the reason is {reason}")
+        weir.stop()
     weir.remove()
 
 
