@@ -12,7 +12,9 @@
 json_t *config_check_keys(config_tree_t *tree);
 /* The value of one key that is not a section; NULL: reported. A node of file NULL is a default. */
 json_t *config_value(config_tree_t *tree, const config_key_t *key, const node_t *node);
-/* What must fit together; only after everything else was found right. */
+/* Sets quiet beside every error so far; then, in the same round, what must fit together. The form
+ * is complete: something stands in for each wrong value. */
+void config_check_hush(config_tree_t *tree);
 void config_check_cross(config_tree_t *tree, json_t *json);
 void config_check_routes(config_tree_t *tree, json_t *json);
 void config_check_limits(config_tree_t *tree, json_t *json); /* also takes in overrides_file */

@@ -6,11 +6,6 @@
 static void compare_section(config_diff_t *diff, const char *pattern, const char *path,
                             const json_t *before, const json_t *after);
 
-static bool has_keys(const config_key_t *key)
-{
-    return key->kind == KIND_SECTION || key->kind == KIND_NAMED || key->kind == KIND_ITEMS;
-}
-
 static bool stands_below(const config_key_t *key, const config_key_t *above)
 {
     size_t len = strlen(above->path);
@@ -21,11 +16,11 @@ static bool stands_below(const config_key_t *key, const config_key_t *above)
 /* Of a key; of what holds keys: whether one of them does. */
 static bool needs_restart(const config_key_t *key)
 {
-    if (!has_keys(key))
+    if (!config_key_has_keys(key))
         return !key->reloadable;
     for (size_t i = 0; i < config_key_count(); i++) {
         const config_key_t *below = config_key_at(i);
-        if (stands_below(below, key) && !has_keys(below) && !below->reloadable)
+        if (stands_below(below, key) && !config_key_has_keys(below) && !below->reloadable)
             return true;
     }
     return false;
@@ -147,7 +142,7 @@ static void compare_key(config_diff_t *diff, const config_key_t *key, const char
 {
     if (is_same(before, after))
         return;
-    if (!before || !after || !has_keys(key))
+    if (!before || !after || !config_key_has_keys(key))
         add(diff, key, path, before, after);
     else if (key->kind == KIND_SECTION)
         compare_section(diff, key->path, path, before, after);

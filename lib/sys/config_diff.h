@@ -6,10 +6,7 @@
 
 #include <jansson.h>
 
-#include "sys/config_table.h"
-
-/* "routes.tickets.steps[reply].classify.rules[255].when", with names of 64 bytes. */
-#define CONFIG_PATH_MAX 320
+#include "sys/config_walk.h"
 
 typedef struct config_change {
     char path[CONFIG_PATH_MAX]; /* "limits.crm.slots", "routes.r.steps[tag].call.path" */

@@ -10,14 +10,33 @@ static const char intro[] =
     "<!-- written from lib/sys/config_keys.def; a test fails when it is stale:\n"
     "     WEIR_UPDATE=1 test_config -->\n"
     "\n"
-    "Weir reads one YAML file, `/etc/weir/weir.yaml` unless told otherwise, and then every\n"
-    "`*.yaml` of the directory `conf.d` beside it, in the order of their names: tables\n"
-    "merge, everything else replaces. `weirctl check FILE` says what is wrong, each with\n"
-    "file, line, column and what to do. A key that is not listed here is refused, as is a\n"
-    "key given twice.\n"
+    "Weir reads one YAML file, `/etc/weir/weir.yaml` unless told otherwise, and then its\n"
+    "drop-ins: every `*.yaml` of `/usr/lib/weir/conf.d`, `/run/weir/conf.d` and\n"
+    "`/etc/weir/conf.d`, in the order of their names over all three. A name that several of\n"
+    "them have counts once: `/etc` before `/run` before `/usr/lib`. A link to `/dev/null`\n"
+    "disables its name. A file `DIR/etc/weir/weir.yaml` has the three directories below the\n"
+    "same DIR, a file elsewhere only the `conf.d` beside it. Drop-ins belong to root or to the\n"
+    "owner of the first file.\n"
     "\n"
-    "- `${NAME}` and `${NAME:-default}` in a value are filled in from the environment.\n"
-    "  `$${` stands for `${`.\n"
+    "What a later file says counts: tables merge, everything else replaces. `null` puts a key\n"
+    "back to its default and takes a named entry out (a route, a limit); a key with nothing\n"
+    "behind it changes nothing. A key that is not listed here is refused, as is a key given\n"
+    "twice in one file.\n"
+    "\n"
+    "| command | what it tells |\n"
+    "|---|---|\n"
+    "| `weirctl check` | everything that is wrong, with file, line, column and what to do |\n"
+    "| `weirctl config explain KEY` | what a key means, its range and default, its value now |\n"
+    "| `weirctl config effective` | every value that counts, and where it came from |\n"
+    "| `weirctl config diff` | what the files say otherwise, and whether a reload is enough |\n"
+    "| `weirctl config schema` | all keys as JSON Schema, for editors |\n"
+    "\n"
+    "- `${NAME}` and `${NAME:-default}` in a value are filled in from the environment of the\n"
+    "  supervisor, in numbers too: `slots: ${CALLS_MAX:-100}`. The default counts when the\n"
+    "  variable is not set or empty; not set and without a default is an error. `$${` stands\n"
+    "  for `${`. With systemd the variables are lines `NAME=value` of `/etc/weir/env`, and a\n"
+    "  change needs `systemctl restart weir`; by hand: `set -a; . ./.env; set +a`, also\n"
+    "  before `weirctl check`. Secrets do not belong there.\n"
     "- Numbers of bytes may end in `KiB`, `MiB` or `GiB`.\n"
     "- Names are up to 64 letters, digits, `-` and `_`.\n"
     "- Secrets are only named here. Their values are files of that name in\n"
@@ -150,7 +169,8 @@ static void write_key(FILE *to, const config_key_t *key)
         fprintf(to, "`%s`", *key->preset ? key->preset : "\"\"");
     fputs(" | ", to);
     write_words(to, key->meaning, "\\|");
-    fprintf(to, " |\n");
+    fprintf(to, "%s |\n",
+            key->reloadable || config_key_has_keys(key) ? "" : "; a change needs a restart");
 }
 
 static bool begins_section(const config_key_t *key)
@@ -235,11 +255,6 @@ static void write_sample_value(FILE *to, const config_key_t *key)
         fprintf(to, " %s", *key->preset ? key->preset : "\"\"");
 }
 
-static bool has_keys(const config_key_t *key)
-{
-    return key->kind == KIND_SECTION || key->kind == KIND_NAMED || key->kind == KIND_ITEMS;
-}
-
 /* Where a line of the sample begins: "#" for what hangs on a name of the operator's choice, then
  * the indent. */
 static void write_indent(FILE *to, const config_key_t *key)
@@ -311,10 +326,10 @@ void config_write_sample(FILE *to)
             write_opening(to, key, config_key_at(i - 1));
         write_comment(to, key);
         write_indent(to, key);
-        if (!named && (key->kind == KIND_NAMED || (!key->preset && !has_keys(key))))
+        if (!named && (key->kind == KIND_NAMED || (!key->preset && !config_key_has_keys(key))))
             fputs("#", to);
         fprintf(to, "%s:", config_key_leaf(key));
-        if (!has_keys(key))
+        if (!config_key_has_keys(key))
             write_sample_value(to, key);
         fputs("\n", to);
     }

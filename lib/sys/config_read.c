@@ -1,9 +1,8 @@
 #include <errno.h>
-#include <stdio.h>
 
 #include "sys/config.h"
 #include "sys/config_check.h"
-#include "sys/config_tree.h"
+#include "sys/config_found.h"
 
 /* Where the table says NONE and the default depends on another key. */
 static void fill_dependent(json_t *json)
@@ -24,41 +23,61 @@ static void fill_dependent(json_t *json)
     }
 }
 
-static int finish(config_tree_t *tree, json_t **json)
+static int finish(config_tree_t *tree, config_found_t *found,
+                  void (*report)(void *, const char *line), void *arg)
 {
-    json_t *made = NULL;
-    if (tree->root)
-        made = config_check_keys(tree);
-    if (!tree->errors && made) /* what does not fit is told only when every single key is right */
-        config_check_cross(tree, made);
-    if (tree->errors > CONFIG_ERRORS_MAX) {
-        char line[64];
-        snprintf(line, sizeof line, "and %u more", tree->errors - CONFIG_ERRORS_MAX);
-        tree->report(tree->arg, line);
+    json_t *json = tree->root ? config_check_keys(tree) : NULL;
+    if (json && !tree->partial && !tree->unnamed) {
+        config_check_hush(tree);
+        config_check_cross(tree, json);
     }
-    bool good = !tree->errors && made;
+    config_tree_tell(tree, report, arg);
+    int error = tree->errors ? -EINVAL : 0;
+    if (error) {
+        json_decref(json);
+    } else {
+        fill_dependent(json);
+        *found = (config_found_t){json, config_origins(tree, json), json_incref(tree->files)};
+    }
     config_tree_clear(tree);
-    if (!good) {
-        json_decref(made);
-        return -EINVAL;
-    }
-    fill_dependent(made);
-    *json = made;
-    return 0;
+    return error;
+}
+
+int config_find(const char *path, config_found_t *found, void (*report)(void *, const char *line),
+                void *arg)
+{
+    config_tree_t tree = {0};
+    config_tree_read(&tree, path);
+    return finish(&tree, found, report, arg);
+}
+
+static int only_json(int error, config_found_t *found, json_t **json)
+{
+    if (!error)
+        *json = json_incref(found->json);
+    config_found_clear(found);
+    return error;
 }
 
 int config_read(const char *path, json_t **json, void (*report)(void *, const char *line),
                 void *arg)
 {
-    config_tree_t tree = {.report = report, .arg = arg};
-    config_tree_read(&tree, path);
-    return finish(&tree, json);
+    config_found_t found = {0};
+    return only_json(config_find(path, &found, report, arg), &found, json);
+}
+
+int config_find_texts(const bytes_t *texts, const char *const *names, size_t count,
+                      config_found_t *found, void (*report)(void *, const char *line), void *arg)
+{
+    config_tree_t tree = {0};
+    for (size_t i = 0; i < count; i++)
+        config_tree_parse(&tree, texts[i], names[i]);
+    return finish(&tree, found, report, arg);
 }
 
 int config_read_text(bytes_t text, const char *name, json_t **json,
                      void (*report)(void *, const char *line), void *arg)
 {
-    config_tree_t tree = {.report = report, .arg = arg};
-    config_tree_parse(&tree, text, name);
-    return finish(&tree, json);
+    config_found_t found = {0};
+    return only_json(config_find_texts(&text, &name, 1, &found, report, arg), &found, json);
 }

@@ -56,6 +56,11 @@ const char *config_key_leaf(const config_key_t *key)
     return dot ? dot + 1 : key->path;
 }
 
+bool config_key_has_keys(const config_key_t *key)
+{
+    return key->kind == KIND_SECTION || key->kind == KIND_NAMED || key->kind == KIND_ITEMS;
+}
+
 bool config_key_is_below(const config_key_t *key, const char *prefix)
 {
     size_t len = strlen(prefix);

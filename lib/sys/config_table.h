@@ -46,6 +46,7 @@ size_t config_key_count(void);
 const config_key_t *config_key_at(size_t index);
 /* The part after the last '.': "total_ms". */
 const char *config_key_leaf(const config_key_t *key);
+bool config_key_has_keys(const config_key_t *key); /* it is no value itself */
 /* Whether key is directly below the section `prefix` ("" is the top, "routes.*" and
  * "routes.*.steps[]" are what stands inside a NAMED and an ITEMS). */
 bool config_key_is_below(const config_key_t *key, const char *prefix);

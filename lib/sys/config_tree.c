@@ -35,19 +35,54 @@ void config_tree_clear(config_tree_t *tree)
         next = at->next;
         free(at);
     }
-    *tree = (config_tree_t){.report = tree->report, .arg = tree->arg, .errors = tree->errors};
+    json_decref(tree->files);
+    *tree = (config_tree_t){.errors = tree->errors};
+}
+
+/* ---- errors ---- */
+
+#define ERROR_BYTES 1024
+
+/* Sorted by place; those of one place in the order in which they were found. */
+struct config_errors {
+    struct told {
+        unsigned order, line, column;
+        char *text;
+    } told[CONFIG_ERRORS_MAX + 1];
+    size_t count;
+};
+
+static bool is_after(const struct told *a, const struct told *b)
+{
+    if (a->order != b->order)
+        return a->order > b->order;
+    return a->line != b->line ? a->line > b->line : a->column > b->column;
+}
+
+static void gather(config_tree_t *tree, struct told told)
+{
+    if (!tree->gathered)
+        tree->gathered = config_tree_own(tree, sizeof *tree->gathered);
+    struct config_errors *e = tree->gathered;
+    size_t at = e->count;
+    tree->errors++;
+    while (at > 0 && is_after(&e->told[at - 1], &told))
+        at--;
+    if (at == CONFIG_ERRORS_MAX)
+        return;
+    told.text = config_tree_text(tree, told.text, strlen(told.text));
+    memmove(&e->told[at + 1], &e->told[at], (e->count - at) * sizeof told);
+    e->told[at] = told;
+    e->count += e->count < CONFIG_ERRORS_MAX;
 }
 
 void config_complain(config_tree_t *tree, const node_t *at, const char *format, ...)
 {
-    if (tree->errors++ >= CONFIG_ERRORS_MAX)
+    if (tree->silent || at->quiet || (at->kind == NODE_SCALAR && at->wrong))
         return;
-    char line[1024];
-    int n = 0;
-    if (at && at->line)
-        n = snprintf(line, sizeof line / 2, "%s:%u:%u: ", at->file, at->line, at->column);
-    else if (at)
-        n = snprintf(line, sizeof line / 2, "%s: ", at->file);
+    char line[ERROR_BYTES];
+    int n = at->line ? snprintf(line, sizeof line / 2, "%s:%u:%u: ", at->file, at->line, at->column)
+                     : snprintf(line, sizeof line / 2, "%s: ", at->file);
     if (n > (int)sizeof line / 2 - 1)
         n = (int)sizeof line / 2 - 1;
     va_list args;
@@ -56,9 +91,42 @@ void config_complain(config_tree_t *tree, const node_t *at, const char *format, 
     va_end(args);
     for (char *c = line; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?'; /* what a file says must not steer a terminal */
-    tree->report(tree->arg, line);
+            *c = '?';             /* what a file says must not steer a terminal */
+    ((node_t *)at)->wrong = true; /* every node is the tree's, or its caller's own */
+    gather(tree, (struct told){at->order, at->line, at->column, line});
 }
+
+void config_tree_tell(const config_tree_t *tree, void (*report)(void *arg, const char *line),
+                      void *arg)
+{
+    char more[64];
+    size_t count = tree->gathered ? tree->gathered->count : 0;
+    for (size_t i = 0; i < count; i++)
+        report(arg, tree->gathered->told[i].text);
+    snprintf(more, sizeof more, "and %zu more", tree->errors - count);
+    if (tree->errors > count)
+        report(arg, more);
+}
+
+bool node_is_wrong(const node_t *node)
+{
+    bool wrong = node->wrong;
+    for (size_t i = 0; i < node->count && !wrong; i++)
+        wrong = node_is_wrong(node->items[i]) || (node->names && node->names[i]->wrong);
+    return wrong;
+}
+
+void node_hush(node_t *node)
+{
+    node->quiet = true;
+    for (size_t i = 0; i < node->count; i++) {
+        node_hush(node->items[i]);
+        if (node->names)
+            node->names[i]->quiet = true;
+    }
+}
+
+/* ---- nodes ---- */
 
 static size_t find_index(const node_t *map, const char *name)
 {
@@ -76,11 +144,16 @@ node_t *node_find(const node_t *map, const char *name)
     return i < map->count ? map->items[i] : NULL;
 }
 
+bool node_is_empty(const node_t *node)
+{
+    return node->kind == NODE_SCALAR && node->plain && !*node->text;
+}
+
 bool node_is_null(const node_t *node)
 {
-    return !node ||
+    return !node || node_is_empty(node) ||
            (node->kind == NODE_SCALAR && node->plain &&
-            (!*node->text || strcmp(node->text, "~") == 0 || strcmp(node->text, "null") == 0));
+            (strcmp(node->text, "~") == 0 || strcmp(node->text, "null") == 0));
 }
 
 const node_t *node_at(const config_tree_t *tree, const char *format, ...)
@@ -173,13 +246,25 @@ json_t *node_json(const node_t *node)
 
 /* ---- drop-ins ---- */
 
-/* Maps merge, everything else replaces. The nodes of both belong to the tree. */
+static node_t *remover(config_tree_t *tree, const node_t *over)
+{
+    node_t *node = config_tree_own(tree, sizeof *node);
+    *node = *over;
+    node->removed = true;
+    return node;
+}
+
 node_t *config_tree_merge(config_tree_t *tree, node_t *base, node_t *over)
 {
-    if (!base || !over || base->kind != NODE_MAP || over->kind != NODE_MAP)
-        return over ? over : base;
+    if (!base || !over || node_is_empty(over))
+        return base ? base : over;
+    if (node_is_null(over))
+        return remover(tree, over);
+    if (base->kind != NODE_MAP || over->kind != NODE_MAP)
+        return over;
     node_t *merged = config_tree_own(tree, sizeof *merged);
     *merged = *base;
+    merged->wrong = base->wrong || over->wrong;
     size_t room = base->count + over->count;
     merged->items = config_tree_own(tree, room * sizeof *merged->items);
     merged->names = config_tree_own(tree, room * sizeof *merged->names);

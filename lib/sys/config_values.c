@@ -87,6 +87,29 @@ static bool has_control(const char *text)
     return false;
 }
 
+static const char no_place[] = "has a place ${...} that means nothing here; ${NAME} and "
+                               "${NAME:-default} come from the environment, $${ stands for ${";
+
+/* Without the escape: "$${" becomes "${". NULL: there is a place. Those of the environment are
+ * filled in already. */
+static char *unescaped(const char *text)
+{
+    char *out = malloc(strlen(text) + 1), *to = out;
+    must(out);
+    while (*text) {
+        if (strncmp(text, "$${", 3) == 0) {
+            text++;
+            *to++ = *text++;
+        } else if (strncmp(text, "${", 2) == 0) {
+            free(out);
+            return NULL;
+        }
+        *to++ = *text++;
+    }
+    *to = '\0';
+    return out;
+}
+
 static json_t *text_value(const value_t *v)
 {
     size_t len = strlen(v->node->text);
@@ -94,10 +117,12 @@ static json_t *text_value(const value_t *v)
         return refuse(v, len < v->key->min ? "is too short" : "is too long");
     if (has_control(v->node->text))
         return refuse(v, "has a control character");
-    if (strstr(v->node->text, "${"))
-        return refuse(v, "has a place ${...}, which means nothing here");
-    json_t *made = json_string(v->node->text);
-    return made ? made : refuse(v, "is not UTF-8");
+    char *plain = unescaped(v->node->text);
+    json_t *made = plain ? json_string(plain) : NULL;
+    if (!made)
+        refuse(v, plain ? "is not UTF-8" : no_place);
+    free(plain);
+    return made;
 }
 
 static json_t *name_value(const value_t *v)
@@ -328,28 +353,42 @@ static json_t *header_value(const value_t *v, const node_t *name)
     return made ? made : refuse(v, "is not UTF-8");
 }
 
+/* A text, number, boolean or null; no template. NULL: refused. */
+static json_t *pattern_value(const value_t *v)
+{
+    json_t *json = node_json(v->node);
+    if (!json_is_string(json))
+        return json ? json : refuse(v, "is not UTF-8");
+    char *plain = unescaped(json_string_value(json));
+    json_decref(json);
+    json = plain ? json_string(plain) : refuse(v, no_place);
+    free(plain);
+    return json;
+}
+
 static json_t *condition_value(const value_t *v, const node_t *name)
 {
-    bytes_t pointer = bytes_str(name->text);
-    if (pointer.len < 2 || !pointer_is_valid(pointer)) {
+    bool is_list = v->node->kind == NODE_LIST;
+    size_t count = is_list ? v->node->count : 1;
+    if (strlen(name->text) < 2 || !pointer_is_valid(bytes_str(name->text))) {
         config_complain(v->tree, name, "%.64s is not a JSON pointer such as /message/id",
                         name->text);
         return NULL;
     }
-    size_t count = v->node->kind == NODE_LIST ? v->node->count : 1;
     bool scalars = v->node->kind != NODE_MAP && count > 0 && count <= 256;
-    for (size_t i = 0; scalars && v->node->kind == NODE_LIST && i < count; i++)
+    for (size_t i = 0; scalars && is_list && i < count; i++)
         scalars = v->node->items[i]->kind == NODE_SCALAR;
     if (!scalars) {
         config_complain(v->tree, v->node,
                         "a condition is a pattern or a list of 1 to 256 patterns");
         return NULL;
     }
-    json_t *json = node_json(v->node);
-    if (json_is_array(json) || !json)
-        return json ? json : refuse(v, "is not UTF-8");
-    json_t *list = json_array();
-    json_array_append_new(list, json);
+    json_t *list = json_array(), *pattern;
+    for (size_t i = 0; i < count; i++) {
+        value_t of = {v->tree, v->key, is_list ? v->node->items[i] : v->node};
+        if ((pattern = pattern_value(&of)))
+            json_array_append_new(list, pattern);
+    }
     return list;
 }
 

@@ -1,25 +1,22 @@
 #include "sys/config_yaml.h"
 
 #include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <yaml.h>
 
 typedef struct reading {
     config_tree_t *tree;
     yaml_document_t document;
     const char *file;
+    bool in_name; /* the environment fills values, not names */
 } reading_t;
 
 static node_t *new_node(config_tree_t *tree, const char *file, yaml_mark_t mark)
 {
     node_t *node = config_tree_own(tree, sizeof *node);
     node->file = file;
+    node->order = tree->file_count;
     node->line = (unsigned)mark.line + 1;
     node->column = (unsigned)mark.column + 1;
     tree->node_count++;
@@ -49,25 +46,41 @@ static size_t environment_place(const char *at, size_t len, size_t *name_len)
     return end ? (size_t)(end - at) + 1 : 0;
 }
 
-/* Writes what the place stands for. The result is not looked at again: a value cannot hold a place.
- */
-static void fill_place(reading_t *r, const node_t *node, const char *at, size_t len,
+/* Writes what the place stands for; whether the environment had it. The result is not looked at
+ * again: a value cannot hold a place. */
+static bool fill_place(reading_t *r, const node_t *node, const char *at, size_t len,
                        size_t name_len, FILE *out)
 {
     char name[128];
     snprintf(name, sizeof name, "%.*s", (int)name_len, at + 2);
     const char *value = getenv(name);
     bool fallback = at[2 + name_len] == ':';
-    if (value && (*value || !fallback))
+    if (value && (*value || !fallback)) {
         fputs(value, out);
-    else if (fallback)
+        return true;
+    }
+    if (fallback)
         fwrite(at + name_len + 4, 1, len - name_len - 5, out);
     else
-        config_complain(r->tree, node,
-                        "the environment has no %s; set it or write ${%s:-a default}", name, name);
+        config_complain(
+            r->tree, node,
+            "the environment has no %s; set it (the service has /etc/weir/env) or write "
+            "${%s:-a default}",
+            name, name);
+    return false;
 }
 
-static char *fill_environment(reading_t *r, const node_t *node, const char *text, size_t len)
+/* Adds "${NAME}" when the environment had it, the whole place when its default counts. */
+static void note_place(reading_t *r, node_t *node, const char *at, size_t len, size_t name_len,
+                       bool found)
+{
+    char places[512];
+    snprintf(places, sizeof places, "%s%s%.*s%s", node->places ? node->places : "",
+             node->places ? " " : "", (int)(found ? name_len + 2 : len), at, found ? "}" : "");
+    node->places = config_tree_text(r->tree, places, strlen(places));
+}
+
+static char *fill_environment(reading_t *r, node_t *node, const char *text, size_t len)
 {
     char *filled = NULL;
     size_t size = 0, name_len;
@@ -75,13 +88,15 @@ static char *fill_environment(reading_t *r, const node_t *node, const char *text
     must(out);
     for (size_t i = 0; i < len;) {
         size_t place = 0;
-        if (len - i >= 3 && memcmp(text + i, "$${", 3) == 0)
+        if (len - i >= 3 && memcmp(text + i, "$${", 3) == 0) {
             i += fwrite(text + i, 1, 3, out); /* stays escaped, for the template */
-        else if (len - i >= 3 && memcmp(text + i, "${", 2) == 0 &&
-                 (place = environment_place(text + i, len - i, &name_len)))
-            fill_place(r, node, text + i, place, name_len, out);
-        else
+        } else if (len - i >= 3 && memcmp(text + i, "${", 2) == 0 &&
+                   (place = environment_place(text + i, len - i, &name_len))) {
+            bool found = fill_place(r, node, text + i, place, name_len, out);
+            note_place(r, node, text + i, place, name_len, found);
+        } else {
             fputc(text[i++], out);
+        }
         i += place;
     }
     must(fclose(out) == 0);
@@ -89,7 +104,8 @@ static char *fill_environment(reading_t *r, const node_t *node, const char *text
     free(filled);
     json_t *probe = json_string(kept);
     if (!probe) {
-        config_complain(r->tree, node, "an environment variable used here is not UTF-8");
+        config_complain(r->tree, node, "%s of the environment is not UTF-8; change it",
+                        node->places ? node->places : "a value");
         *kept = '\0';
     }
     json_decref(probe);
@@ -115,8 +131,8 @@ static void take_scalar(reading_t *r, node_t *node, const yaml_node_t *yaml)
     node->plain = yaml->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     if (memchr(text, '\0', len))
         config_complain(r->tree, node, "a text may not hold a NUL byte");
-    node->text = memchr(text, '$', len) ? fill_environment(r, node, text, len)
-                                        : config_tree_text(r->tree, text, len);
+    node->text = memchr(text, '$', len) && !r->in_name ? fill_environment(r, node, text, len)
+                                                       : config_tree_text(r->tree, text, len);
 }
 
 static void take_list(reading_t *r, node_t *node, const yaml_node_t *yaml, unsigned depth)
@@ -134,8 +150,10 @@ static void take_list(reading_t *r, node_t *node, const yaml_node_t *yaml, unsig
 
 static void take_pair(reading_t *r, node_t *node, const yaml_node_pair_t *pair, unsigned depth)
 {
-    node_t *name = take_node(r, pair->key, depth + 1),
-           *value = take_node(r, pair->value, depth + 1);
+    r->in_name = true;
+    node_t *name = take_node(r, pair->key, depth + 1);
+    r->in_name = false;
+    node_t *value = take_node(r, pair->value, depth + 1);
     if (!name || !value)
         return;
     if (name->kind != NODE_SCALAR) {
@@ -178,6 +196,7 @@ static node_t *take_node(reading_t *r, int index, unsigned depth)
         return NULL;
     node_t *node = new_node(r->tree, r->file, yaml->start_mark);
     if (depth > CONFIG_DEPTH_MAX || r->tree->node_count > CONFIG_NODES_MAX) {
+        r->tree->partial = true;
         config_complain(r->tree, node, "%s; aliases count as often as they are used",
                         depth > CONFIG_DEPTH_MAX ? "nested too deeply" : "too many values");
         r->tree->node_count = CONFIG_NODES_MAX + 1; /* and no more is looked at */
@@ -223,6 +242,7 @@ static void complain_yaml(reading_t *r, const yaml_parser_t *parser)
     const char *problem = parser->problem ? parser->problem : "unreadable";
     config_complain(r->tree, at, "not YAML: %s%s%s%s", problem, parser->context ? ", " : "",
                     parser->context ? parser->context : "", yaml_hint(problem));
+    r->tree->partial = true;
 }
 
 /* The one document of the file; NULL when there is none or it was refused. */
@@ -235,7 +255,7 @@ static node_t *take_document(reading_t *r, yaml_parser_t *parser)
     yaml_node_t *root = yaml_document_get_root_node(&r->document);
     node_t *taken = root ? take_node(r, 1, 0) : NULL;
     yaml_document_delete(&r->document);
-    if (!root || !taken || r->tree->errors)
+    if (!root || r->tree->node_count > CONFIG_NODES_MAX)
         return taken;
     if (!yaml_parser_load(parser, &r->document)) {
         complain_yaml(r, parser);
@@ -270,12 +290,14 @@ static const char *too_much(bytes_t text)
     return NULL;
 }
 
+/* NULL: refused. */
 static node_t *parse(config_tree_t *tree, bytes_t text, const char *name)
 {
     reading_t r = {.tree = tree, .file = config_tree_text(tree, name, strlen(name))};
     const char *refused = too_much(text);
     if (refused) {
         config_complain(tree, new_node(tree, r.file, (yaml_mark_t){0}), "%s", refused);
+        tree->partial = true;
         return NULL;
     }
     yaml_parser_t parser;
@@ -284,97 +306,19 @@ static node_t *parse(config_tree_t *tree, bytes_t text, const char *name)
     yaml_parser_set_input_string(&parser, text.len ? text.data : (const uint8_t *)"", text.len);
     node_t *root = take_document(&r, &parser);
     yaml_parser_delete(&parser);
-    if (!root || (root->kind != NODE_MAP && node_is_null(root))) {
+    if (!root || node_is_null(root)) {
         root = new_node(tree, r.file, (yaml_mark_t){0});
         root->kind = NODE_MAP;
     } else if (root->kind != NODE_MAP) {
-        config_complain(tree, root, "the file must be a table of keys");
-        root = NULL;
+        config_complain(tree, root, "the file must be a table of keys, such as  http:  at its top");
+        tree->partial = true;
+        return NULL;
     }
     return root;
 }
 
-/* ---- files ---- */
-
-static void complain_file(config_tree_t *tree, const char *path, const char *what)
-{
-    node_t at = {.file = path};
-    config_complain(tree, &at, "%s", what);
-}
-
-static ssize_t read_whole(const char *path, char *out, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a FIFO must not stop us */
-    struct stat st;
-    ssize_t len = 0, got = 0;
-    if (fd < 0)
-        return -errno;
-    if (fstat(fd, &st) || !S_ISREG(st.st_mode))
-        len = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-    while (len >= 0 && (size_t)len < size && (got = read(fd, out + len, size - (size_t)len)) > 0)
-        len += got;
-    if (got < 0)
-        len = -errno;
-    close(fd);
-    return len;
-}
-
-static void read_file(config_tree_t *tree, const char *path)
-{
-    char *text = malloc(CONFIG_FILE_BYTES_MAX + 1);
-    must(text);
-    ssize_t len = read_whole(path, text, CONFIG_FILE_BYTES_MAX + 1);
-    if (len < 0) {
-        char what[160];
-        snprintf(what, sizeof what, "cannot be read: %s", strerror((int)-len));
-        complain_file(tree, path, what);
-    } else if ((size_t)len > CONFIG_FILE_BYTES_MAX) {
-        complain_file(tree, path, "larger than 1 MiB; split it over conf.d");
-    } else {
-        node_t *root = parse(tree, bytes_of(text, (size_t)len), path);
-        tree->root = config_tree_merge(tree, tree->root, root);
-    }
-    free(text);
-}
-
-static int is_drop_in(const struct dirent *entry)
-{
-    size_t len = strlen(entry->d_name);
-    return entry->d_name[0] != '.' && len > 5 && strcmp(entry->d_name + len - 5, ".yaml") == 0;
-}
-
-static int by_bytes(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name); /* not the locale's order */
-}
-
-static void read_drop_ins(config_tree_t *tree, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char directory[4096], file[4096 + 256];
-    struct dirent **entries = NULL;
-    snprintf(directory, sizeof directory, "%.*sconf.d", slash ? (int)(slash + 1 - path) : 0, path);
-    int count = scandir(directory, &entries, is_drop_in, by_bytes);
-    if (count < 0 && errno != ENOENT && errno != ENOTDIR)
-        complain_file(tree, directory, strerror(errno));
-    if (count > CONFIG_FILES_MAX)
-        complain_file(tree, directory, "more than 256 drop-ins");
-    for (int i = 0; i < count; i++) {
-        snprintf(file, sizeof file, "%s/%s", directory, entries[i]->d_name);
-        if (i < CONFIG_FILES_MAX)
-            read_file(tree, file);
-        free(entries[i]);
-    }
-    free(entries);
-}
-
-void config_tree_read(config_tree_t *tree, const char *path)
-{
-    read_file(tree, path);
-    read_drop_ins(tree, path);
-}
-
 void config_tree_parse(config_tree_t *tree, bytes_t text, const char *name)
 {
-    tree->root = parse(tree, text, name);
+    tree->file_count++;
+    tree->root = config_tree_merge(tree, tree->root, parse(tree, text, name));
 }

@@ -1,8 +1,11 @@
-/* The configuration from any bytes: refused with at least one line, or loadable. */
+/* The configuration from any bytes, drop-ins after each record separator (0x1e): refused with at
+ * least one line, or loadable, and no different from itself. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "sys/config.h"
+#include "sys/config_diff.h"
+#include "sys/config_found.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -15,18 +18,44 @@ static void hear(void *arg, const char *line)
     lines++;
 }
 
+static size_t split(bytes_t text, bytes_t *out, size_t most)
+{
+    size_t count = 0;
+    const uint8_t *end;
+    while (count + 1 < most && text.len && (end = memchr(text.data, 0x1e, text.len))) {
+        size_t len = (size_t)(end - text.data);
+        out[count++] = bytes_of(text.data, len);
+        text = bytes_of(end + 1, text.len - len - 1);
+    }
+    out[count++] = text;
+    return count;
+}
+
+static void look(const config_found_t *found)
+{
+    json_t *rows = config_found_values(found);
+    config_diff_t *diff = config_diff_new(found->json, found->json);
+    must(diff->count == 0 && json_array_size(rows) > 0);
+    config_diff_destroy(&diff);
+    json_decref(rows);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    json_t *json = NULL;
+    static const char *const names[] = {"fuzz", "10.yaml", "20.yaml", "30.yaml"};
+    bytes_t texts[COUNT_OF(names)];
+    config_found_t found = {0};
     lines = 0;
-    int error = config_read_text(bytes_of(data, size), "fuzz", &json, hear, NULL);
-    must(error == (lines ? -EINVAL : 0) && !error == (json != NULL));
+    size_t count = split(bytes_of(data, size), texts, COUNT_OF(texts));
+    int error = config_find_texts(texts, names, count, &found, hear, NULL);
+    must(error == (lines ? -EINVAL : 0) && !error == (found.json != NULL));
     if (error)
         return 0;
-    config_t *config = config_load(json);
+    look(&found);
+    config_t *config = config_load(found.json);
     for (size_t i = 0; i < config->route_count; i++)
         must(config_route_at(config, bytes_str(config->routes[i].path)) == &config->routes[i]);
     config_destroy(&config);
-    json_decref(json);
+    config_found_clear(&found);
     return 0;
 }

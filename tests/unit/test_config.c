@@ -248,110 +248,6 @@ static void depth_and_size_are_bounded(void **state)
     assert_non_null(strstr(said.text, "nested too deeply"));
 }
 
-/* ---- files ---- */
-
-typedef struct folder {
-    char path[64];
-} folder_t;
-
-static void write_file(const folder_t *f, const char *name, const char *text)
-{
-    char path[256];
-    snprintf(path, sizeof path, "%s/%s", f->path, name);
-    FILE *out = fopen(path, "w");
-    assert_non_null(out);
-    fputs(text, out);
-    fclose(out);
-}
-
-static int new_folder(void **state)
-{
-    folder_t *f = calloc(1, sizeof *f);
-    strcpy(f->path, "/tmp/weir-test-config-XXXXXX");
-    char command[128];
-    if (!mkdtemp(f->path))
-        return -1;
-    snprintf(command, sizeof command, "mkdir %s/conf.d", f->path);
-    *state = f;
-    return system(command);
-}
-
-static int remove_folder(void **state)
-{
-    folder_t *f = *state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -r '%s'", f->path);
-    int error = system(command);
-    free(f);
-    return error;
-}
-
-static int read_folder(const folder_t *f, json_t **json, said_t *said)
-{
-    char path[256];
-    *said = (said_t){0};
-    snprintf(path, sizeof path, "%s/weir.yaml", f->path);
-    return config_read(path, json, hear, said);
-}
-
-static void drop_ins_merge_in_the_order_of_their_names(void **state)
-{
-    folder_t *f = *state;
-    json_t *json;
-    said_t said;
-    write_file(f, "weir.yaml",
-               "http: {idle_ms: 1000, body_ms: 1000, listen: ['127.0.0.1:1', '127.0.0.1:2']}");
-    write_file(f, "conf.d/20-b.yaml", "http: {idle_ms: 3000}\n");
-    write_file(f, "conf.d/10-a.yaml",
-               "http: {idle_ms: 2000, listen: ['127.0.0.1:3']}\nlog: {level: debug}\n");
-    write_file(f, "conf.d/30-not-yaml.txt", "http: {idle_ms: 4000}\n");
-    write_file(f, "conf.d/.40-hidden.yaml", "http: {idle_ms: 5000}\n");
-    if (read_folder(f, &json, &said))
-        fail_msg("%s", said.text);
-    config_t *c = config_load(json);
-    json_decref(json);
-    assert_int_equal(c->http.idle_ms, 3000);
-    assert_int_equal(c->http.body_ms, 1000);
-    assert_int_equal(c->http.listen_count, 1);
-    assert_string_equal(c->http.listen[0], "127.0.0.1:3");
-    assert_string_equal(c->log.level, "debug");
-    config_destroy(&c);
-}
-
-static void a_mistake_in_a_drop_in_names_the_drop_in(void **state)
-{
-    folder_t *f = *state;
-    json_t *json;
-    said_t said;
-    write_file(f, "weir.yaml", "http: {idle_ms: 1000}\n");
-    write_file(f, "conf.d/10.yaml", "\nhttp:\n  idle_ms: x\n");
-    assert_int_equal(read_folder(f, &json, &said), -EINVAL);
-    assert_non_null(strstr(said.text, "conf.d/10.yaml:3:12: idle_ms: x"));
-    write_file(f, "weir.yaml", "http: {reserved_connections: 100}\n");
-    write_file(f, "conf.d/10.yaml", "http: {connections: 50}\n");
-    assert_int_equal(read_folder(f, &json, &said), -EINVAL);
-    assert_non_null(strstr(said.text, "weir.yaml:1:30: http.reserved_connections (100)"));
-}
-
-static void a_file_that_cannot_be_read_is_told(void **state)
-{
-    folder_t *f = *state;
-    json_t *json;
-    said_t said;
-    char path[128], command[300];
-    assert_int_equal(read_folder(f, &json, &said), -EINVAL);
-    assert_non_null(strstr(said.text, "weir.yaml: cannot be read: No such file"));
-    snprintf(path, sizeof path, "%s/weir.yaml", f->path);
-    snprintf(command, sizeof command, "head -c 1100000 /dev/zero | tr '\\0' '#' > %s", path);
-    assert_int_equal(system(command), 0);
-    assert_int_equal(read_folder(f, &json, &said), -EINVAL);
-    assert_non_null(strstr(said.text, "larger than 1 MiB"));
-    snprintf(command, sizeof command, "rm %s && mkfifo %s", path, path);
-    assert_int_equal(system(command), 0);
-    assert_int_equal(read_folder(f, &json, &said), -EINVAL);
-    assert_non_null(strstr(said.text, "cannot be read"));
-}
-
 /* ---- the table and what is written from it ---- */
 
 static void every_key_of_the_table_is_sound(void **state)
@@ -368,16 +264,26 @@ static void every_key_of_the_table_is_sound(void **state)
 }
 
 /* A number's least and greatest values are taken, one less and one more are not. */
+/* "queue.head_start.low_s" as {"queue": {"head_start": {"low_s": value}}}, which is YAML too. */
+static void write_nested(const char *path, uint64_t value, char *out, size_t size)
+{
+    size_t depth = 0;
+    FILE *to = fmemopen(out, size, "w");
+    for (; strchr(path, '.'); path = strchr(path, '.') + 1, depth++)
+        fprintf(to, "{\"%.*s\": ", (int)strcspn(path, "."), path);
+    fprintf(to, "{\"%s\": %llu", path, (unsigned long long)value);
+    for (depth++; depth > 0; depth--)
+        fputs("}", to);
+    fclose(to);
+}
+
 static void every_number_is_held_to_its_range(void **state)
 {
     (void)state;
     for (size_t i = 0; i < config_key_count(); i++) {
         const config_key_t *key = config_key_at(i);
-        char section[64];
         if (key->kind != KIND_UNSIGNED || strchr(key->path, '*'))
             continue;
-        snprintf(section, sizeof section, "%.*s", (int)(strchr(key->path, '.') - key->path),
-                 key->path);
         const struct {
             uint64_t value;
             bool fits;
@@ -386,11 +292,10 @@ static void every_number_is_held_to_its_range(void **state)
                     {key->max + 1, false},
                     {key->min ? key->min - 1 : key->max + 1, false}};
         for (size_t k = 0; k < COUNT_OF(rows); k++) {
-            char yaml[256];
+            char yaml[256] = "";
             json_t *json;
             said_t said;
-            snprintf(yaml, sizeof yaml, "%s: {%s: %llu}", section, config_key_leaf(key),
-                     (unsigned long long)rows[k].value);
+            write_nested(key->path, rows[k].value, yaml, sizeof yaml);
             int error = read_text(yaml, &json, &said);
             if (!rows[k].fits != (strstr(said.text, "is not a whole number") != NULL))
                 fail_msg("%s: %s", yaml, said.text);
@@ -457,12 +362,6 @@ int main(void)
         cmocka_unit_test(the_environment_fills_places),
         cmocka_unit_test(a_bomb_of_aliases_is_refused),
         cmocka_unit_test(depth_and_size_are_bounded),
-        cmocka_unit_test_setup_teardown(drop_ins_merge_in_the_order_of_their_names, new_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(a_mistake_in_a_drop_in_names_the_drop_in, new_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(a_file_that_cannot_be_read_is_told, new_folder,
-                                        remove_folder),
         cmocka_unit_test(every_key_of_the_table_is_sound),
         cmocka_unit_test(every_number_is_held_to_its_range),
         cmocka_unit_test(the_reference_is_fresh),
