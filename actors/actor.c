@@ -404,6 +404,8 @@ static int open_all(actor_t *a)
     r = a->line.secrets >= 0 ? secrets_read(a->line.secrets, &a->secrets) : 0;
     if (r < 0)
         return complain(a, EXIT_CONFIG, "the supervisor's secrets cannot be read", r, NULL);
+    if (a->line.secrets >= 0)
+        close(a->line.secrets); /* with us that memory file ends */
     if (a->spec->stores && (r = open_store(a)) != 0)
         return r;
     a->metrics = metrics_new();

@@ -200,6 +200,7 @@ int supervisor_open(supervisor_t *s, const options_t *options)
 {
     *s = (supervisor_t){.options = *options, .own_lock = -1, .launch = {.lock = -1}};
     umask(077);
+    process_hide(); /* secrets pass through */
     log_open("supervisor", 0, "info",
              false); /* who started us reads stderr, until we know better */
     s->config = read_config(options);

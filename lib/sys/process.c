@@ -61,6 +61,8 @@ void process_measure(metrics_t *metrics)
     metrics_set(metrics, METRIC_LOG_DROPPED, none, (double)log_dropped());
 }
 
+void process_hide(void) { must(prctl(PR_SET_DUMPABLE, 0) == 0); }
+
 /* SIGTERM and SIGINT reach the whole group from a terminal; the order to stop comes from the
  * supervisor. */
 void process_settle(void)
@@ -69,7 +71,7 @@ void process_settle(void)
     for (size_t i = 0; i < COUNT_OF(ignored); i++)
         signal(ignored[i], SIG_IGN);
     must(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
-    must(prctl(PR_SET_DUMPABLE, 0) == 0);
+    process_hide();
 }
 
 uint64_t process_seed(void)

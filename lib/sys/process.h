@@ -14,8 +14,9 @@ void process_usage(process_usage_t *out); /* what cannot be read is 0 */
 /* That, and the lines that were dropped, into the process' own metrics. */
 void process_measure(metrics_t *metrics);
 
-/* An actor's manners: no core or ptrace by others, dies with its parent, leaves signals to the
- * supervisor. */
+/* No core, and no look into its memory or descriptors for others of the same user. */
+void process_hide(void);
+/* An actor's manners: it hides, dies with its parent, leaves signals to the supervisor. */
 void process_settle(void);
 uint64_t process_seed(void); /* 64 bits of chance */
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <malloc.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -97,6 +98,27 @@ static secrets_t *secrets_new(size_t text_len)
     return s;
 }
 
+static void free_cleared(void *block)
+{
+    if (block)
+        explicit_bzero(block, malloc_usable_size(block));
+    free(block);
+}
+
+/* What the parser copies on its way is cleared too: jansson frees with our function meanwhile. */
+static int add_text(secrets_t *s, const char *text, size_t len)
+{
+    json_malloc_t take;
+    json_free_t give;
+    json_get_alloc_funcs(&take, &give);
+    json_set_alloc_funcs(take, free_cleared);
+    json_t *values = json_loadb(text, len, 0, NULL);
+    int r = add_all(s, values);
+    json_decref(values);
+    json_set_alloc_funcs(take, give);
+    return r;
+}
+
 int secrets_read(int fd, secrets_t **out)
 {
     char *text;
@@ -104,10 +126,8 @@ int secrets_read(int fd, secrets_t **out)
     int r = read_whole(fd, SECRETS_BYTES_MAX, &text, &len);
     if (r < 0)
         return r;
-    json_t *values = json_loadb(text, len, 0, NULL);
     secrets_t *s = secrets_new(len);
-    r = add_all(s, values);
-    json_decref(values);
+    r = add_text(s, text, len);
     explicit_bzero(text, len);
     free(text);
     if (r < 0)

@@ -70,7 +70,7 @@ def fail_sync(weir, n):
 
 @test
 def a_failed_sync_is_the_last_thing_that_life_of_the_store_acknowledges():
-    weir, sandbox = desk("eio")
+    weir, sandbox = desk("eio", supervisor="jail: off")  # strace turns the call into one with the number -1
     weir.start()
     acked = []
     for n in (1, 2, 3, 7, 20):
