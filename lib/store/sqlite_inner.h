@@ -137,6 +137,14 @@ bool sqlite_envelope_row(sqlite3_stmt *row, envelope_t *out, uint32_t *content_l
 bool sqlite_progress_row(sqlite3_stmt *row, progress_t *out);
 bool sqlite_lease_row(sqlite3_stmt *row, stored_lease_t *out);
 bytes_t sqlite_column(sqlite3_stmt *row, int at); /* lent until the next step */
+uint64_t sqlite_column_u64(sqlite3_stmt *row, int at);
+
+/* sqlite_tally.c: as meta keeps it, with the next group of prints; false: it is not one. Counting
+ * takes a second for a million messages; SQLite's code. */
+#define TALLY_TEXT_BYTES 192u
+void sqlite_tally_text(char text[TALLY_TEXT_BYTES], const tally_t *t, int64_t next_group);
+bool sqlite_tally_read(const char *text, tally_t *t, int64_t *next_group);
+int sqlite_count_tally(sqlite3 *db, tally_t *t);
 
 /* reserve.c: space kept aside in a file, given back when the disk is full. 0 or negative errno. */
 int reserve_make(const char *directory, uint64_t bytes);

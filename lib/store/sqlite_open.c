@@ -294,29 +294,12 @@ static int find_last_life(opening_t *o)
     return 0;
 }
 
-/* The sum is damaged: it is counted again, which takes a second for a million messages. */
+/* The sum is damaged. */
 static int count_again(opening_t *o)
 {
-    sqlite3 *db = o->self->writer;
-    sqlite3_stmt *ask = NULL;
-    tally_t *t = &o->found.tally;
-    int rc = sqlite3_prepare_v2(db,
-        "SELECT max(ifnull((SELECT max(seq) FROM envelope),0), ifnull(max(seq),0))+1,"
-        " min(iif(state<3,seq,NULL)), count(iif(state<3,1,NULL)), total(iif(state<3,bytes,0)),"
-        " count(iif(state=3,1,NULL)), count(iif(state=4,1,NULL)) FROM progress", -1, &ask, NULL);
-    if (rc == SQLITE_OK && (rc = sqlite3_step(ask)) == SQLITE_ROW) {
-        t->next_seq = sqlite3_column_int64(ask, 0);
-        t->first_live = sqlite3_column_type(ask, 1) == SQLITE_NULL ? t->next_seq
-                                                                   : sqlite3_column_int64(ask, 1);
-        t->live = (uint64_t)sqlite3_column_int64(ask, 2);
-        t->live_bytes = (uint64_t)sqlite3_column_int64(ask, 3);
-        t->done = (uint64_t)sqlite3_column_int64(ask, 4);
-        t->dead = (uint64_t)sqlite3_column_int64(ask, 5);
-        rc = SQLITE_OK;
-    }
-    sqlite3_finalize(ask);
+    int rc = sqlite_count_tally(o->self->writer, &o->found.tally);
     o->found.damaged++;
-    return rc == SQLITE_OK ? 0 : refuse_sqlite(o, rc, db, "count the messages");
+    return rc == SQLITE_OK ? 0 : refuse_sqlite(o, rc, o->self->writer, "count the messages");
 }
 
 static int last_group(opening_t *o, int64_t *end)
@@ -328,25 +311,13 @@ static int last_group(opening_t *o, int64_t *end)
 
 static int find_tally(opening_t *o)
 {
-    char text[192];
-    long long next = 1, first = 1, said = 1;
-    unsigned long long live = 0, bytes = 0, done = 0, dead = 0;
-    int64_t end;
-    int found = sqlite_get_meta(o->self->writer, META_TALLY, text, sizeof text);
+    char text[TALLY_TEXT_BYTES];
+    int64_t end, said = 1;
+    o->found.tally = (tally_t){.next_seq = 1, .first_live = 1};
+    bool found = sqlite_get_meta(o->self->writer, META_TALLY, text, sizeof text) == 1
+                 && sqlite_tally_read(text, &o->found.tally, &said);
     int rc = last_group(o, &end);
-    if (found == 1)
-        found = sscanf(text, "%lld %lld %llu %llu %llu %llu %lld", &next, &first, &live, &bytes,
-                       &done, &dead, &said)
-                        == 7
-                    ? 1
-                    : -EBADMSG;
-    o->found.tally = (tally_t){.next_seq = next,
-                               .first_live = first,
-                               .live = live,
-                               .live_bytes = bytes,
-                               .done = done,
-                               .dead = dead};
-    if (rc == 0 && found != 1)
+    if (rc == 0 && !found)
         rc = count_again(o);
     o->self->tally = o->found.tally;
     atomic_store(&o->self->group_end, said > end ? said : end);

@@ -15,7 +15,7 @@ static bool column_16(sqlite3_stmt *row, int at, uint8_t out[16])
     return true;
 }
 
-static uint64_t column_u64(sqlite3_stmt *row, int at)
+uint64_t sqlite_column_u64(sqlite3_stmt *row, int at)
 {
     return (uint64_t)sqlite3_column_int64(row, at);
 }
@@ -24,7 +24,7 @@ bool sqlite_envelope_row(sqlite3_stmt *row, envelope_t *out, uint32_t *content_l
 {
     *out = (envelope_t){.seq = sqlite3_column_int64(row, 0)};
     bool whole = column_16(row, 1, out->id.b) & column_16(row, 2, out->print.b);
-    out->body_hash = column_u64(row, 3);
+    out->body_hash = sqlite_column_u64(row, 3);
     out->accepted.us = sqlite3_column_int64(row, 4);
     out->class = (uint8_t)sqlite3_column_int64(row, 5);
     bytes_t *texts[] = {&out->source, &out->route, &out->key, &out->labels, &out->content_type,
@@ -33,7 +33,7 @@ bool sqlite_envelope_row(sqlite3_stmt *row, envelope_t *out, uint32_t *content_l
         *texts[i] = sqlite_column(row, 6 + i);
     out->fields_len = (uint32_t)sqlite3_column_int64(row, 12);
     *content_len = (uint32_t)sqlite3_column_int64(row, 13);
-    return whole && envelope_sum(out, *content_len) == column_u64(row, 14);
+    return whole && envelope_sum(out, *content_len) == sqlite_column_u64(row, 14);
 }
 
 bool sqlite_progress_row(sqlite3_stmt *row, progress_t *out)
@@ -48,8 +48,8 @@ bool sqlite_progress_row(sqlite3_stmt *row, progress_t *out)
         .flags = (uint32_t)sqlite3_column_int64(row, 6),
         .holder_actor = (uint8_t)(holder >> 16),
         .holder_instance = (uint16_t)holder,
-        .holder_generation = column_u64(row, 8),
-        .fence = column_u64(row, 9),
+        .holder_generation = sqlite_column_u64(row, 8),
+        .fence = sqlite_column_u64(row, 9),
         .due_us = sqlite3_column_int64(row, 10),
         .start_by_us = sqlite3_column_int64(row, 11),
         .finished = {sqlite3_column_int64(row, 12)},
@@ -59,21 +59,21 @@ bool sqlite_progress_row(sqlite3_stmt *row, progress_t *out)
         .results = sqlite_column(row, 15),
         .slots = sqlite_column(row, 16),
     };
-    return progress_sum(out) == column_u64(row, 17);
+    return progress_sum(out) == sqlite_column_u64(row, 17);
 }
 
 bool sqlite_lease_row(sqlite3_stmt *row, stored_lease_t *out)
 {
     *out = (stored_lease_t){
         .id = sqlite_column(row, 0),
-        .fence = column_u64(row, 1),
+        .fence = sqlite_column_u64(row, 1),
         .flags = (uint32_t)sqlite3_column_int64(row, 2),
         .made = {sqlite3_column_int64(row, 3)},
         .expires_us = sqlite3_column_int64(row, 4),
-        .ttl_ms = column_u64(row, 5),
-        .generation = column_u64(row, 6),
+        .ttl_ms = sqlite_column_u64(row, 5),
+        .generation = sqlite_column_u64(row, 6),
         .holder = sqlite_column(row, 7),
         .slots = sqlite_column(row, 8),
     };
-    return lease_sum(out) == column_u64(row, 9);
+    return lease_sum(out) == sqlite_column_u64(row, 9);
 }

@@ -29,13 +29,6 @@ static const char schema_sql[] =
     "PRAGMA application_id = 0x57454952;"
     "PRAGMA user_version = 2;";
 
-#define ENVELOPE_COLUMNS                                                                           \
-    "seq, id, print, body_hash, accepted, class, source, route, key, labels, content_type, trace," \
-    " fields_len, content_len, sum"
-#define PROGRESS_COLUMNS                                                                           \
-    "seq, state, step, attempt, failed, deaths, flags, holder, generation, fence, due, start_by,"  \
-    " finished, bytes, reason, results, slots, sum"
-
 const char *const sqlite_write_sql[W_COUNT] = {
     [W_BEGIN] = "BEGIN IMMEDIATE",
     [W_COMMIT] = "COMMIT",

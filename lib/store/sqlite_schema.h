@@ -57,6 +57,12 @@ enum read_statement {
     R_COUNT
 };
 
+#define ENVELOPE_COLUMNS                                                                           \
+    "seq, id, print, body_hash, accepted, class, source, route, key, labels, content_type, trace," \
+    " fields_len, content_len, sum"
+#define PROGRESS_COLUMNS                                                                           \
+    "seq, state, step, attempt, failed, deaths, flags, holder, generation, fence, due, start_by,"  \
+    " finished, bytes, reason, results, slots, sum"
 #define LEASE_COLUMNS "id, fence, flags, made, expires, ttl, generation, holder, slots, sum"
 
 typedef struct migration { int from; const char *sql; } migration_t;

@@ -1,7 +1,5 @@
 #include "store/sqlite_inner.h"
 
-#include <stdio.h>
-
 int sqlite_run(sqlite3_stmt *statement)
 {
     int rc = sqlite3_step(statement);
@@ -100,13 +98,9 @@ static int put_prints(sqlite_store_t *self, const store_batch_t *batch)
 /* Always with the end of the groups: so a lost group is missed. */
 static int put_tally(sqlite_store_t *self)
 {
-    char text[192];
+    char text[TALLY_TEXT_BYTES];
     uint8_t number = META_TALLY;
-    const tally_t *tally = &self->tally;
-    snprintf(text, sizeof text, "%lld %lld %llu %llu %llu %llu %lld", (long long)tally->next_seq,
-             (long long)tally->first_live, (unsigned long long)tally->live,
-             (unsigned long long)tally->live_bytes, (unsigned long long)tally->done,
-             (unsigned long long)tally->dead, (long long)self->next_group);
+    sqlite_tally_text(text, &self->tally, self->next_group);
     sqlite3_stmt *put = self->write[W_META];
     sqlite3_bind_int(put, 1, META_TALLY);
     sqlite_bind_bytes(put, 2, bytes_str(text));
