@@ -1,9 +1,8 @@
-# packages.sh: sourced by ./run, ./check, packaging/build and the Containerfile, not by bash alone. What Weir is built
-# with, once; and how what is missing is installed, or listed exactly and how to get it.
+# packages.sh: sourced by ./run, ./check and packaging/build. Installs what is missing, or lists exactly what is missing
+# and how to get it.
 
-build_packages="gcc g++ cmake ninja-build pkg-config libzmq3-dev libczmq-dev libmsgpack-dev libcurl4-openssl-dev
- libsystemd-dev libjansson-dev libmicrohttpd-dev libsqlite3-dev libyaml-dev libc-ares-dev libssl-dev libxxhash-dev
- libseccomp-dev uthash-dev"
+# What Weir is built with, also in the Containerfile.
+build_packages=$(cat "$(dirname "${BASH_SOURCE[0]}")/build-packages")
 
 missing_packages() {
     local package
