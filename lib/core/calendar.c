@@ -108,7 +108,8 @@ static int64_t hour_end(const zone_t *zone, int64_t at_s)
 static void day_period(const zone_t *zone, calendar_unit_t unit, int64_t at_s, int64_t *begin_s,
                        int64_t *end_s)
 {
-    int64_t day = floor_div(at_s + zone->changes[change_at(zone, at_s)].offset_s, DAY_S), next;
+    int64_t day = floor_div(at_s + zone->changes[change_at(zone, at_s)].offset_s, DAY_S);
+    int64_t next = day;
     for (;; day = next) { /* on: clocks went back over a midnight that had come */
         unit_days(unit, day, &day, &next);
         *begin_s = first_at(zone, day * DAY_S);
