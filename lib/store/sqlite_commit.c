@@ -25,10 +25,9 @@ static int64_t monotonic_us(void)
     return t.tv_sec * US_PER_S + t.tv_nsec / 1000;
 }
 
-/* True: the disk is full; what was to be written may be written later. All else is final. */
-static bool is_space(int rc, sqlite3 *db)
+bool sqlite_is_space(int rc, sqlite3 *db)
 {
-    int os = sqlite3_system_errno(db);
+    int os = db ? sqlite3_system_errno(db) : 0;
     if ((rc & 0xff) == SQLITE_FULL || rc == SQLITE_IOERR_SHMSIZE)
         return true;
     return rc == SQLITE_IOERR_WRITE && (os == ENOSPC || os == EDQUOT);
@@ -66,7 +65,7 @@ static int try_group(sqlite_store_t *self, const group_t *group, char *text, siz
     if (rc == SQLITE_OK)
         return rc;
     rc = sqlite3_extended_errcode(self->writer) ? sqlite3_extended_errcode(self->writer) : rc;
-    *space = is_space(rc, self->writer);
+    *space = sqlite_is_space(rc, self->writer);
     snprintf(text, size, "%s (SQLite %d, errno %d)", sqlite3_errmsg(self->writer), rc,
              sqlite3_system_errno(self->writer));
     if (!sqlite3_get_autocommit(self->writer))

@@ -119,6 +119,9 @@ int sqlite_write_note(sqlite_store_t *self, const damage_note_t *note);
 int sqlite_run(sqlite3_stmt *statement); /* steps once and resets; SQLITE_OK when it ended well */
 void sqlite_bind_bytes(sqlite3_stmt *statement, int at, bytes_t text);
 
+/* True: the disk is full; what was to be written may be written later. All else is final. */
+bool sqlite_is_space(int code, sqlite3 *db);
+
 /* sqlite_commit.c, sqlite_reader.c, sqlite_checkpoint.c: the threads. */
 void *sqlite_write_main(void *self);
 void *sqlite_read_main(void *self);

@@ -52,7 +52,7 @@ int sqlite_errno(int code, sqlite3 *db)
         return db && sqlite3_system_errno(db) ? -sqlite3_system_errno(db) : -EACCES;
     case SQLITE_CONSTRAINT:
     case SQLITE_MISUSE: return -EINVAL;
-    default: return -EIO;
+    default: return sqlite_is_space(code, db) ? -ENOSPC : -EIO;
     }
 }
 
@@ -61,6 +61,7 @@ static int refuse_sqlite(const opening_t *o, int code, sqlite3 *db, const char *
     int error = sqlite_errno(code, db);
     const char *hint = error == -EBADMSG ? "; restore a backup"
                        : error == -EIO   ? "; look at the disk"
+                       : error == -ENOSPC ? "; make room on the disk"
                                          : "";
     return refuse(o, error, "%s: %s (SQLite %d)%s", doing,
                   db ? sqlite3_errmsg(db) : sqlite3_errstr(code), code, hint);
@@ -134,6 +135,7 @@ static int make_durable(opening_t *o)
 {
     sqlite_store_t *self = o->self;
     int in_log = 0, copied = 0;
+    sqlite3_close(self->writer); /* of a try before */
     int rc = sqlite_connect(self->file, SQLITE_OPEN_READWRITE, 32 << 10, &self->writer);
     if (rc != SQLITE_OK)
         return refuse_sqlite(o, rc, self->writer, "open");
@@ -160,13 +162,11 @@ static int64_t number_of(sqlite3 *db, const char *sql, int *rc)
     return number;
 }
 
-/* Before anything changes. The reserve may be used: it is made again later in the opening. */
+/* Before anything changes. */
 static int migration_room(const opening_t *o, int version)
 {
     const char *directory = o->self->directory;
     uint64_t needed = (uint64_t)(STORE_SCHEMA - version) * MIGRATION_ROOM;
-    if (space_free(directory) < needed)
-        reserve_release(directory);
     if (space_free(directory) >= needed)
         return 0;
     return refuse(o, -ENOSPC,
@@ -348,7 +348,11 @@ static int put_life(opening_t *o)
     int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     for (size_t i = 0; i < COUNT_OF(rows) && rc == SQLITE_OK; i++)
         rc = sqlite_put_meta(db, rows[i].row, rows[i].value);
-    return rc == SQLITE_OK ? sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) : rc;
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+    if (rc != SQLITE_OK && !sqlite3_get_autocommit(db))
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return rc;
 }
 
 static int raise_epoch(opening_t *o)
@@ -432,7 +436,10 @@ int sqlite_store_open(const sqlite_store_options_t *options, store_t **out, stor
         quick_check, find_tally,   find_kept,     raise_epoch, prepare,        take_reserve};
     int rc = o.self->wake_fd < 0 ? refuse(&o, -errno, "eventfd: %s", strerror(errno)) : 0;
     for (size_t i = 0; i < COUNT_OF(steps) && rc == 0; i++)
-        rc = steps[i](&o);
+        if ((rc = steps[i](&o)) == -ENOSPC) {
+            reserve_release(o.self->directory); /* what is queued must be reached on a full disk */
+            rc = steps[i](&o);
+        }
     if (rc) {
         sqlite_store_free(o.self);
         return rc;

@@ -3,8 +3,10 @@
  * COUNT messages; each batch also settles the messages of the batch before it. Says on stdout "open
  * EPOCH NEXT_SEQ", "ack SEQ" (everything up to SEQ is on disk), "full", "space", "poisoned WHY".
  *     wait: begins after a line on stdin. slow: one batch every 20 ms.
- *   store_writer settle DIRECTORY FROM TO   settles them and drops their bodies, one batch each
- * 100; "settled SEQ" store_writer check DIRECTORY            one JSON line: what is there. */
+ *   store_writer settle DIRECTORY FROM TO   settles them and drops their bodies, a batch each 100
+ *   store_writer relieve DIRECTORY COUNT   makes COUNT messages with a lease each, says "ready", and
+ *     after a line on stdin gives the leases back, makes the messages dead letters and writes paces
+ *   store_writer check DIRECTORY   one JSON line: what is there. */
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -175,7 +177,78 @@ static int run_settle(char **argv)
     return end_of(&w);
 }
 
-typedef struct census { int64_t first, last, count, settled, holes, damaged, wrong; } census_t;
+static bytes_t name_of(const char *kind, int64_t number, char text[32])
+{
+    return bytes_of(text, (size_t)snprintf(text, 32, "%s-%06lld", kind, (long long)number));
+}
+
+static void add_pace(store_batch_t *batch, int64_t number, const char *data)
+{
+    char name[32];
+    store_batch_add(batch, &(change_t){.kind = CHANGE_PACE,
+                                       .pace = {name_of("pace", number, name), bytes_str(data)}});
+}
+
+static void settle_all(writer_t *w)
+{
+    while (!w->poisoned && store_room(w->store) < 16)
+        take_events(w, 1000);
+}
+
+static void take_leases(writer_t *w, int64_t count)
+{
+    for (int64_t seq = 1; seq <= count; seq += 20) {
+        store_batch_t *batch = store_batch_new();
+        for (int64_t i = seq; i < seq + 20; i++) {
+            char id[32];
+            add_enqueue(batch, i, 500);
+            store_batch_add(batch, &(change_t){.kind = CHANGE_LEASE,
+                                               .lease = {.id = name_of("lease", i, id),
+                                                         .slots = bytes_str("calls 1")}});
+        }
+        add_pace(batch, seq, "before");
+        store_batch_tally(batch, &(tally_t){.next_seq = seq + 20, .first_live = 1});
+        submit(w, batch, seq + 19);
+    }
+    settle_all(w);
+}
+
+static void give_back(writer_t *w, int64_t count)
+{
+    for (int64_t seq = 1; seq <= count; seq += 20) {
+        store_batch_t *batch = store_batch_new();
+        for (int64_t i = seq; i < seq + 20; i++) {
+            char id[32];
+            store_batch_add(batch, &(change_t){.kind = CHANGE_PROGRESS,
+                                               .progress = {.seq = i,
+                                                            .state = STATE_DEAD,
+                                                            .step = bytes_str("call"),
+                                                            .reason = bytes_str("expired")}});
+            store_batch_add(batch, &(change_t){.kind = CHANGE_LEASE_DROP,
+                                               .id = name_of("lease", i, id)});
+        }
+        add_pace(batch, seq, "after");
+        submit(w, batch, seq + 19);
+    }
+    settle_all(w);
+}
+
+/* COUNT messages with a lease each; after a line on stdin every lease is given back, every message
+ * a dead letter, and every pace written anew. */
+static int run_relieve(char **argv)
+{
+    store_opened_t opened;
+    writer_t w = {.store = open_or_die(argv[2], &opened)};
+    take_leases(&w, atoll(argv[3]));
+    say("ready");
+    if (getchar() == EOF)
+        return 64;
+    give_back(&w, atoll(argv[3]));
+    say("relieved");
+    return end_of(&w);
+}
+
+typedef struct census { int64_t first, last, count, settled, dead, holes, damaged, wrong; } census_t;
 
 static void count_row(census_t *c, const stored_message_t *m)
 {
@@ -186,6 +259,7 @@ static void count_row(census_t *c, const stored_message_t *m)
     c->last = seq;
     c->count++;
     c->settled += m->progress.attempt == 2;
+    c->dead += m->progress.state == STATE_DEAD;
     c->wrong += !m->damaged && !msgid_equal(&m->envelope.id, &(msgid_t){{1}})
                 && m->envelope.accepted.us != seq;
 }
@@ -213,11 +287,24 @@ static int64_t wrong_contents(store_t *store, int64_t first, int64_t last)
     return wrong;
 }
 
+static void count_lease(void *arg, const stored_lease_t *l)
+{
+    *(int64_t *)arg += bytes_is(l->slots, "calls 1");
+}
+
+static void count_pace(void *arg, const stored_pace_t *p)
+{
+    *(int64_t *)arg += bytes_is(p->data, "after");
+}
+
 static int run_check(char **argv)
 {
     store_opened_t opened;
     store_t *store = open_or_die(argv[2], &opened);
     census_t c = {0};
+    int64_t leases = 0, paces = 0;
+    store_leases(store, count_lease, &leases);
+    store_paces(store, count_pace, &paces);
     read_request_t request = {.kind = READ_LIST, .most = 1000, .state = -1};
     for (bool last = false; !last;) {
         const read_result_t *r = ask(store, &request);
@@ -230,10 +317,12 @@ static int run_check(char **argv)
     c.wrong += wrong_contents(store, c.first, c.last);
     say("{\"epoch\":%llu,\"next_seq\":%lld,\"recovered\":%s,\"messages\":%lld,\"first\":%lld,"
         "\"last\":%lld,"
-        "\"settled\":%lld,\"holes\":%lld,\"damaged\":%lld,\"wrong\":%lld}",
+        "\"settled\":%lld,\"dead\":%lld,\"leases\":%lld,\"paces\":%lld,\"holes\":%lld,"
+        "\"damaged\":%lld,\"wrong\":%lld}",
         (unsigned long long)opened.epoch, (long long)opened.tally.next_seq,
         opened.recovered ? "true" : "false", (long long)c.count, (long long)c.first,
-        (long long)c.last, (long long)c.settled, (long long)c.holes,
+        (long long)c.last, (long long)c.settled, (long long)c.dead, (long long)leases,
+        (long long)paces, (long long)c.holes,
         (long long)(c.damaged + (int64_t)opened.damaged), (long long)c.wrong);
     store_close(&store);
     return 0;
@@ -245,8 +334,10 @@ int main(int argc, char **argv)
         return run_write(argc, argv);
     if (argc == 5 && strcmp(argv[1], "settle") == 0)
         return run_settle(argv);
+    if (argc == 4 && strcmp(argv[1], "relieve") == 0)
+        return run_relieve(argv);
     if (argc == 3 && strcmp(argv[1], "check") == 0)
         return run_check(argv);
-    fprintf(stderr, "usage: store_writer write|settle|check DIRECTORY ...\n");
+    fprintf(stderr, "usage: store_writer write|settle|relieve|check DIRECTORY ...\n");
     return 64;
 }
