@@ -49,6 +49,7 @@ static void open_to_callers(room_t *room)
 static void furnish(room_t *room, const config_t *c, unsigned may)
 {
     open_to(room, "/proc/self", JAIL_READ); /* its own memory and descriptors are metrics */
+    open_to(room, "/usr/share/zoneinfo", JAIL_READ);
     if (may & MAY_CALL)
         open_to_callers(room);
     if (may & MAY_SERVE)

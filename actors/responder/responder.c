@@ -7,6 +7,7 @@
 #include "core/answer.h"
 #include "core/bugs.h"
 #include "core/json_text.h"
+#include "core/redact.h"
 #include "core/seqmap.h"
 #include "sys/log_wanted.h"
 
@@ -232,20 +233,6 @@ static void log_call(const responder_t *self, const held_t *held, const http_ans
                                     .chosen = true});
 }
 
-/* A far side may repeat our token in its answer, which must not bring it into store and journal: a
- * copy with stars in its place, the caller's; NULL: it is not in there. */
-static uint8_t *without_secret(bytes_t body, bytes_t secret)
-{
-    uint8_t *copy = NULL, *at;
-    if (!secret.len || !body.len || !memmem(body.data, body.len, secret.data, secret.len))
-        return NULL;
-    must((copy = malloc(body.len)));
-    memcpy(copy, body.data, body.len);
-    while ((at = memmem(copy, body.len, secret.data, secret.len)))
-        memset(at, '*', secret.len);
-    return copy;
-}
-
 static void answered(responder_t *self, held_t *held, const http_answer_t *answer, now_t now,
                      effects_t *effects)
 {
@@ -276,9 +263,10 @@ static void on_answer(responder_t *self, const http_answer_t *answer, now_t now,
     seqmap_remove(self->calls, (int64_t)answer->token);
     self->pools[held->pool].running--;
     const char *secret = self->birth->config->downstreams[held->pool].secret;
+    /* The far side may repeat our token in its answer, which must not bring it into the store and
+     * the journal. */
     uint8_t *body =
-        secret ? without_secret(answer->body, self->birth->secret(self->birth->secret_arg, secret))
-               : NULL;
+        secret ? redact(answer->body, self->birth->secret(self->birth->secret_arg, secret)) : NULL;
     http_answer_t seen = *answer;
     if (body)
         seen.body = bytes_of(body, answer->body.len);
