@@ -144,6 +144,14 @@ static void on_store(void *arg, unsigned ready)
     carrier_store(a->carrier, loop_now());
 }
 
+/* What is logged is also told to the supervisor, with the next turn. */
+static void on_line(void *arg, const log_line_t *line)
+{
+    actor_t *a = arg;
+    a->turn_due = true;
+    carrier_tell(a->carrier, line, loop_now());
+}
+
 static void on_turn_timer(void *arg) { ((actor_t *)arg)->turn_due = true; }
 
 /* After every round of events, before the loop waits; the HTTP adaptors flush behind it. */
@@ -361,6 +369,7 @@ static void start_carrier(actor_t *a)
         carrier_connect(a->carrier, CONN_LIMITER, ACTOR_LIMITER, now);
     if (a->store && store_wait_fd(a->store) >= 0)
         loop_fd(a->loop, store_wait_fd(a->store), LOOP_READ, on_store, a);
+    log_tap(on_line, a);
     carrier_start(a->carrier, now);
 }
 
@@ -421,6 +430,7 @@ static void close_all(actor_t *a)
         http_server_close(&a->server);
     if (a->client)
         http_client_close(&a->client);
+    log_tap(NULL, NULL);
     carrier_destroy(&a->carrier);
     zlink_close(&a->to_limiter, LINGER_MS);
     zlink_close(&a->to_supervisor, LINGER_MS);

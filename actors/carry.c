@@ -126,6 +126,7 @@ void carrier_destroy(carrier_t **c)
         box_recycle(old->effects, box);
     }
     old->spec->destroy(&old->self);
+    tell_destroy(&old->tell);
     links_destroy(&old->links);
     effects_destroy(&old->effects);
     free(old->stats);
@@ -256,6 +257,7 @@ instant_t carrier_turn(carrier_t *c, now_t now)
     step_due(c);
     if (c->metrics)
         say_stats(c);
+    carrier_say_lines(c);
     if (c->world.store)
         carrier_submit(c);
     carrier_flush(c);

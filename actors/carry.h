@@ -25,6 +25,9 @@ carrier_t *carrier_new(const actor_spec_t *spec, const birth_t *birth, const lin
                        const world_t *world, metrics_t *metrics, now_t now);
 void carrier_destroy(carrier_t **c);
 
+/* A line of the log: the supervisor is told of it, bounded (tell.h), with the next turn. */
+void carrier_tell(carrier_t *c, const log_line_t *line, now_t now);
+
 /* Connections of the connecting end; the supervisor's first (it becomes PEER_SUPERVISOR). */
 peer_t carrier_connect(carrier_t *c, conn_t conn, actor_kind_t to, now_t now);
 void carrier_start(carrier_t *c, now_t now); /* EVENT_START */

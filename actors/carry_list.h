@@ -5,6 +5,7 @@
 #include "actors/carry.h"
 #include "actors/effects_list.h"
 #include "actors/pace.h"
+#include "actors/tell.h"
 
 #define STATS_US US_PER_S
 
@@ -26,6 +27,7 @@ struct carrier {
     bool poisoned;
     pace_t pace;
     instant_t stats_at;
+    tell_t *tell; /* NULL until needed */
     char *stats; /* STATS_BYTES_MAX; NULL until needed */
 };
 
@@ -38,6 +40,7 @@ bool carrier_submit(carrier_t *c);              /* hands the open batch over if 
 instant_t carrier_submit_at(const carrier_t *c);
 void carrier_committed(carrier_t *c, uint64_t batch);
 void carrier_say_ready(carrier_t *c);
+void carrier_say_lines(carrier_t *c); /* of the log, to the supervisor */
 void carrier_forget_peer(carrier_t *c,
                          peer_t peer); /* its link generation ended: nothing old goes out */
 

@@ -24,6 +24,22 @@ void carrier_say_ready(carrier_t *c)
     frame_builder_destroy(&builder);
 }
 
+void carrier_tell(carrier_t *c, const log_line_t *line, now_t now)
+{
+    if (!c->tell)
+        c->tell = tell_new();
+    tell_line(c->tell, line, now);
+}
+
+void carrier_say_lines(carrier_t *c)
+{
+    frame_builder_t *frame = c->tell && c->is_known ? tell_waiting(c->tell) : NULL;
+    if (!frame)
+        return;
+    links_send(c->links, PEER_SUPERVISOR, frame, c->now);
+    tell_sent(c->tell);
+}
+
 static void carry_out(carrier_t *c, const box_entry_t *entry)
 {
     const world_t *w = &c->world;

@@ -204,7 +204,8 @@ void wish_read(effects_t *e, const read_request_t *request)
 {
     take_room(e);
     must(e->store);
-    if (request->kind != READ_CONTENT && request->kind != READ_FINISHED) {
+    bool waits = request->after_changes || request->kind == READ_CONTENT;
+    if (!waits && request->kind != READ_FINISHED) {
         must(store_read(e->store, request) == 0); /* the actor counts its open reads */
         return;
     }

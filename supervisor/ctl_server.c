@@ -1,21 +1,13 @@
 #include "supervisor/ctl_server.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "sys/log.h"
-
-#define PEER_GROUPS_MAX 256
 #define BACKLOG 128 /* who finds no place is told so, not left waiting */
-#define NO_GROUP ((gid_t)-1)
-#define ANYBODY ((uid_t)-1)
 
 typedef struct client {
     ctl_server_t *server;
@@ -31,6 +23,9 @@ typedef struct client {
     size_t in_len;
     char *out;
     size_t out_len, out_sent;
+    int give;               /* a descriptor that goes with `out`; -1: none */
+    const ctl_verb_t *verb; /* of the request that waits or was answered last */
+    ctl_follow_t follow;    /* next is NULL: not following */
 } client_t;
 
 struct ctl_server {
@@ -39,80 +34,76 @@ struct ctl_server {
     loop_source_t *source;
     void (*on_request)(void *, const ctl_asked_t *);
     void *arg;
-    ctl_groups_t groups;
-    uid_t actors_uid; /* ANYBODY is nobody: no such user is configured */
+    ctl_people_t people;
     uint64_t last_token;
     char path[108];
     client_t clients[CTL_CLIENTS_MAX];
 };
 
-/* ---- who is there ----------------------------------------------------------------------- */
-
-enum ctl_permission ctl_permission_of(const ctl_groups_t *groups, const gid_t *of_peer,
-                                      size_t count)
-{
-    enum ctl_permission best = CTL_NOBODY;
-    for (size_t i = 0; i < count; i++) {
-        if (of_peer[i] == NO_GROUP)
-            continue;
-        enum ctl_permission this = of_peer[i] == groups->admin       ? CTL_ADMIN
-                                   : of_peer[i] == groups->operator_ ? CTL_OPERATOR
-                                   : of_peer[i] == groups->viewer    ? CTL_VIEWER
-                                                                     : CTL_NOBODY;
-        best = this > best ? this : best;
-    }
-    return best;
-}
-
-static enum ctl_permission permission_of_groups(const ctl_server_t *s, int fd, gid_t primary)
-{
-    gid_t groups[PEER_GROUPS_MAX + 1];
-    socklen_t len = PEER_GROUPS_MAX * sizeof *groups;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) < 0)
-        len = 0; /* more groups than fit: only the primary one counts */
-    size_t count = len / sizeof *groups;
-    groups[count] = primary;
-    return ctl_permission_of(&s->groups, groups, count + 1);
-}
-
-static void identify(client_t *c)
-{
-    struct ucred peer = {.uid = ANYBODY, .gid = NO_GROUP};
-    socklen_t len = sizeof peer;
-    c->permission = CTL_NOBODY;
-    if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-        return;
-    c->uid = peer.uid;
-    c->pid = peer.pid;
-    bool own = peer.uid == 0 || peer.uid == geteuid() ||
-               (c->server->actors_uid != ANYBODY && peer.uid == c->server->actors_uid);
-    c->permission = own ? CTL_ADMIN : permission_of_groups(c->server, c->fd, peer.gid);
-}
-
 /* ---- one client ------------------------------------------------------------------------- */
+
+static void end_follow(client_t *c)
+{
+    if (!c->follow.next)
+        return;
+    c->follow.gone(c->follow.arg);
+    c->follow = (ctl_follow_t){0};
+    c->token = 0;
+}
+
+static void take_back(client_t *c)
+{
+    if (c->give >= 0)
+        close(c->give);
+    c->give = -1;
+}
 
 static void drop(client_t *c)
 {
+    end_follow(c);
+    take_back(c);
     loop_remove(&c->source);
     close(c->fd);
     free(c->in);
     free(c->out);
-    *c = (client_t){.server = c->server, .fd = -1};
+    *c = (client_t){.server = c->server, .fd = -1, .give = -1};
 }
 
-/* Reads only when nothing of this client waits: its next request is the kernel's to keep. */
+/* Reads only when nothing of this client waits: its next request is the kernel's to keep. Who
+ * follows is read, too: whatever it says, or its going, ends that. */
 static void want(client_t *c)
 {
-    bool writes = c->out_sent < c->out_len;
-    loop_fd_want(c->source, writes ? LOOP_WRITE : c->token ? 0 : LOOP_READ);
+    bool writes = c->out_sent < c->out_len, waits = c->token && !c->follow.next;
+    loop_fd_want(c->source, writes ? LOOP_WRITE : waits ? 0 : LOOP_READ);
+}
+
+/* A descriptor goes with the first byte. */
+static ssize_t send_out(client_t *c)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr aligned;
+    } control = {{0}};
+    struct iovec from = {c->out + c->out_sent, c->out_len - c->out_sent};
+    struct msghdr message = {.msg_iov = &from, .msg_iovlen = 1};
+    if (c->give >= 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof control.bytes;
+        *CMSG_FIRSTHDR(&message) = (struct cmsghdr){
+            .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+        memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), &c->give, sizeof c->give);
+    }
+    ssize_t n = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n > 0)
+        take_back(c);
+    return n;
 }
 
 /* False: the client is gone. */
 static bool flush_out(client_t *c)
 {
     while (c->out_sent < c->out_len) {
-        ssize_t n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent,
-                         MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = send_out(c);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             break;
         if (n <= 0) {
@@ -129,22 +120,37 @@ static bool flush_out(client_t *c)
     return true;
 }
 
-/* One line of it, the caller's. */
-static char *line_of(json_t *answer)
+/* With the schema in front: of the verb's answer, or of a failure. */
+static json_t *with_schema(json_t *answer, const ctl_verb_t *verb)
 {
-    char *text = json_dumps(answer, JSON_COMPACT);
+    char schema[CTL_NAME_MAX + 16];
+    if (json_object_get(answer, "schema"))
+        return answer;
+    bool ok = verb && json_is_true(json_object_get(answer, "ok"));
+    snprintf(schema, sizeof schema, "weir.%s/1", ok ? verb->name : "error");
+    json_t *whole = json_pack("{s:s}", "schema", schema);
+    must(whole && json_object_update(whole, answer) == 0);
     json_decref(answer);
+    return whole;
+}
+
+/* One line of it, the caller's. */
+static char *line_of(json_t *answer, const ctl_verb_t *verb)
+{
+    json_t *whole = with_schema(answer, verb);
+    char *text = json_dumps(whole, JSON_COMPACT);
+    json_decref(whole);
     must(text);
     if (strlen(text) <= CTL_ANSWER_MAX)
         return text;
     free(text);
-    return line_of(ctl_failure(413, "the answer is too long", "ask for less with --most"));
+    return line_of(ctl_failure(413, "the answer is too long", "ask for less with --most"), verb);
 }
 
 static void say(client_t *c, json_t *answer)
 {
     free(c->out);
-    c->out = line_of(answer);
+    c->out = line_of(answer, c->verb);
     c->out_len = strlen(c->out);
     c->out[c->out_len++] = '\n'; /* in place of the closing NUL */
     c->out_sent = 0;
@@ -162,6 +168,7 @@ static void handle_line(client_t *c, bytes_t line, instant_t now)
     char why[256];
     int error = ctl_request_read(line, &request, why, sizeof why);
     c->active = now;
+    c->verb = error ? NULL : request.verb;
     if (error) {
         refuse(c, 400, why, "see weirctl help", error == -EBADMSG);
         return;
@@ -177,6 +184,21 @@ static void handle_line(client_t *c, bytes_t line, instant_t now)
         s->on_request(s->arg, &(ctl_asked_t){c->token, &request, c->uid, c->pid});
     }
     ctl_request_clear(&request);
+}
+
+/* What is new, as long as it can be written. */
+static void feed(client_t *c)
+{
+    while (c->fd >= 0 && c->follow.next && c->out_sent == c->out_len) {
+        json_t *line = c->follow.next(c->follow.arg);
+        if (!line)
+            break;
+        say(c, line);
+        if (!flush_out(c))
+            return;
+    }
+    if (c->fd >= 0)
+        want(c);
 }
 
 /* Takes the first line off what was read, when nothing is under way. False: there is none, or the
@@ -207,7 +229,8 @@ static void on_client(void *arg, unsigned ready)
     if (ready & LOOP_WRITE) {
         if (!flush_out(c))
             return;
-    } else if (!c->token) {
+        feed(c);
+    } else if (!c->token || c->follow.next) {
         ssize_t n = recv(c->fd, c->in + c->in_len, CTL_LINE_MAX - c->in_len, MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
@@ -216,6 +239,7 @@ static void on_client(void *arg, unsigned ready)
             return;
         }
         c->in_len += (size_t)n;
+        end_follow(c);
     }
     while (take_line(c, now))
         ;
@@ -243,10 +267,11 @@ static void turn_away(int fd)
 
 static void admit(ctl_server_t *s, client_t *c, int fd)
 {
-    *c = (client_t){.server = s, .fd = fd, .active = loop_now().at, .in = malloc(CTL_LINE_MAX)};
+    *c = (client_t){
+        .server = s, .fd = fd, .give = -1, .active = loop_now().at, .in = malloc(CTL_LINE_MAX)};
     must(c->in);
     c->source = loop_fd(s->loop, fd, LOOP_READ, on_client, c);
-    identify(c);
+    c->permission = ctl_people_who(&s->people, fd, &c->uid, &c->pid);
     if (c->permission != CTL_NOBODY)
         return;
     refuse(c, 403, "not permitted",
@@ -269,19 +294,56 @@ static void on_connect(void *arg, unsigned ready)
     }
 }
 
+static client_t *client_of(ctl_server_t *s, uint64_t token)
+{
+    for (size_t i = 0; i < CTL_CLIENTS_MAX; i++)
+        if (s->clients[i].fd >= 0 && s->clients[i].token == token)
+            return &s->clients[i];
+    return NULL;
+}
+
 void ctl_server_answer(ctl_server_t *s, uint64_t token, json_t *answer)
 {
-    for (size_t i = 0; i < CTL_CLIENTS_MAX; i++) {
-        client_t *c = &s->clients[i];
-        if (c->fd < 0 || c->token != token)
-            continue;
-        c->token = 0;
-        c->active = loop_now().at;
-        say(c, answer);
-        want(c);
+    ctl_server_give(s, token, answer, -1);
+}
+
+void ctl_server_give(ctl_server_t *s, uint64_t token, json_t *answer, int fd)
+{
+    client_t *c = client_of(s, token);
+    if (!c) {
+        json_decref(answer);
+        if (fd >= 0)
+            close(fd);
         return;
     }
-    json_decref(answer);
+    c->token = 0;
+    c->active = loop_now().at;
+    c->give = fd;
+    say(c, answer);
+    want(c);
+}
+
+bool ctl_server_follow(ctl_server_t *s, uint64_t token, json_t *answer, const ctl_follow_t *follow)
+{
+    size_t followers = 0;
+    client_t *c = client_of(s, token);
+    for (size_t i = 0; i < CTL_CLIENTS_MAX; i++)
+        followers += s->clients[i].follow.next != NULL;
+    if (!c || followers >= CTL_FOLLOWERS_MAX) {
+        json_decref(answer);
+        return false;
+    }
+    c->follow = *follow;
+    say(c, answer);
+    want(c);
+    return true;
+}
+
+void ctl_server_news(ctl_server_t *s)
+{
+    for (size_t i = 0; i < CTL_CLIENTS_MAX; i++)
+        if (s->clients[i].fd >= 0 && s->clients[i].follow.next)
+            feed(&s->clients[i]);
 }
 
 instant_t ctl_server_turn(ctl_server_t *s, instant_t now)
@@ -302,51 +364,6 @@ instant_t ctl_server_turn(ctl_server_t *s, instant_t now)
 
 /* ---- opening ---------------------------------------------------------------------------- */
 
-static int find_group(const char *name, gid_t *out)
-{
-    *out = NO_GROUP;
-    if (!*name)
-        return 0;
-    errno = 0;
-    struct group *g = getgrnam(name);
-    if (!g) {
-        log_text(LOG_CONFIG_BAD, "supervisor.*_group: there is no group \"%s\" on this host", name);
-        return errno ? -errno : -ENOENT;
-    }
-    *out = g->gr_gid;
-    return 0;
-}
-
-static int find_people(ctl_server_t *s, const config_t *config)
-{
-    int error = find_group(config->supervisor.viewer_group, &s->groups.viewer);
-    if (!error)
-        error = find_group(config->supervisor.operator_group, &s->groups.operator_);
-    if (!error)
-        error = find_group(config->supervisor.admin_group, &s->groups.admin);
-    struct passwd *user = *config->supervisor.user ? getpwnam(config->supervisor.user) : NULL;
-    s->actors_uid = user ? user->pw_uid : ANYBODY;
-    return error;
-}
-
-/* The kernel tells who connects, so the mode only keeps out those who may do nothing anyway: one
- * group when there is one, everybody when there are several, since a file has only one. */
-static int set_mode(const ctl_server_t *s)
-{
-    const gid_t all[] = {s->groups.viewer, s->groups.operator_, s->groups.admin};
-    gid_t one = NO_GROUP;
-    bool several = false;
-    for (size_t i = 0; i < COUNT_OF(all); i++) {
-        several = several || (all[i] != NO_GROUP && one != NO_GROUP && all[i] != one);
-        one = all[i] != NO_GROUP ? all[i] : one;
-    }
-    if (one == NO_GROUP)
-        return chmod(s->path, 0600) < 0 ? -errno : 0;
-    if (!several && chown(s->path, (uid_t)-1, one) == 0)
-        return chmod(s->path, 0660) < 0 ? -errno : 0;
-    return chmod(s->path, 0666) < 0 ? -errno : 0;
-}
-
 static int listen_at(ctl_server_t *s, const char *run_dir)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -360,7 +377,7 @@ static int listen_at(ctl_server_t *s, const char *run_dir)
     unlink(s->path); /* ours: we hold the lock of this directory */
     if (bind(s->fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(s->fd, BACKLOG) < 0)
         return -errno;
-    return set_mode(s);
+    return ctl_people_mode(&s->people, s->path);
 }
 
 int ctl_server_open(loop_t *loop, const config_t *config,
@@ -370,8 +387,8 @@ int ctl_server_open(loop_t *loop, const config_t *config,
     must(s);
     *s = (ctl_server_t){.loop = loop, .fd = -1, .on_request = on_request, .arg = arg};
     for (size_t i = 0; i < CTL_CLIENTS_MAX; i++)
-        s->clients[i] = (client_t){.server = s, .fd = -1};
-    int error = find_people(s, config);
+        s->clients[i] = (client_t){.server = s, .fd = -1, .give = -1};
+    int error = ctl_people_find(&s->people, config);
     if (!error)
         error = listen_at(s, config->run_dir);
     if (error) {

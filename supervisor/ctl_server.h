@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include "supervisor/ctl_people.h"
 #include "supervisor/ctl_request.h"
 #include "sys/config.h"
 #include "sys/loop.h"
@@ -23,21 +24,31 @@ typedef struct ctl_asked {
 } ctl_asked_t;
 
 typedef struct ctl_server ctl_server_t;
-/* -ENOENT: a group of the configuration does not exist (logged). on_request is answered by
+/* -ENOENT: a group of the configuration, a name or a number, does not exist (logged). on_request is answered by
  * ctl_server_answer(), from inside or later; the next request of that client waits for it. */
 int ctl_server_open(loop_t *loop, const config_t *config,
                     void (*on_request)(void *, const ctl_asked_t *), void *arg, ctl_server_t **out);
-/* Takes the answer, an object. A client that has gone meanwhile: nothing happens. */
+/* Takes the answer, an object, which gets its schema. A client that has gone meanwhile: nothing
+ * happens. */
 void ctl_server_answer(ctl_server_t *server, uint64_t token, json_t *answer);
+/* The same, with an open descriptor (SCM_RIGHTS), which is taken; -1: none. */
+void ctl_server_give(ctl_server_t *server, uint64_t token, json_t *answer, int fd);
+
+/* An answer of many lines: `next` gives each new one, or NULL when there is none now, and is called
+ * only when the client has read the last; `gone` is called once, at its end. */
+typedef struct ctl_follow {
+    json_t *(*next)(void *arg);
+    void (*gone)(void *arg);
+    void *arg;
+} ctl_follow_t;
+#define CTL_FOLLOWERS_MAX 8u /* the other places are for questions */
+/* False: too many follow already; nothing was said and `gone` is not called. */
+bool ctl_server_follow(ctl_server_t *server, uint64_t token, json_t *answer,
+                       const ctl_follow_t *follow);
+void ctl_server_news(ctl_server_t *server); /* `next` may have something */
+
 /* Closes who is idle; when it wants to be called again. */
 instant_t ctl_server_turn(ctl_server_t *server, instant_t now);
 void ctl_server_close(ctl_server_t **server);
-
-/* What the groups of a peer allow. group ids of viewer, operator, admin; (gid_t)-1: none. Pure. */
-typedef struct ctl_groups {
-    gid_t viewer, operator_, admin;
-} ctl_groups_t;
-enum ctl_permission ctl_permission_of(const ctl_groups_t *groups, const gid_t *of_peer,
-                                      size_t count);
 
 #endif

@@ -171,6 +171,9 @@ static void on_message(void *arg, const event_t *event)
     case MESSAGE_QUERY:
         relay_query(s, o, item);
         break;
+    case MESSAGE_EVENT:
+        verbs_event(s, o, item, event->message->count);
+        break;
     case MESSAGE_DRAINED:
         on_drained(s, item);
         break;

@@ -187,6 +187,7 @@ static void prepare_family(supervisor_t *s)
 
 static int open_sockets(supervisor_t *s)
 {
+    verbs_listen(s);
     s->loop = loop_new();
     int error = peers_open(s);
     if (error)
@@ -225,6 +226,7 @@ int supervisor_open(supervisor_t *s, const options_t *options)
 void supervisor_close(supervisor_t *s)
 {
     ctl_server_close(&s->ctl);
+    verbs_deaf(s);
     zlink_close(&s->router, 0);
     links_destroy(&s->links);
     frame_builder_destroy(&s->builder);

@@ -241,6 +241,7 @@ static void on_turn(void *arg)
     next = instant_min(next, verbs_turn(s, now.at));
     next = instant_min(next, relay_turn(s, now.at));
     next = instant_min(next, ctl_server_turn(s->ctl, now.at));
+    ctl_server_news(s->ctl);
     if (!instant_before(now.at, s->stats_at)) {
         s->stats_at = instant_after_us(now.at, STATS_EVERY_US);
         peers_push_stats(s);

@@ -4,12 +4,13 @@
  *   supervisor.c   the turn: children, their deaths and due times, the stop
  *   peers.c        the links to the children: who may speak, what they say, what they are told
  *   ctl_server.c   the people's socket
- *   verbs.c        what it answers */
+ *   verbs.c        what it answers, with verbs_self.c and verbs_events.c */
 #ifndef WEIR_SUPERVISOR_H
 #define WEIR_SUPERVISOR_H
 
 #include "actors/links.h"
 #include "supervisor/ctl_server.h"
+#include "supervisor/events.h"
 #include "supervisor/family.h"
 #include "supervisor/launch.h"
 #include "supervisor/options.h"
@@ -32,6 +33,8 @@
 typedef struct pending {
     uint64_t token; /* 0: free */
     enum ctl_verb_id verb;
+    uid_t uid;
+    pid_t pid;
     const struct outside *asked;
     instant_t until;
 } pending_t;
@@ -60,6 +63,7 @@ typedef struct supervisor {
     frame_builder_t *builder;
     metrics_t *metrics;
     ctl_server_t *ctl;
+    events_t *events; /* what happened lately */
     pending_t pending[CTL_CLIENTS_MAX]; /* a client has one request at a time */
     family_t family;
     outside_t outside[ROSTER_INSTANCES_MAX]; /* as family.children */
@@ -101,5 +105,17 @@ void verbs_request(void *arg, const ctl_asked_t *asked);
 void verbs_answer(supervisor_t *s, const outside_t *from, const msg_answer_t *answer);
 void verbs_gone(supervisor_t *s, const outside_t *who); /* who asked it gets an answer now */
 instant_t verbs_turn(supervisor_t *s, instant_t now); /* questions that were not answered in time */
+
+/* verbs_self.c. queue: what the limiter said; NULL: nothing, `why` says why. */
+json_t *self_status(const supervisor_t *s, json_t *queue, const char *why); /* takes queue */
+json_t *self_health(const supervisor_t *s, const json_t *queue, const char *why);
+/* NULL: it is not the supervisor's to answer. *fd: goes with it, -1: none. */
+json_t *self_answer(supervisor_t *s, const ctl_request_t *request, int *fd);
+
+/* verbs_events.c: the log of all, remembered */
+void verbs_listen(supervisor_t *s);
+void verbs_deaf(supervisor_t *s);
+void verbs_event(supervisor_t *s, const outside_t *from, const msg_event_t *events, size_t count);
+void verbs_events(supervisor_t *s, const ctl_asked_t *asked);
 
 #endif

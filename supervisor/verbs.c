@@ -1,107 +1,16 @@
-/* verbs.c: what people ask. The supervisor answers about itself and its children; the rest is
+/* verbs.c: what people ask. What the supervisor knows itself is in verbs_self.c; the rest is
  * forwarded as a QUERY to who knows. Whatever happens to that actor, the person gets an answer. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-
 #include "supervisor/supervisor.h"
-
-/* ---- about ourselves -------------------------------------------------------------------- */
-
-static json_t *actor_json(const outside_t *o, instant_t now)
-{
-    const child_t *c = o->child;
-    json_t *j = json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:I}", "name", c->name, "actor",
-                          actor_name(c->actor), "state", child_state_name(c->state), "pid", c->pid,
-                          "generation", (json_int_t)c->generation, "in_state_ms",
-                          (json_int_t)(instant_since_us(now, c->since) / US_PER_MS), "restarts",
-                          (json_int_t)(c->lives ? c->lives - 1 : 0));
-    must(j);
-    if (c->state == CHILD_READY)
-        must(json_object_set_new(j, "seccomp", json_boolean(o->jailed & JAILED_CALLS)) == 0 &&
-             json_object_set_new(j, "landlock", json_boolean(o->jailed & JAILED_FILES)) == 0);
-    if (c->last_end[0])
-        must(json_object_set_new(j, "last_end", json_string(c->last_end)) == 0);
-    bool waits = c->state == CHILD_BACKOFF || c->state == CHILD_FAILED;
-    if (waits && !instant_is_never(c->due))
-        must(json_object_set_new(j, "again_in_ms",
-                                 json_integer(instant_since_us(c->due, now) / US_PER_MS)) == 0);
-    return j;
-}
-
-static json_t *actors_json(const supervisor_t *s)
-{
-    json_t *list = json_array();
-    instant_t now = loop_now().at;
-    for (size_t i = 0; i < s->family.count; i++)
-        must(json_array_append_new(list, actor_json(&s->outside[i], now)) == 0);
-    return list;
-}
-
-static json_t *listen_json(const supervisor_t *s)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < s->listeners.count; i++)
-        must(json_array_append_new(list, json_string(s->listeners.addresses[i])) == 0);
-    return list;
-}
-
-/* queue: what the limiter said; NULL: nothing, `why` says why. */
-static json_t *status_json(const supervisor_t *s, json_t *queue, const char *why)
-{
-    static const char *const phases[] = {[STOP_NOT] = "running",
-                                         [STOP_DRAIN] = "draining for a stop",
-                                         [STOP_WAVES] = "stopping",
-                                         [STOP_OVER] = "stopped"};
-    char summary[512];
-    family_summary(&s->family, summary, sizeof summary);
-    json_t *j = json_pack(
-        "{s:b, s:s, s:s, s:b, s:s, s:I, s:i, s:o, s:o, s:o?}", "ok", 1, "version", WEIR_VERSION,
-        "phase", phases[s->stop.phase], "ready", (int)family_is_ready(&s->family), "summary",
-        summary, "uptime_ms", (json_int_t)(instant_since_us(loop_now().at, s->started) / US_PER_MS),
-        "pid", (int)getpid(), "listen", listen_json(s), "actors", actors_json(s), "queue", queue);
-    must(j);
-    if (!queue)
-        must(json_object_set_new(j, "queue", json_null()) == 0 &&
-             json_object_set_new(j, "queue_error", json_string(why)) == 0);
-    return j;
-}
-
-static json_t *restart_json(supervisor_t *s, const char *name)
-{
-    if (s->stop.phase != STOP_NOT)
-        return ctl_failure(409, "Weir is stopping", NULL);
-    size_t n = supervisor_restart(s, name);
-    if (n == 0)
-        return ctl_failure(404, "there is no such actor", "see weirctl actors ls for the names");
-    json_t *j = json_pack("{s:b, s:I}", "ok", 1, "restarted", (json_int_t)n);
-    must(j);
-    return j;
-}
-
-static json_t *stop_json(supervisor_t *s)
-{
-    supervisor_stop(s, EXIT_ASKED, "asked to stop (weirctl)");
-    json_t *j = json_pack("{s:b, s:s}", "ok", 1, "phase",
-                          s->stop.phase == STOP_DRAIN ? "draining" : "stopping");
-    must(j);
-    return j;
-}
-
-static json_t *version_json(void)
-{
-    json_t *j = json_pack("{s:b, s:s, s:i}", "ok", 1, "version", WEIR_VERSION, "protocol",
-                          PROTOCOL_VERSION);
-    must(j);
-    return j;
-}
 
 /* ---- forwarded -------------------------------------------------------------------------- */
 
-static const outside_t *who_knows(const supervisor_t *s, const ctl_verb_t *verb)
+static const outside_t *who_knows(const supervisor_t *s, const ctl_request_t *request)
 {
-    bool drainers = verb->answerer == CTL_DRAINER || verb->answerer == CTL_BY_ID;
-    unsigned actor = drainers ? ACTOR_DRAINER : ACTOR_LIMITER;
+    const ctl_verb_t *verb = request->verb;
+    bool many = verb->answerer == CTL_BY_ID && !json_object_get(request->args, "id");
+    unsigned actor = verb->answerer == CTL_DRAINER || many ? ACTOR_DRAINER : ACTOR_LIMITER;
     for (size_t i = 0; i < s->family.count; i++)
         if (s->family.children[i].actor == actor)
             return &s->outside[i];
@@ -117,15 +26,42 @@ static pending_t *pending_find(supervisor_t *s, uint64_t token)
     return NULL;
 }
 
+/* Of a change, what it came to is journaled, too. */
+static void journal_end(const ctl_verb_t *verb, uid_t uid, pid_t pid, const json_t *answer)
+{
+    const json_t *before = json_object_get(answer, "before"),
+                 *after = json_object_get(answer, "after");
+    if (!json_is_true(json_object_get(answer, "ok"))) {
+        const char *error = json_string_value(json_object_get(answer, "error"));
+        log_text(LOG_CTL, "%s by uid %u, pid %d: refused, %s", verb->name, (unsigned)uid, (int)pid,
+                 error ? error : "no reason");
+        return;
+    }
+    char *was = before ? json_dumps(before, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    char *is = after ? json_dumps(after, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    log_text(LOG_CTL, "%s by uid %u, pid %d: done; before %.400s, after %.400s", verb->name,
+             (unsigned)uid, (int)pid, was ? was : "-", is ? is : "-");
+    free(was);
+    free(is);
+}
+
+static void conclude(supervisor_t *s, pending_t *p, json_t *answer)
+{
+    pending_t ended = *p;
+    *p = (pending_t){0};
+    if (ctl_verbs[ended.verb].changes)
+        journal_end(&ctl_verbs[ended.verb], ended.uid, ended.pid, answer);
+    ctl_server_answer(s->ctl, ended.token, answer);
+}
+
 /* Ends one question: of status, the own part is an answer all the same. */
 static void answer_without(supervisor_t *s, pending_t *p, unsigned status, const char *error,
                            const char *hint)
 {
-    json_t *answer =
-        p->verb == CTL_VERB_STATUS ? status_json(s, NULL, error) : ctl_failure(status, error, hint);
-    uint64_t token = p->token;
-    *p = (pending_t){0};
-    ctl_server_answer(s->ctl, token, answer);
+    json_t *answer = p->verb == CTL_VERB_STATUS   ? self_status(s, NULL, error)
+                     : p->verb == CTL_VERB_HEALTH ? self_health(s, NULL, error)
+                                                  : ctl_failure(status, error, hint);
+    conclude(s, p, answer);
 }
 
 static bool send_query(supervisor_t *s, const outside_t *to, const ctl_asked_t *asked,
@@ -135,10 +71,11 @@ static bool send_query(supervisor_t *s, const outside_t *to, const ctl_asked_t *
     char *text = json_dumps(asked->request->args, JSON_COMPACT);
     must(text);
     snprintf(who, sizeof who, "uid %u pid %d", (unsigned)asked->uid, (int)asked->pid);
-    msg_query_t query = {.number = asked->token,
-                         .verb = bytes_str(ctl_verbs[verb].name),
-                         .args = bytes_str(text),
-                         .who = bytes_str(who)};
+    msg_query_t query = {
+        .number = asked->token,
+        .verb = bytes_str(ctl_verbs[verb == CTL_VERB_HEALTH ? CTL_VERB_STATUS : verb].name),
+        .args = bytes_str(text),
+        .who = bytes_str(who)};
     bool sent = to->child->state == CHILD_READY && peers_send(s, to, MESSAGE_QUERY, &query);
     free(text);
     return sent;
@@ -146,11 +83,13 @@ static bool send_query(supervisor_t *s, const outside_t *to, const ctl_asked_t *
 
 static void forward(supervisor_t *s, const ctl_asked_t *asked, enum ctl_verb_id verb)
 {
-    const outside_t *to = who_knows(s, &ctl_verbs[verb]);
+    const outside_t *to = who_knows(s, asked->request);
     pending_t *p = pending_find(s, 0);
     must(p); /* as many places as clients */
     *p = (pending_t){.token = asked->token,
                      .verb = verb,
+                     .uid = asked->uid,
+                     .pid = asked->pid,
                      .asked = to,
                      .until = instant_after_us(loop_now().at, QUERY_US)};
     char error[96];
@@ -183,16 +122,19 @@ void verbs_answer(supervisor_t *s, const outside_t *from, const msg_answer_t *an
     if (!p || p->asked != from)
         return; /* too late: the person already heard so */
     json_t *body = answer_json(answer);
-    uint64_t token = p->token;
-    if (p->verb == CTL_VERB_STATUS && json_is_true(json_object_get(body, "ok"))) {
+    if (p->verb == CTL_VERB_STATUS || p->verb == CTL_VERB_HEALTH) {
+        bool ok = json_is_true(json_object_get(body, "ok"));
+        json_t *queue = ok ? json_incref(body) : NULL;
         json_object_del(body, "ok");
-        body = status_json(s, body, NULL);
-    } else if (p->verb == CTL_VERB_STATUS) {
+        json_t *whole = p->verb == CTL_VERB_STATUS
+                            ? self_status(s, queue, "the limiter does not tell")
+                            : self_health(s, queue, "the limiter does not tell");
+        if (p->verb == CTL_VERB_HEALTH)
+            json_decref(queue);
         json_decref(body);
-        body = status_json(s, NULL, "the limiter does not tell");
+        body = whole;
     }
-    *p = (pending_t){0};
-    ctl_server_answer(s->ctl, token, body);
+    conclude(s, p, body);
 }
 
 void verbs_gone(supervisor_t *s, const outside_t *who)
@@ -231,20 +173,20 @@ static void journal(const ctl_asked_t *asked)
 void verbs_request(void *arg, const ctl_asked_t *asked)
 {
     supervisor_t *s = arg;
-    enum ctl_verb_id verb = asked->request->verb->id;
-    json_t *answer = NULL;
-    if (asked->request->verb->changes)
+    const ctl_verb_t *verb = asked->request->verb;
+    int fd = -1;
+    if (verb->changes)
         journal(asked);
-    if (verb == CTL_VERB_ACTORS_LS)
-        answer = json_pack("{s:b, s:o}", "ok", 1, "actors", actors_json(s));
-    else if (verb == CTL_VERB_ACTORS_RESTART)
-        answer = restart_json(s, json_string_value(json_object_get(asked->request->args, "name")));
-    else if (verb == CTL_VERB_STOP)
-        answer = stop_json(s);
-    else if (verb == CTL_VERB_VERSION)
-        answer = version_json();
-    else
-        forward(s, asked, verb);
-    if (answer)
-        ctl_server_answer(s->ctl, asked->token, answer);
+    if (verb->id == CTL_VERB_EVENTS) {
+        verbs_events(s, asked);
+        return;
+    }
+    json_t *answer = self_answer(s, asked->request, &fd);
+    if (!answer) {
+        forward(s, asked, verb->id);
+        return;
+    }
+    if (verb->changes)
+        journal_end(verb, asked->uid, asked->pid, answer);
+    ctl_server_give(s->ctl, asked->token, answer, fd);
 }

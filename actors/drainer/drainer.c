@@ -173,9 +173,13 @@ static void redrive(drainer_t *self, now_t now, effects_t *effects)
     uint64_t most = self->is_up ? redrive_slice(&self->redrive, now) : 0;
     if (most == 0)
         return;
-    msg_redrive_t wanted = {
-        .route = bytes_str(self->redrive.route), .most = most, .who = bytes_str(self->redrive.who)};
-    wish_send(effects, self->limiter, MESSAGE_REDRIVE, &wanted);
+    bytes_t route = bytes_str(self->redrive.route), who = bytes_str(self->redrive.who);
+    if (self->redrive.drops)
+        wish_send(effects, self->limiter, MESSAGE_DROP,
+                  &(msg_drop_t){.route = route, .most = most, .who = who});
+    else
+        wish_send(effects, self->limiter, MESSAGE_REDRIVE,
+                  &(msg_redrive_t){.route = route, .most = most, .who = who});
 }
 
 static void on_message(drainer_t *self, const event_t *event, now_t now, effects_t *effects)

@@ -18,7 +18,7 @@
 typedef struct asker {
     peer_t peer;
     uint64_t number;
-    work_mode_t mode;
+    work_mode_t mode, before;
     instant_t until;
 } asker_t;
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "actors/drainer/drainer.h"
-#include "core/msgid.h"
 
 typedef struct question {
     drainer_t *self;
@@ -64,13 +63,23 @@ static json_t *mode_now(const drainer_t *self)
     return body;
 }
 
+static json_t *mode_changed(const drainer_t *self, const asker_t *asker)
+{
+    json_t *body = mode_now(self);
+    must(json_object_set_new(body, "before",
+                             json_pack("{s:s}", "mode", mode_name(asker->before))) == 0);
+    must(json_object_set_new(body, "after",
+                             json_pack("{s:s}", "mode", mode_name(self->mode.mode))) == 0);
+    return body;
+}
+
 void drainer_answer_askers(drainer_t *self, effects_t *effects)
 {
     size_t kept = 0;
     for (size_t i = 0; i < self->asker_count; i++) {
         asker_t asker = self->askers[i];
         if (asker.mode == self->mode.mode)
-            answer(effects, asker.peer, asker.number, 200, mode_now(self));
+            answer(effects, asker.peer, asker.number, 200, mode_changed(self, &asker));
         else
             self->askers[kept++] = asker;
     }
@@ -107,7 +116,8 @@ static void change_mode(const question_t *q, work_mode_t mode)
     else {
         bytes_t who = q->query->who.len ? q->query->who : bytes_str("somebody");
         self->askers[self->asker_count++] =
-            (asker_t){q->from, q->query->number, mode, instant_after_us(q->now.at, MODE_WAIT_US)};
+            (asker_t){q->from, q->query->number, mode, self->mode.mode,
+                      instant_after_us(q->now.at, MODE_WAIT_US)};
         drainer_wish_mode(self, mode, who, why, q->effects);
     }
 }
@@ -133,21 +143,11 @@ static void ask_undrain(const question_t *q) { change_mode(q, MODE_NORMAL); }
 static json_t *redrive_now(const drainer_t *self)
 {
     const redrive_t *job = &self->redrive;
-    return json_pack("{s:b, s:b, s:I, s:I, s:I, s:s, s:i}", "active", job->active, "gave_up",
-                     job->gave_up, "asked", (json_int_t)job->asked, "left", (json_int_t)job->left,
-                     "dead", (json_int_t)self->pressure.dead, "route", job->route, "rate",
-                     (int)job->rate);
-}
-
-static void redrive_one(const question_t *q, bytes_t text)
-{
-    msg_redrive_t redrive = {.most = 1, .who = q->query->who};
-    if (msgid_parse(text, &redrive.id) < 0) {
-        refuse(q, 400, "this is no message id", "26 characters, as `weirctl dead ls` shows them");
-        return;
-    }
-    wish_send(q->effects, q->self->limiter, MESSAGE_REDRIVE, &redrive);
-    say(q, 200, json_pack("{s:i, s:s%}", "begun", 1, "id", (const char *)text.data, text.len));
+    return json_pack("{s:s, s:b, s:b, s:b, s:I, s:I, s:I, s:s, s:i}", "doing",
+                     job->drops ? "drop" : "redrive", "active", job->active, "gave_up",
+                     job->gave_up, "cancelled", job->cancelled, "asked", (json_int_t)job->asked,
+                     "left", (json_int_t)job->left, "dead", (json_int_t)self->pressure.dead,
+                     "route", job->route, "rate", (int)job->rate);
 }
 
 static bool rate_arg(const question_t *q, unsigned *rate)
@@ -163,38 +163,60 @@ static bool rate_arg(const question_t *q, unsigned *rate)
     return true;
 }
 
-static void redrive_many(const question_t *q, bytes_t route)
+static void begin_many(const question_t *q, bytes_t route, bool drops)
 {
     drainer_t *self = q->self;
     unsigned rate;
-    if (route.len && !config_route(self->config, route))
-        refuse(q, 404, "no such route", "`weirctl check` lists the routes");
-    else if (!rate_arg(q, &rate))
-        refuse(q, 400, "rate is not a number from 1 to 5000", "messages a second");
-    else if (self->redrive.active)
-        refuse(q, 409, "a redrive is running", "ask redrive.status how far it is");
-    else {
-        redrive_begin(&self->redrive, route, q->query->who, rate, self->pressure.dead, q->now);
-        say(q, 200,
-            json_pack("{s:I, s:i}", "begun", (json_int_t)self->pressure.dead, "rate", (int)rate));
+    if (route.len && !config_route(self->config, route)) {
+        refuse(q, 404, "no such route", "`weirctl names` lists the routes");
+        return;
     }
+    if (!rate_arg(q, &rate)) {
+        refuse(q, 400, "rate is not a number from 1 to 5000", "messages a second");
+        return;
+    }
+    if (self->redrive.active) {
+        refuse(q, 409, "dead letters are being put back or dropped already",
+               "`weirctl redrive status` shows it, `weirctl redrive cancel` ends it");
+        return;
+    }
+    json_t *before = redrive_now(self);
+    redrive_begin(&self->redrive, route, q->query->who, rate, self->pressure.dead, q->now);
+    self->redrive.drops = drops;
+    say(q, 200,
+        json_pack("{s:I, s:i, s:o, s:o}", "begun", (json_int_t)self->pressure.dead, "rate",
+                  (int)rate, "before", before, "after", redrive_now(self)));
 }
 
-static void ask_redrive(const question_t *q)
+/* One letter is the limiter's to answer for: what comes here is many. */
+static void ask_many(const question_t *q, bool drops)
 {
-    bytes_t id, route;
+    bytes_t route;
     bool all = json_is_true(json_object_get(q->args, "all"));
-    if (!text_arg(q, "id", 64, &id) || !text_arg(q, "route", NAME_BYTES_MAX, &route) ||
-        (id.len > 0) + (route.len > 0) + all != 1)
-        refuse(q, 400, "say which dead letters", "one of id, route or all: true");
+    if (!text_arg(q, "route", NAME_BYTES_MAX, &route) || (route.len > 0) + all != 1)
+        refuse(q, 400, "say which dead letters", "one of route or all: true");
     else if (!q->self->is_up || !q->self->has_pressure)
         refuse(q, 503, "the limiter is away", "try again in a second");
     else if (q->self->stop.active)
-        refuse(q, 409, "Weir is stopping", "redrive after the start");
-    else if (id.len)
-        redrive_one(q, id);
+        refuse(q, 409, "Weir is stopping", "try again after the start");
     else
-        redrive_many(q, route);
+        begin_many(q, route, drops);
+}
+
+static void ask_redrive(const question_t *q) { ask_many(q, false); }
+static void ask_drop(const question_t *q) { ask_many(q, true); }
+
+static void ask_redrive_cancel(const question_t *q)
+{
+    drainer_t *self = q->self;
+    if (!self->redrive.active) {
+        refuse(q, 409, "no dead letters are being put back or dropped",
+               "`weirctl redrive status` shows the last time");
+        return;
+    }
+    json_t *before = redrive_now(self);
+    redrive_cancel(&self->redrive);
+    say(q, 200, json_pack("{s:o, s:o}", "before", before, "after", redrive_now(self)));
 }
 
 static void ask_redrive_status(const question_t *q) { say(q, 200, redrive_now(q->self)); }
@@ -209,7 +231,9 @@ static const struct verb {
     {"drain", ask_drain},
     {"undrain", ask_undrain},
     {"dead.redrive", ask_redrive},
+    {"dead.drop", ask_drop},
     {"redrive.status", ask_redrive_status},
+    {"redrive.cancel", ask_redrive_cancel},
 };
 
 void drainer_query(drainer_t *self, peer_t from, const msg_query_t *query, now_t now,
@@ -224,7 +248,7 @@ void drainer_query(drainer_t *self, peer_t from, const msg_query_t *query, now_t
             verb = &verbs[i];
     if (!verb)
         refuse(&q, 404, "the drainer knows no such verb",
-               "mode, drain, undrain, dead.redrive, redrive.status");
+               "mode, drain, undrain, dead.redrive, dead.drop, redrive.status, redrive.cancel");
     else if (!json_is_object(q.args))
         refuse(&q, 400, "the arguments are no JSON object", "for instance {}");
     else

@@ -52,3 +52,9 @@ void redrive_report(redrive_t *job, uint64_t dead)
         job->gave_up = true;
     }
 }
+
+void redrive_cancel(redrive_t *job)
+{
+    job->cancelled = job->active;
+    job->active = false;
+}

@@ -1,5 +1,5 @@
-/* redrive.h: putting dead letters back at a steady rate: how many are due now, and when a job is
- * over. Pure. */
+/* redrive.h: putting dead letters back, or dropping them, at a steady rate: how many are due now,
+ * and when a job is over. Pure. */
 #ifndef WEIR_DRAINER_REDRIVE_H
 #define WEIR_DRAINER_REDRIVE_H
 
@@ -14,6 +14,8 @@
 
 typedef struct redrive {
     bool active, gave_up;                     /* gave_up: no more of its kind was found */
+    bool drops;                               /* for good, instead of putting them back */
+    bool cancelled;
     char route[NAME_BYTES_MAX + 1], who[129]; /* route empty: of every route */
     unsigned rate;                            /* a second */
     uint64_t left, asked;                     /* still to ask for; asked for so far */
@@ -27,6 +29,7 @@ void redrive_begin(redrive_t *job, bytes_t route, bytes_t who, unsigned rate, ui
                    now_t now);
 /* How many to ask for now; 0: nothing is due. Sets when it is due again; ends with the last. */
 uint64_t redrive_slice(redrive_t *job, now_t now);
+void redrive_cancel(redrive_t *job);
 /* A report of how many dead letters there are: ends a job that finds no more of its kind. */
 void redrive_report(redrive_t *job, uint64_t dead);
 

@@ -16,7 +16,7 @@ static json_t *text_of(bytes_t b)
     return json_stringn_nocheck(b.len ? (const char *)b.data : "", b.len);
 }
 
-static void reply(limiter_t *l, const struct question *q, unsigned status, json_t *body)
+void query_reply(limiter_t *l, const struct question *q, unsigned status, json_t *body)
 {
     char *text = json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY);
     must(text);
@@ -32,10 +32,10 @@ static void reply(limiter_t *l, const struct question *q, unsigned status, json_
     json_decref(body);
 }
 
-static void refuse(limiter_t *l, const struct question *q, unsigned status, const char *error,
-                   const char *hint)
+void query_refuse(limiter_t *l, const struct question *q, unsigned status, const char *error,
+                  const char *hint)
 {
-    reply(l, q, status, json_pack("{s:s,s:s}", "error", error, "hint", hint));
+    query_reply(l, q, status, json_pack("{s:s,s:s}", "error", error, "hint", hint));
 }
 
 /* ---- what memory knows ---- */
@@ -229,7 +229,7 @@ static void ask_store(limiter_t *l, const struct question *q, read_request_t *r)
     struct question *open = question_open(l, &place);
     r->token = READ_TOKEN(READ_FOR_QUERY, place);
     if (!open || !read_ask(l, r)) {
-        refuse(l, q, 503, "too many questions at once", "ask again in a moment");
+        query_refuse(l, q, 503, "too many questions at once", "ask again in a moment");
         return;
     }
     *open = *q;
@@ -238,11 +238,20 @@ static void ask_store(limiter_t *l, const struct question *q, read_request_t *r)
 
 static void ask_one(limiter_t *l, const struct question *q, const json_t *args)
 {
-    read_request_t r = {.kind = READ_BY_ID, .most = 1, .state = -1};
+    read_request_t r = {.kind = READ_BY_ID,
+                        .most = 1,
+                        .state = -1,
+                        .want_content = q->act == ACT_REDRIVE,
+                        .after_changes = q->act != ACT_LOOK};
     const char *id = json_string_value(json_object_get(args, "id"));
     if (!id || msgid_parse(bytes_str(id), &r.id) != 0) {
-        refuse(l, q, 400, "not a message id",
-               "an id has 26 characters, as `weirctl ls` shows them");
+        query_refuse(l, q, 400, "not a message id",
+                     "an id has 26 characters, as `weirctl ls` shows them");
+        return;
+    }
+    if (q->act != ACT_LOOK && !act_is_possible(l)) {
+        query_refuse(l, q, 503, "other dead letters are being put back or dropped",
+                     "try again in a moment");
         return;
     }
     ask_store(l, q, &r);
@@ -259,11 +268,12 @@ static void ask_list(limiter_t *l, const struct question *q, const json_t *args,
                         .newest_first = json_is_true(json_object_get(args, "newest")),
                         .from_seq = json_integer_value(json_object_get(args, "after"))};
     if (wanted && (r.state = state_of(bytes_str(wanted))) < 0) {
-        refuse(l, q, 400, "no such state", "queued, assigned, held, done or dead");
+        query_refuse(l, q, 400, "no such state", "queued, assigned, held, done or dead");
         return;
     }
     if (route && !config_route(l->config, bytes_str(route))) {
-        refuse(l, q, 404, "no such route", "`weirctl check` lists the routes of the configuration");
+        query_refuse(l, q, 404, "no such route",
+                     "`weirctl check` lists the routes of the configuration");
         return;
     }
     if (route)
@@ -276,24 +286,28 @@ void query_told(limiter_t *l, const event_t *event)
     const msg_query_t *m = event->message->items;
     struct question q = {.asker = event->from.peer,
                          .number = m->number,
-                         .dead_only = bytes_is(m->verb, "dead.show")};
+                         .act = bytes_is(m->verb, "dead.redrive") ? ACT_REDRIVE
+                                : bytes_is(m->verb, "dead.drop")  ? ACT_DROP
+                                                                  : ACT_LOOK};
+    q.dead_only = q.act != ACT_LOOK || bytes_is(m->verb, "dead.show");
     json_t *args =
         m->args.len ? json_loadb((const char *)m->args.data, m->args.len, 0, NULL) : json_object();
     if (!json_is_object(args))
-        refuse(l, &q, 400, "arguments are not a JSON object", "see `weirctl help`");
+        query_refuse(l, &q, 400, "arguments are not a JSON object", "see `weirctl help`");
     else if (bytes_is(m->verb, "status"))
-        reply(l, &q, 200, status_of(l));
+        query_reply(l, &q, 200, status_of(l));
     else if (bytes_is(m->verb, "limits.ls"))
-        reply(l, &q, 200, json_pack("{s:o}", "limits", limits_of(l)));
-    else if (bytes_is(m->verb, "show") || bytes_is(m->verb, "why") ||
-             bytes_is(m->verb, "dead.show"))
+        query_reply(l, &q, 200, json_pack("{s:o}", "limits", limits_of(l)));
+    else if (bytes_is(m->verb, "show") || bytes_is(m->verb, "why") || q.dead_only)
         ask_one(l, &q, args);
+    else if (m->verb.len > 7 && memcmp(m->verb.data, "backup.", 7) == 0)
+        backup_query(l, &q, m->verb);
     else if (bytes_is(m->verb, "ls"))
         ask_list(l, &q, args, -1);
     else if (bytes_is(m->verb, "dead.ls"))
         ask_list(l, &q, args, STATE_DEAD);
     else
-        refuse(l, &q, 404, "the limiter knows no such verb", "see `weirctl help`");
+        query_refuse(l, &q, 404, "the limiter knows no such verb", "see `weirctl help`");
     json_decref(args);
 }
 
@@ -313,13 +327,16 @@ void query_arrived(limiter_t *l, const read_result_t *read)
         return;
     q->used = false;
     if (read->request.kind == READ_LIST && read->error == 0)
-        reply(l, q, 200, rows_of(l, read));
+        query_reply(l, q, 200, rows_of(l, read));
     else if (read->error == -ENOENT || (read->error == 0 && read->count == 0))
-        refuse(l, q, 404, "no such message", "it was never accepted, or is past its retention");
+        query_refuse(l, q, 404, "no such message",
+                     "it was never accepted, or is past its retention");
     else if (read->error == 0 && q->dead_only && state_now(l, &read->messages[0]) != STATE_DEAD)
-        refuse(l, q, 409, "it is no dead letter", "`weirctl show` says where it stands");
+        query_refuse(l, q, 409, "it is no dead letter", "`weirctl show` says where it stands");
+    else if (read->error == 0 && q->act != ACT_LOOK)
+        act_arrived(l, q, &read->messages[0]);
     else if (read->error == 0)
-        reply(l, q, 200, whole_of(l, &read->messages[0]));
+        query_reply(l, q, 200, whole_of(l, &read->messages[0]));
     else
-        refuse(l, q, 500, "the stored message is damaged", "see the journal for its number");
+        query_refuse(l, q, 500, "the stored message is damaged", "see the journal for its number");
 }

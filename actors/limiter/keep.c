@@ -74,15 +74,19 @@ void redrive_told(limiter_t *l, const msg_redrive_t *redrive)
 
 /* A new seq, so that it joins the tail of its key for good; the same id, so that it is still found.
  */
-static void revive(limiter_t *l, const stored_message_t *m)
+const char *redrive_one(limiter_t *l, const stored_message_t *m)
 {
     const route_t *r = config_route(l->config, m->envelope.route);
     bool same_body;
     int64_t newest = prints_find(l->prints, &m->envelope.print, m->envelope.body_hash, &same_body);
-    if (!r || l->tally.live >= l->config->queue.messages_max)
-        return;
-    if (newest != 0 && newest != m->progress.seq)
-        return; /* asked for twice: it is back already, only the disk does not know yet */
+    if (!m->envelope.content)
+        return "its body is not kept any more";
+    if (!r)
+        return "its route is not in the configuration any more";
+    if (l->tally.live >= l->config->queue.messages_max)
+        return "the queue is full";
+    if (newest != 0 && newest != m->progress.seq) /* only the disk does not know yet */
+        return "it is put back already, or a newer message has its id";
     item_t *i = item_new(l, l->tally.next_seq++);
     envelope_t e = m->envelope;
     e.seq = i->seq;
@@ -113,6 +117,7 @@ static void revive(limiter_t *l, const stored_message_t *m)
     else
         list_push(&l->newcomers, &i->place); /* behind what is not loaded yet */
     item_log(l, i, LOG_REDRIVEN, "dead letter put back at the tail of its key", "");
+    return NULL;
 }
 
 /* A list comes without contents, and in slices: each message is read by itself, and the list goes
@@ -144,7 +149,7 @@ void redrive_arrived(limiter_t *l, const read_result_t *read)
     }
     for (size_t n = 0; n < read->count; n++) {
         const stored_message_t *m = &read->messages[n];
-        if (!m->damaged && m->progress.state == STATE_DEAD && m->envelope.content)
-            revive(l, m);
+        if (!m->damaged && m->progress.state == STATE_DEAD)
+            redrive_one(l, m); /* one that cannot be put back stays where it is */
     }
 }

@@ -114,6 +114,9 @@ static void on_message(limiter_t *l, const event_t *event)
     case MESSAGE_REDRIVE:
         redrive_told(l, m->items);
         break;
+    case MESSAGE_DROP:
+        drop_told(l, m->items);
+        break;
     case MESSAGE_PURGE:
         purge_told(l, m->items);
         break;
@@ -151,6 +154,12 @@ static void on_read(limiter_t *l, const read_result_t *read)
         break;
     case READ_FOR_REDRIVE:
         redrive_arrived(l, read);
+        break;
+    case READ_FOR_DROP:
+        drop_arrived(l, read);
+        break;
+    case READ_FOR_BACKUP:
+        backup_arrived(l, read);
         break;
     case READ_FOR_SPACE:
         space_arrived(l, read);

@@ -13,7 +13,9 @@ enum read_for {
     READ_FOR_QUERY,
     READ_FOR_PURGE,
     READ_FOR_REDRIVE,
-    READ_FOR_SPACE
+    READ_FOR_SPACE,
+    READ_FOR_DROP,
+    READ_FOR_BACKUP
 };
 #define READ_TOKEN(what, whose) ((uint64_t)(what) << 56 | (uint64_t)(whose))
 #define READ_WHAT(token) ((token) >> 56)
@@ -75,6 +77,7 @@ void load_arrived(limiter_t *l, const read_result_t *read);
 void purge_told(limiter_t *l, const msg_purge_t *purge);
 void purge_arrived(limiter_t *l, const read_result_t *read);
 void redrive_told(limiter_t *l, const msg_redrive_t *redrive);
+const char *redrive_one(limiter_t *l, const stored_message_t *m); /* NULL: done; else why not */
 void redrive_arrived(limiter_t *l, const read_result_t *read);
 bool read_ask(limiter_t *l, read_request_t *request); /* false: too many open; ask later */
 
@@ -91,5 +94,16 @@ void space_arrived(limiter_t *l, const read_result_t *read);
 /* ask.c: questions of people */
 void query_told(limiter_t *l, const event_t *event);
 void query_arrived(limiter_t *l, const read_result_t *read);
+void query_reply(limiter_t *l, const struct question *q, unsigned status, json_t *body);
+void query_refuse(limiter_t *l, const struct question *q, unsigned status, const char *error,
+                  const char *hint);
+
+/* act.c */
+void drop_told(limiter_t *l, const msg_drop_t *drop);
+void drop_arrived(limiter_t *l, const read_result_t *read);
+bool act_is_possible(const limiter_t *l);
+void act_arrived(limiter_t *l, const struct question *q, const stored_message_t *m);
+void backup_query(limiter_t *l, const struct question *q, bytes_t verb);
+void backup_arrived(limiter_t *l, const read_result_t *read);
 
 #endif

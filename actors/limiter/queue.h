@@ -118,6 +118,7 @@ struct limiter {
     size_t echo_count;
     struct question {
         bool used, dead_only;
+        enum { ACT_LOOK, ACT_REDRIVE, ACT_DROP } act;
         peer_t asker;
         uint64_t number;
     } questions[QUERIES_MAX];
@@ -125,6 +126,11 @@ struct limiter {
         wall_t at;
         int64_t seq;
     } marks[1024];
+    struct {
+        enum { BACKUP_NONE, BACKUP_RUNS, BACKUP_WHOLE, BACKUP_CANCELLED, BACKUP_FAILED } state;
+        uint64_t bytes, of_bytes;
+        int error;
+    } backup;
     size_t mark_count; /* which seq began which hour */
     msg_verdict_t *verdicts;
     size_t verdict_count; /* of the submissions of this step */

@@ -161,6 +161,10 @@ static reading_t *answer_now(const memory_store_t *self, const read_request_t *r
         a->result.disk_free = UINT64_MAX >> 1;
         a->result.last = true;
         break;
+    case READ_BACKUP:
+        a->result.error = -EOPNOTSUPP; /* there is no file */
+        a->result.last = true;
+        break;
     }
     return a;
 }

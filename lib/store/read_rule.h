@@ -30,7 +30,7 @@ static inline bool read_wants(const read_request_t *r, const progress_t *p, byte
 static inline bool request_is_sane(const read_request_t *r)
 {
     bool many = r->kind >= READ_LIVE && r->kind <= READ_FINISHED;
-    return r->kind <= READ_SPACE && (!many || (r->most >= 1 && r->most <= READ_MOST))
+    return r->kind <= READ_BACKUP && (!many || (r->most >= 1 && r->most <= READ_MOST))
            && memchr(r->route, 0, sizeof r->route);
 }
 

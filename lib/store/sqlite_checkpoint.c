@@ -48,8 +48,9 @@ void sqlite_checkpoint_rest(sqlite_store_t *self)
 {
     unsigned in_log = atomic_load(&self->wal_frames), copied = atomic_load(&self->wal_copied);
     unsigned most = frames_max(self);
+    bool waits = !atomic_load(&self->backup_runs); /* for readers: a backup is no short one */
     if (self->full || in_log >= most)
-        copy(self, self->writer, SQLITE_CHECKPOINT_RESTART);
+        copy(self, self->writer, waits ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE);
     else if (copied && in_log > copied && in_log - copied <= most / 8)
         copy(self, self->writer, SQLITE_CHECKPOINT_PASSIVE);
     else

@@ -84,6 +84,10 @@ typedef struct sqlite_store {
     uint8_t *entries;                     /* a group of prints being packed */
     size_t entries_room;
 
+    /* the reader's: a copy under way */
+    struct { sqlite3 *from, *to; sqlite3_backup *job; } backup;
+    atomic_bool backup_runs;              /* its snapshot keeps the log from beginning again */
+
     atomic_uint wal_frames;               /* in the log now */
     atomic_uint wal_copied;               /* of these, already in the database */
     _Atomic int64_t next_seq;             /* of the newest tally */
@@ -130,6 +134,10 @@ void *sqlite_checkpoint_main(void *self);
  */
 void sqlite_checkpoint_rest(sqlite_store_t *self);
 void sqlite_log_grew(sqlite_store_t *self, unsigned frames);
+
+/* sqlite_backup.c */
+void sqlite_backup_slice(sqlite_store_t *self, reading_t *a);
+void sqlite_backup_end(sqlite_store_t *self); /* gives up what is not finished */
 
 /* sqlite_scan.c */
 void sqlite_scan(sqlite_store_t *self, reading_t *a);

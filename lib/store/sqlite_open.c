@@ -290,7 +290,9 @@ static int find_last_life(opening_t *o)
     o->found.new_boot = !o->fresh && (boot != 1 || strcmp(said, now) != 0);
     int clean = sqlite_get_meta(o->self->writer, META_CLEAN, said, sizeof said);
     o->found.recovered = !o->fresh && (clean != 1 || strcmp(said, "1") != 0);
-    o->found.damaged += (boot == -EBADMSG) + (clean == -EBADMSG);
+    int restored = sqlite_get_meta(o->self->writer, META_RESTORED, said, sizeof said);
+    o->found.restored.us = restored == 1 ? strtoll(said, NULL, 10) : 0;
+    o->found.damaged += (boot == -EBADMSG) + (clean == -EBADMSG) + (restored == -EBADMSG);
     return 0;
 }
 
@@ -348,6 +350,8 @@ static int put_life(opening_t *o)
     int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     for (size_t i = 0; i < COUNT_OF(rows) && rc == SQLITE_OK; i++)
         rc = sqlite_put_meta(db, rows[i].row, rows[i].value);
+    if (rc == SQLITE_OK && o->found.restored.us) /* it is said once */
+        rc = sqlite3_exec(db, "DELETE FROM meta WHERE number=8", NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
     if (rc != SQLITE_OK && !sqlite3_get_autocommit(db))

@@ -211,6 +211,7 @@ static void answer_read(sqlite_store_t *self, reading_t *a)
     case READ_FINISHED: sqlite_scan(self, a); break;
     case READ_PRINTS: read_prints(self, a); break;
     case READ_SPACE: read_space(self, a); break;
+    case READ_BACKUP: sqlite_backup_slice(self, a); break;
     }
     sqlite_run(self->read[R_END]);
 }

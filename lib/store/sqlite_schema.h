@@ -16,7 +16,8 @@ enum meta_row {
     META_PARTITION,
     META_BOOT,
     META_CLEAN,
-    META_TALLY
+    META_TALLY,
+    META_RESTORED /* only from a restore to the next opening */
 };
 
 enum write_statement {

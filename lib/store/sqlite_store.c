@@ -184,6 +184,7 @@ static void connections_close(sqlite_store_t *self)
         sqlite3_finalize(self->write[i]);
     for (size_t i = 0; i < R_COUNT; i++)
         sqlite3_finalize(self->read[i]);
+    sqlite_backup_end(self);
     sqlite3_close(self->reader);
     sqlite3_close(self->checkpointer);
     sqlite3_close(self->writer);

@@ -69,7 +69,11 @@ enum read_kind {
     READ_FINISHED, /* from_seq, most, state (-1: DONE and DEAD), finished_before -> envelope.seq and
                     * progress of those whose retention is over; bounded as READ_LIST */
     READ_SPACE,    /* -> disk_free, file_bytes */
+    READ_BACKUP,   /* seq: a word of backup_step; copies a slice (sqlite_backup.h) -> next: bytes
+                    * copied, file_bytes: of all, last: the copy is whole; -EBUSY: none runs, or it
+                    * had to be given up; -EOPNOTSUPP: not this store */
 };
+enum backup_step { BACKUP_GO_ON, BACKUP_BEGIN, BACKUP_GIVE_UP };
 typedef struct read_request {
     uint8_t kind;
     uint64_t token;      /* the asker's; the result repeats it */
@@ -79,6 +83,7 @@ typedef struct read_request {
     int state;           /* READ_LIST, READ_FINISHED: word of the set state, or -1 */
     char route[65];      /* READ_LIST: only this one; "" any */
     bool newest_first, want_content;
+    bool after_changes;  /* the runtime asks when every change wished so far is on disk */
     wall_t finished_before;
 } read_request_t;
 
@@ -104,7 +109,7 @@ typedef struct read_result {
     const stored_print_t *prints;
     bool last;                      /* nothing after these rows */
     int64_t next;                   /* from_seq (or from_group) of the next slice */
-    uint64_t disk_free, file_bytes; /* READ_SPACE */
+    uint64_t disk_free, file_bytes; /* READ_SPACE, READ_BACKUP */
 } read_result_t;
 
 /* ---- the store itself ---- */
@@ -132,6 +137,7 @@ typedef struct store_opened {
     uint64_t damaged;        /* rows found damaged while opening */
     bool recovered;          /* the last life ended without closing */
     bool new_boot;           /* the boot id differs: boot-clock times inside are of another boot */
+    wall_t restored;         /* when a backup was put in its place, since the last opening; 0: not */
 } store_opened_t;
 typedef struct store_setting { bytes_t name, value; } store_setting_t;
 

@@ -45,6 +45,9 @@ static struct {
     uint64_t dropped;
     bool opened;
     kind_t kinds[KINDS_MAX];
+    void (*tap)(void *, const log_line_t *);
+    void *tap_arg;
+    bool tapping;
 } state = {.level = LOG_LEVEL_INFO, .sink = {.journal = -1, .terminal = -1}};
 
 static int level_of(const char *word)
@@ -151,9 +154,25 @@ static void tell_repeats(int64_t before_us)
             emit_repeats(&state.kinds[i]);
 }
 
+void log_tap(void (*tap)(void *arg, const log_line_t *line), void *arg)
+{
+    state.tap = tap;
+    state.tap_arg = arg;
+}
+
+static void tell_tap(const log_line_t *line)
+{
+    if (!state.tap || state.tapping)
+        return;
+    state.tapping = true;
+    state.tap(state.tap_arg, line);
+    state.tapping = false;
+}
+
 void log_write(const log_line_t *line)
 {
     must(line->event < LOG_EVENT_COUNT);
+    tell_tap(line);
     if (events[line->event].level > state.level)
         return;
     log_line_t whole = *line;

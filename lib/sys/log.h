@@ -43,5 +43,8 @@ void log_tick(void);
 /* Tells all repeats that were only counted so far; also done at exit. */
 void log_flush(void);
 uint64_t log_dropped(void);
+/* Every line also goes to `tap`, whatever its level, and uncounted; not from within tap. NULL: no
+ * more. */
+void log_tap(void (*tap)(void *arg, const log_line_t *line), void *arg);
 
 #endif

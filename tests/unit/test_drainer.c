@@ -142,7 +142,9 @@ static void bad_questions_change_nothing(void **state)
         {"fly", "{}", 404, "no such verb"},
         {"dead.redrive", "{}", 400, "which dead letters"},
         {"dead.redrive", "{\"all\":true,\"route\":\"tickets\"}", 400, "which dead letters"},
-        {"dead.redrive", "{\"id\":\"x\"}", 400, "no message id"},
+        {"dead.redrive", "{\"id\":\"01HF7YAT00041061050R3GG28A\"}", 400, "which dead letters"},
+        {"dead.drop", "{}", 400, "which dead letters"},
+        {"redrive.cancel", "{}", 409, "no dead letters are being"},
         {"dead.redrive", "{\"route\":\"gone\"}", 404, "no such route"},
         {"dead.redrive", "{\"all\":true,\"rate\":0}", 400, "rate"},
         {"dead.redrive", "{\"all\":true,\"rate\":5001}", 400, "rate"},
@@ -264,7 +266,7 @@ static void dead_letters_are_redriven_at_the_rate_asked_for(void **state)
         pressure(s, 0, (uint64_t)(100 - 2 * i), 0);
     }
     assert_in_range(asked_for(s), 55, 65); /* 3 s of 20 a second */
-    assert_answer(ask(s, 2, "dead.redrive", "{\"all\":true}"), 409, "running");
+    assert_answer(ask(s, 2, "dead.redrive", "{\"all\":true}"), 409, "already");
     assert_answer(ask(s, 3, "redrive.status", "{}"), 200, "\"active\":true");
 }
 
@@ -293,15 +295,19 @@ static void a_redrive_that_finds_nothing_more_ends(void **state)
     assert_answer(ask(s, 2, "redrive.status", "{}"), 200, "\"active\":false,\"gave_up\":true");
 }
 
-static void one_dead_letter_is_redriven_at_once(void **state)
+static void dead_letters_are_dropped_at_the_rate_asked_for_and_it_can_be_cancelled(void **state)
 {
     steps_t *s = up(state);
-    pressure(s, 0, 3, 0);
-    assert_answer(ask(s, 1, "dead.redrive", "{\"id\":\"01HF7YAT00041061050R3GG28A\"}"), 200,
-                  "\"begun\":1");
-    const msg_redrive_t *r = steps_sent(s, MESSAGE_REDRIVE, 0);
-    assert_int_equal(r->most, 1);
-    assert_false(msgid_is_zero(&r->id));
+    pressure(s, 0, 100, 0);
+    assert_answer(ask(s, 1, "dead.drop", "{\"route\":\"tickets\",\"rate\":20}"), 200,
+                  "\"after\":{\"doing\":\"drop\",\"active\":true");
+    const msg_drop_t *d = steps_sent(s, MESSAGE_DROP, 0);
+    assert_non_null(d);
+    assert_true(bytes_is(d->route, "tickets"));
+    assert_int_equal(d->most, 1);
+    assert_null(steps_sent(s, MESSAGE_REDRIVE, 0));
+    assert_answer(ask(s, 2, "redrive.cancel", "{}"), 200, "\"cancelled\":true");
+    assert_answer(ask(s, 3, "redrive.status", "{}"), 200, "\"active\":false");
 }
 
 static void without_dead_letters_a_redrive_is_over_at_once(void **state)
@@ -387,7 +393,7 @@ int main(void)
         T(dead_letters_are_redriven_at_the_rate_asked_for),
         T(a_redrive_asks_for_no_more_than_were_dead_when_it_began),
         T(a_redrive_that_finds_nothing_more_ends),
-        T(one_dead_letter_is_redriven_at_once),
+        T(dead_letters_are_dropped_at_the_rate_asked_for_and_it_can_be_cancelled),
         T(without_dead_letters_a_redrive_is_over_at_once),
         T(the_pace_of_a_redrive_needs_no_round_numbers),
         T(what_is_past_retention_is_purged_every_few_seconds),

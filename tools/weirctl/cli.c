@@ -120,7 +120,8 @@ static int read_global(cli_t *cli, typed_t *t, const char *name, size_t len, con
 
 static int read_option(cli_t *cli, typed_t *t)
 {
-    const char *word = t->argv[t->at], *name = word + 2, *equals = strchr(name, '=');
+    const char *word = strcmp(t->argv[t->at], "-f") == 0 ? "--follow" : t->argv[t->at];
+    const char *name = word + 2, *equals = strchr(name, '=');
     size_t len = equals ? (size_t)(equals - name) : strlen(name);
     bool taken;
     int code = read_global(cli, t, name, len, equals, &taken);
@@ -199,7 +200,7 @@ static int read_word(cli_t *cli, typed_t *t, bool *only_words)
         printf("weirctl %s\n", WEIR_VERSION);
         return EXIT_OK;
     }
-    if (!*only_words && strncmp(word, "--", 2) == 0)
+    if (!*only_words && (strncmp(word, "--", 2) == 0 || strcmp(word, "-f") == 0))
         return read_option(cli, t);
     return cli->command ? read_place(cli, word) : read_command(cli, t);
 }

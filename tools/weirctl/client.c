@@ -156,6 +156,8 @@ json_t *client_next(client_t *c)
     return line;
 }
 
+bool client_has_line(const client_t *c) { return memchr(c->line, '\n', c->used) != NULL; }
+
 int client_fd(const client_t *c) { return c->fd; }
 
 int client_take_fd(client_t *c)

@@ -19,6 +19,7 @@ typedef struct client client_t;
 client_t *client_open(const cli_t *cli, const char *verb, json_t *args, int *code);
 /* The next line, the caller's; NULL: no more, or none in time. */
 json_t *client_next(client_t *client);
+bool client_has_line(const client_t *client); /* one that client_next() need not wait for */
 int client_fd(const client_t *client); /* to wait for */
 /* The descriptor that came with a line, the caller's; -1: none. */
 int client_take_fd(client_t *client);

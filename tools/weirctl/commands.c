@@ -92,6 +92,39 @@ static void show_limits_answer(const json_t *answer)
     show_limits(json_object_get(answer, "limits"));
 }
 
+/* The end tells a monitor: 0 it is well, 1 it is not. */
+static int run_health(const cli_t *cli)
+{
+    int code;
+    size_t i;
+    json_t *word, *answer = ask_typed(cli, cli_args(cli), &code);
+    if (!answer)
+        return code;
+    bool healthy = json_is_true(json_object_get(answer, "healthy"));
+    if (!cli->json)
+        puts(healthy ? "healthy" : "not healthy");
+    json_array_foreach(json_object_get(answer, "reasons"), i, word) if (!cli->json)
+        printf("  %s\n", json_string_value(word));
+    json_array_foreach(json_object_get(answer, "warnings"), i, word) if (!cli->json)
+        printf("  to be known: %s\n", json_string_value(word));
+    json_decref(answer);
+    return healthy ? EXIT_OK : EXIT_REFUSED;
+}
+
+static void show_metrics(const json_t *answer)
+{
+    size_t i;
+    json_t *m;
+    json_array_foreach(json_object_get(answer, "metrics"), i, m)
+        printf("# %s\n%s", text_at(m, "actor"), text_at(m, "text"));
+}
+
+static void show_config(const json_t *answer)
+{
+    json_dumpf(json_object_get(answer, "config"), stdout, JSON_INDENT(2));
+    puts("");
+}
+
 /* Ours is told also when Weir does not run. */
 static int run_version(const cli_t *cli)
 {
@@ -107,6 +140,10 @@ static const struct {
     void (*show)(const json_t *answer);
 } special[CTL_VERB_COUNT] = {
     [CTL_VERB_STATUS] = {.show = show_status},
+    [CTL_VERB_HEALTH] = {.run = run_health},
+    [CTL_VERB_EVENTS] = {.run = run_events},
+    [CTL_VERB_METRICS] = {.show = show_metrics},
+    [CTL_VERB_CONFIG_RUNNING] = {.show = show_config},
     [CTL_VERB_LS] = {.run = run_list},
     [CTL_VERB_SHOW] = {.show = show_message},
     [CTL_VERB_WHY] = {.show = show_why},
