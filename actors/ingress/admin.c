@@ -1,6 +1,7 @@
-/* admin.c: /admin: orders of programs and people with an API key, passed on as QUERY. Each is sent
- * once: whether it happened is not known before its answer, so nobody repeats it but who asked. */
+#include "actors/ingress/admin.h"
+
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "actors/ingress/ingress.h"
@@ -195,8 +196,8 @@ static void reply_failure(const scene_t *s, uint64_t token, const msg_answer_t *
     const char *error = json_string_value(json_object_get(body, "error")),
                *hint = json_string_value(json_object_get(body, "hint"));
     char detail[600];
-    snprintf(detail, sizeof detail, "%s%s%s", error ? error : "", error && hint && *hint ? "; " : "",
-             hint ? hint : "");
+    snprintf(detail, sizeof detail, "%s%s%s", error ? error : "",
+             error && hint && *hint ? "; " : "", hint ? hint : "");
     reply_refusal(s, token, kind_of(answer->status), detail);
     json_decref(body);
 }

@@ -21,6 +21,7 @@ static void *create(const birth_t *birth)
     sha256_t key = sha256_of(parts, COUNT_OF(parts));
     memcpy(self->id_key, key.b, sizeof self->id_key);
     permit_begin(self);
+    lease_begin(self);
     list_init(&self->waiting);
     list_init(&self->again);
     list_init(&self->sent);
@@ -37,6 +38,7 @@ static void destroy(void **self)
     submit_destroy(ingress);
     health_destroy(ingress);
     permit_destroy(ingress);
+    lease_destroy(ingress);
     free(ingress);
     *self = NULL;
 }
@@ -58,6 +60,7 @@ static void on_limiter_up(const scene_t *s, peer_t limiter)
     self->mode.stopping = self->mode.by_store = false;
     submit_link_began(s);
     question_link_began(s);
+    lease_link_began(s);
 }
 
 /* Beats missed: nothing new is sent to it, nothing is taken back. */
@@ -66,6 +69,7 @@ static void on_limiter_silence(const scene_t *s, bool silent)
     if (s->self->is_silent && !silent)
         s->self->usable_since = s->now.at;
     s->self->is_silent = silent;
+    lease_limiter_changed(s->self);
 }
 
 /* Its death is known sooner from the supervisor than by missed beats; its next life says WELCOME.
@@ -73,8 +77,10 @@ static void on_limiter_silence(const scene_t *s, bool silent)
 static void on_peers(const scene_t *s, const msg_peers_t *peers, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (peers[i].actor == ACTOR_LIMITER && peers[i].life == LIFE_DEAD)
+        if (peers[i].actor == ACTOR_LIMITER && peers[i].life == LIFE_DEAD) {
             s->self->is_up = false;
+            lease_limiter_changed(s->self);
+        }
 }
 
 static void on_credit(const scene_t *s, const msg_credit_t *credit)
@@ -116,6 +122,7 @@ static void on_order(const scene_t *s, const msg_order_t *order)
         return;
     }
     submit_stop(s);
+    lease_stop(s);
     question_answer_all(s);
     admin_answer_all(s);
 }
@@ -125,10 +132,14 @@ static void stop_when_due(const scene_t *s)
     ingress_t *self = s->self;
     if (!self->stop.asked || self->stop.done || instant_before(s->now.at, self->stop.from))
         return;
-    if (self->again.count + self->sent.count > 0 && instant_before(s->now.at, self->stop.by))
+    if (self->again.count + self->sent.count + self->leases.sent.count + self->admin.count > 0 &&
+        instant_before(s->now.at, self->stop.by))
         return;
     submit_stop(s);
+    lease_stop(s);
     question_answer_all(s);
+    admin_answer_all(s);
+    lease_answer_all(s);
     self->stop.done = submit_answer_all(s);
     if (self->stop.done)
         wish_stop(s->effects, 0, "the supervisor said stop");
@@ -148,6 +159,9 @@ static void on_item(const scene_t *s, const message_t *message, size_t i)
     case MESSAGE_ANSWER:
         question_answered(s, &((const msg_answer_t *)message->items)[i]);
         admin_answered(s, &((const msg_answer_t *)message->items)[i]);
+        break;
+    case MESSAGE_LEASED:
+        lease_told(s, &((const msg_leased_t *)message->items)[i]);
         break;
     case MESSAGE_MODE:
         on_mode(s, &((const msg_mode_t *)message->items)[i]);
@@ -169,6 +183,7 @@ static void on_message(const scene_t *s, const event_t *event)
     if (event->from.actor == ACTOR_LIMITER && !s->self->is_up) {
         s->self->is_up = true;
         s->self->usable_since = s->now.at;
+        lease_limiter_changed(s->self);
     }
     if (event->message->head.type == MESSAGE_PEERS)
         on_peers(s, event->message->items, event->message->count);
@@ -212,8 +227,10 @@ static void step(void *arg, const event_t *event, now_t now, effects_t *effects)
     const scene_t s = {.self = arg, .now = now, .effects = effects};
     on_event(&s, event);
     submit_send(&s);
+    lease_send(&s);
     instant_t due = instant_min(submit_look_at_times(&s), question_look_at_times(&s));
     due = instant_min(due, admin_look_at_times(&s));
+    due = instant_min(due, lease_look_at_times(&s));
     stop_when_due(&s);
     if (s.self->stop.asked && !s.self->stop.done)
         due = instant_min(due, instant_before(now.at, s.self->stop.from) ? s.self->stop.from

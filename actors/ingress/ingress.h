@@ -5,7 +5,9 @@
 #define WEIR_INGRESS_INGRESS_H
 
 #include "actors/actor.h"
+#include "actors/ingress/admin.h"
 #include "actors/ingress/extract.h"
+#include "actors/ingress/lease.h"
 #include "actors/ingress/permit.h"
 #include "core/credit.h"
 #include "core/list.h"
@@ -49,13 +51,6 @@ typedef struct question {
     instant_t until;
 } question_t;
 
-/* An order to /admin that waits for its answer. */
-#define ADMIN_ASKED_MAX 16u
-typedef struct admin_asked {
-    uint64_t number, token;
-    instant_t until;
-} admin_asked_t;
-
 typedef struct stats_text {
     uint8_t actor;
     uint16_t instance;
@@ -97,10 +92,9 @@ typedef struct ingress {
     question_t questions[QUESTIONS_MAX];
     size_t question_count;
     uint64_t last_question;
-    struct {
-        admin_asked_t asked[ADMIN_ASKED_MAX];
-        size_t count;
-    } admin;
+    admin_desk_t admin;
+
+    lease_desk_t leases;
 
     stats_text_t stats[STATS_TEXTS_MAX];
     size_t stats_count;
@@ -126,6 +120,8 @@ typedef struct scene {
 
 /* ingress.c: of a secret's name; empty: none, or it was not given. */
 bytes_t ingress_secret(const ingress_t *self, const char *name);
+/* submit.c: an id that nobody had. */
+msgid_t ingress_mint(ingress_t *self, wall_t wall);
 
 /* ---- submit.c: submissions from request to verdict */
 
@@ -160,14 +156,6 @@ void question_answered(const scene_t *s, const msg_answer_t *answer);
 void question_link_began(const scene_t *s);
 instant_t question_look_at_times(const scene_t *s);
 void question_answer_all(const scene_t *s);
-
-/* ---- admin.c: /admin */
-
-bool admin_is_path(bytes_t path);
-void admin_arrived(const scene_t *s, const http_request_t *request);
-void admin_answered(const scene_t *s, const msg_answer_t *answer);
-instant_t admin_look_at_times(const scene_t *s);
-void admin_answer_all(const scene_t *s);
 
 /* ---- health.c: probes and metrics */
 

@@ -180,6 +180,8 @@ void request_arrived(const scene_t *s, const http_request_t *request)
             probe->answer(s, request);
     } else if (admin_is_path(request->path)) {
         admin_arrived(s, request);
+    } else if (lease_is_path(request->path)) {
+        lease_arrived(s, request);
     } else if (bytes_is(request->path, MESSAGES)) {
         if (method_is(s, request, "POST", "POST"))
             submit_by_name(s, request);

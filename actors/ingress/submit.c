@@ -62,7 +62,7 @@ void submit_destroy(ingress_t *self)
 /* ---- a request becomes a submission */
 
 /* Chance for ids: SHA-256 of this life's key and a counter, so that no two lives draw the same. */
-static msgid_t mint(ingress_t *self, wall_t wall)
+msgid_t ingress_mint(ingress_t *self, wall_t wall)
 {
     uint64_t number = ++self->ids;
     bytes_t parts[] = {bytes_of(self->id_key, sizeof self->id_key),
@@ -111,7 +111,7 @@ static submission_t *submission_new(const scene_t *s, const http_request_t *requ
                                  .route = route,
                                  .arrived = s->now.at,
                                  .bytes = sizeof *submission + text};
-    submission->item.id = mint(s->self, s->now.wall);
+    submission->item.id = ingress_mint(s->self, s->now.wall);
     submission->item.received_us = (uint64_t)(s->now.wall.us > 0 ? s->now.wall.us : 0);
     fill(submission, request, extracted);
     return submission;

@@ -43,3 +43,4 @@ int actor_of(bytes_t text) { return number_of(SET_actor, text); }
 int state_of(bytes_t text) { return number_of(SET_state, text); }
 int mode_of(bytes_t text) { return number_of(SET_mode, text); }
 int class_of(bytes_t text) { return number_of(SET_class, text); }
+int lease_order_of(bytes_t text) { return number_of(SET_lease_order, text); }

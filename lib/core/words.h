@@ -46,5 +46,6 @@ int actor_of(bytes_t text);
 int state_of(bytes_t text);
 int mode_of(bytes_t text);
 int class_of(bytes_t text);
+int lease_order_of(bytes_t text);
 
 #endif

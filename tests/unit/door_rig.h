@@ -10,15 +10,18 @@ static const char door_config[] =
     "api_keys:\n"
     "  shop: {secret: shop, secret_next: shop2, scopes: [submit:shop, read]}\n"
     "  ops: {secret: ops, scopes: [admin, metrics]}\n"
-    "  phones: {secret: phones, scopes: [leases:calls, leases:campaign, leases:minutes]}\n"
+    "  phones: {secret: phones, scopes: [leases:calls, leases:campaign, leases:minutes, "
+    "leases:agents]}\n"
+    "  boss: {secret: boss, scopes: ['leases:*']}\n"
     "  absent: {secret: absent, scopes: [admin, read, 'leases:*', 'submit:*']}\n"
     "sources:\n"
     "  shop: {auth: api-key}\n"
     "  other: {auth: api-key}\n"
     "limits:\n"
     "  calls: {slots: 10}\n"
-    "  campaign: {slots: 3}\n"
-    "  minutes: {slots: 100}\n"
+    "  campaign: {slots: 3, per: campaign, ttl_s: 60}\n"
+    "  minutes: {slots: 100, guard: 2, ttl_s: 30}\n"
+    "  agents: {slots: 100, guard: 2, provisional: true, ttl_s: 30}\n"
     "  secret: {slots: 1}\n"
     "routes:\n"
     "  orders:\n"
@@ -40,11 +43,8 @@ static inline steps_t *door_open_with(const char *yaml)
 {
     steps_t *s = calloc(1, sizeof *s);
     must(s);
-    const char *secrets[][2] = {{"token", "t-t"},
-                                {"shop", "k-shop"},
-                                {"shop2", "k-shop2"},
-                                {"ops", "k-ops"},
-                                {"phones", "k-phones"}};
+    const char *secrets[][2] = {{"token", "t-t"}, {"shop", "k-shop"},     {"shop2", "k-shop2"},
+                                {"ops", "k-ops"}, {"phones", "k-phones"}, {"boss", "k-boss"}};
     _Static_assert(sizeof secrets <= sizeof s->secrets, "they fit; absent is not given");
     memcpy(s->secrets, secrets, sizeof secrets);
     steps_begin(s, &ingress_spec, yaml);

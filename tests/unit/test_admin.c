@@ -152,6 +152,7 @@ static void orders_are_bounded(void **state)
     door_answer(s, order(s, "GET", "/admin/limits", NULL), 503, "too many orders");
     steps_forget(s);
     steps_order(s, 1, 1000);
+    steps_pass(s, US_PER_S);
     assert_non_null(steps_find(s, ENTRY_REPLY, 15));
 }
 

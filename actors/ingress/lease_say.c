@@ -1,0 +1,187 @@
+/* lease_say.c: what is answered about leases: each by itself, or together as one batch. */
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "actors/ingress/ingress.h"
+#include "actors/ingress/lease.h"
+#include "core/retry_after.h"
+
+/* ---- one answer, or a place in a batch */
+
+static void count(const scene_t *s, const char *answer)
+{
+    wish_count(s->effects, METRIC_LEASE_ANSWERS, bytes_str(answer), 1);
+}
+
+static unsigned status_of(const lease_result_t *r)
+{
+    return r->status ? r->status : problem_status(r->problem.kind);
+}
+
+/* An element of a batch says its status inside: a problem has it there anyway. */
+static json_t *element_of(lease_result_t *r)
+{
+    json_t *element = r->body;
+    if (!r->status) {
+        char *text = problem_text(&r->problem);
+        element = json_loads(text, 0, NULL);
+        free(text);
+    } else if (!element) {
+        element = json_object();
+    }
+    must(element && json_object_set_new(element, "status", json_integer(status_of(r))) == 0);
+    if (r->retry_after_ms)
+        must(json_object_set_new(
+                 element, "retry_after_s",
+                 json_integer((json_int_t)retry_after_seconds(r->retry_after_ms))) == 0);
+    return element;
+}
+
+static void reply_one(const scene_t *s, uint64_t token, lease_result_t *r)
+{
+    const reply_extra_t extra = {.retry_after_ms = r->retry_after_ms,
+                                 .location = *r->location ? r->location : NULL};
+    char *text = r->body ? json_dumps(r->body, JSON_COMPACT) : NULL;
+    if (!r->status)
+        reply_problem(s, token, &r->problem, &extra);
+    else if (text)
+        reply_json(s, token, r->status, bytes_str(text), &extra);
+    else
+        reply_as(s, token, r->status, NULL, bytes_of(NULL, 0));
+    free(text);
+    json_decref(r->body);
+}
+
+static void reply_batch(const scene_t *s, lease_group_t *group)
+{
+    json_t *body = json_pack("{s:o}", "leases", group->answers);
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    must(text);
+    reply_json(s, group->token, 200, bytes_str(text), NULL);
+    free(text);
+    json_decref(body);
+}
+
+void lease_say(const scene_t *s, lease_group_t *group, size_t place, lease_result_t *r)
+{
+    must(group->left > 0);
+    group->left--;
+    if (!group->answers) {
+        reply_one(s, group->token, r);
+    } else {
+        must(json_array_set_new(group->answers, place, element_of(r)) == 0);
+        if (group->left == 0)
+            reply_batch(s, group);
+    }
+    if (group->left == 0)
+        free(group);
+}
+
+void lease_say_problem(const scene_t *s, lease_group_t *group, size_t place,
+                       const problem_t *problem, uint64_t retry_after_ms)
+{
+    lease_result_t r = {.problem = *problem, .retry_after_ms = retry_after_ms};
+    count(s, bytes_is(problem->by, "guard") ? "guard" : "not asked");
+    lease_say(s, group, place, &r);
+}
+
+/* ---- what is said of a lease */
+
+static void locate(lease_result_t *r, bytes_t id)
+{
+    static const char prefix[] = "/v1/leases/";
+    memcpy(r->location, prefix, sizeof prefix);
+    lease_id_to_path(id, r->location + sizeof prefix - 1);
+}
+
+static json_t *lease_json(bytes_t id, uint64_t left_ms, json_t *limits)
+{
+    json_t *body = json_pack("{s:s%, s:I, s:o}", "id", (const char *)id.data, id.len,
+                             "expires_in_s", (json_int_t)(left_ms / 1000), "limits", limits);
+    must(body);
+    return body;
+}
+
+static json_t *limits_of(const msg_leased_t *leased)
+{
+    json_t *limits = leased->limits.len ? json_loadb((const char *)leased->limits.data,
+                                                     leased->limits.len, 0, NULL)
+                                        : NULL;
+    if (json_is_array(limits))
+        return limits;
+    json_decref(limits);
+    return json_array();
+}
+
+static void say_held(const scene_t *s, const lease_ask_t *ask, const msg_leased_t *leased)
+{
+    bool is_new = ask->order == LEASE_ACQUIRE && !leased->repeated;
+    lease_result_t r = {.status = is_new ? 201 : 200};
+    r.body = lease_json(ask->item.id, leased->left_ms, limits_of(leased));
+    must(json_object_set_new(r.body, "fence", json_integer((json_int_t)leased->fence)) == 0);
+    if (is_new)
+        locate(&r, ask->item.id);
+    lease_say(s, ask->group, ask->place, &r);
+}
+
+void lease_say_gone(const scene_t *s, lease_group_t *group, size_t place, bytes_t id)
+{
+    lease_result_t r = {.status = 204};
+    if (group->answers)
+        r.body = json_pack("{s:s%}", "id", (const char *)id.data, id.len);
+    lease_say(s, group, place, &r);
+}
+
+void lease_say_provisional(const scene_t *s, const lease_ask_t *ask, uint64_t left_ms)
+{
+    json_t *limits = json_array();
+    const config_t *config = s->self->birth->config;
+    lease_result_t r = {.status = ask->order == LEASE_ACQUIRE ? 201 : 200};
+    for (size_t i = 0; i < ask->limit_count; i++)
+        json_array_append_new(limits,
+                              json_pack("{s:s}", "name", config->limits[ask->limits[i]].name));
+    r.body = lease_json(ask->item.id, left_ms, limits);
+    must(json_object_set_new(r.body, "provisional", json_true()) == 0);
+    if (r.status == 201)
+        locate(&r, ask->item.id);
+    count(s, "provisional");
+    lease_say(s, ask->group, ask->place, &r);
+}
+
+/* ---- what is said of a refusal */
+
+static void say_refused(const scene_t *s, const lease_ask_t *ask, const msg_leased_t *leased)
+{
+    static const enum problem_kind kinds[GRANT_COUNT] = {
+        [GRANT_ABSENT] = PROBLEM_NOT_FOUND,  [GRANT_LIMITED] = PROBLEM_LIMITED,
+        [GRANT_CAPPED] = PROBLEM_CAPPED,     [GRANT_REFUSED] = PROBLEM_UNPROCESSABLE,
+        [GRANT_DRAINING] = PROBLEM_DRAINING, [GRANT_UNAVAILABLE] = PROBLEM_UNAVAILABLE,
+    };
+    bool limited = leased->grant == GRANT_LIMITED || leased->grant == GRANT_CAPPED;
+    json_t *limits = limits_of(leased), *limit = json_array_get(limits, 0);
+    lease_result_t r = {
+        .retry_after_ms = leased->retry_after_ms,
+        .problem = {.kind = kinds[leased->grant], .detail = leased->reason, .id = ask->item.id}};
+    if (limited) {
+        r.problem.limit = bytes_str(json_string_value(json_object_get(limit, "name")));
+        r.problem.shown = bytes_str(json_string_value(json_object_get(limit, "shown")));
+        r.problem.by = bytes_str("limit");
+        r.problem.in_use = (uint64_t)json_integer_value(json_object_get(limit, "in_use"));
+        r.problem.slots = (uint64_t)json_integer_value(json_object_get(limit, "slots"));
+        r.retry_after_ms = r.retry_after_ms ? r.retry_after_ms : 1000;
+    }
+    lease_say(s, ask->group, ask->place, &r);
+    json_decref(limits);
+}
+
+void lease_say_leased(const scene_t *s, const lease_ask_t *ask, const msg_leased_t *leased)
+{
+    bool gone = ask->order == LEASE_RELEASE;
+    count(s, grant_name((unsigned)leased->grant));
+    if (leased->grant == GRANT_GRANTED)
+        say_held(s, ask, leased);
+    else if (leased->grant == GRANT_RELEASED || (leased->grant == GRANT_ABSENT && gone))
+        lease_say_gone(s, ask->group, ask->place, ask->item.id);
+    else
+        say_refused(s, ask, leased);
+}
