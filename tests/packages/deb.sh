@@ -3,14 +3,7 @@
 set -uo pipefail
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 packages=$WEIR_PACKAGES
-actors="ingress limiter classifier responder drainer"
-sender_secret=canary-sender-4b1c downstream_secret=canary-downstream-9e7d
-
-"$here/host" base rpm curl procps jq || { echo "not ok - a base of a host is made: see above"; exit 1; }
-repository=$(mktemp -d /var/tmp/weir-repository.XXXXXX)
-host_up "$run_name-deb"
-trap '"$here/host" down "$host"; rm -rf "$repository"' EXIT
-inside=$("$here/host" root "$host")
+host_up deb
 
 # ---- installation -----------------------------------------------------------------------------------------
 
@@ -22,16 +15,8 @@ files_now() {
         -not -path '/var/lib/systemd/catalog/*' -not -path '/var/tmp/*' | sort
 }
 
-use_repository() {
-    shell 'rm -f /etc/apt/sources.list.d/* && echo "deb [trusted=yes] file:/srv/repository ./" >/etc/apt/sources.list
-        apt-get -q update'
-}
-
 apt_installs_both_with_what_they_depend_on_from_a_repository() {
-    "$here/repository" "$packages" "$repository"
-    cp -r "$repository" "$inside/srv/repository"
-    use_repository
-    files_now >"$repository/before"
+    files_now >"$work/before"
     ! in_ test -e /usr/lib/x86_64-linux-gnu/libczmq.so.4 || because "the libraries are there already: nothing would be resolved"
     in_ apt-get -q -y --no-install-recommends install weir weir-tools
     in_ test -e /usr/lib/x86_64-linux-gnu/libczmq.so.4 || in_ sh -c 'ldconfig -p | grep -q libczmq.so.4'
@@ -43,7 +28,7 @@ the_service_says_that_it_is_ready() {
     same "$(property StatusText)" "5 actors ready" status
     same "$(property NRestarts)" 0 restarts
     same "$(in_ systemctl is-enabled weir.service)" enabled "at boot"
-    until_ 5 "readyz" in_ curl -fsS http://127.0.0.1:8080/readyz
+    until_ 5 "readyz" is_ready
 }
 
 the_account_and_the_directories_are_weirs_own() {
@@ -81,44 +66,12 @@ exposure_is_at_most_1_5() {
 
 # ---- work -------------------------------------------------------------------------------------------------
 
-configure() {
-    cat >"$inside/etc/weir/conf.d/test.yaml" <<'E2'
-http:
-  connections_per_client: 1024
-sources:
-  desk: {auth: bearer, secret: desk-token}
-downstreams:
-  helpdesk: {url: "http://127.0.0.1:9180", idempotent: true, allow_private: true, secret: helpdesk-key, connections: 16}
-routes:
-  tickets:
-    path: /tickets
-    source: desk
-    key: /message/key
-    id: /message/id
-    steps:
-      - name: triage
-        classify:
-          rules: [{when: {/message/key: "k1"}, outcome: one}]
-          otherwise: other
-      - name: tell
-        call: {downstream: helpdesk, path: "/v1/tickets/${/message/id}", body: {outcome: "${/results/triage/outcome}"}}
-E2
-}
-
-send() { # id
-    in_ curl -sS -o /dev/null -w '%{http_code}' http://127.0.0.1:8080/tickets -H 'Content-Type: application/json' \
-        -H "Authorization: Bearer $sender_secret" -d "{\"id\":\"$1\",\"key\":\"k1\"}"
-}
-
-effects() { in_ curl -sS http://127.0.0.1:9180/_summary | jq .effects; }
-queue_is_empty() { in_ weirctl status --json | jq -e '.queue.queued + .queue.assigned == 0'; }
-
 # As a new operator types them, from the page that was installed; ID is the one that Weir answered with.
 the_first_steps_of_the_manual_work_as_they_are_written() {
     local line id='' answer
     dpkg-deb --fsys-tarfile "$packages"/weir_*.deb | tar -xO ./usr/share/man/man7/weir.7.gz | zcat |
-        sed -n '/^\.SH FIRST STEPS/,/^\.SH OPERATION/s/^\.B //p' | sed "s/\\\\(aq/'/g; s/\\\\-/-/g" >"$repository/steps"
-    [ "$(wc -l <"$repository/steps")" -ge 8 ] || because "only $(wc -l <"$repository/steps") steps found"
+        sed -n '/^\.SH FIRST STEPS/,/^\.SH OPERATION/s/^\.B //p' | sed "s/\\\\(aq/'/g; s/\\\\-/-/g" >"$work/steps"
+    [ "$(wc -l <"$work/steps")" -ge 8 ] || because "only $(wc -l <"$work/steps") steps found"
     while read -r line; do
         line=${line/ID/$id}
         case $line in *"&") line="systemd-run --quiet --unit=first ${line% &}" ;; esac
@@ -127,7 +80,7 @@ the_first_steps_of_the_manual_work_as_they_are_written() {
         *restart*) until_ 5 "readyz" in_ curl -fsS http://127.0.0.1:8180/readyz ;;
         curl*) id=$(grep -o '"id":"[^"]*"' <<<"$answer" | head -1 | cut -d'"' -f4) && until_ 10 "done" shell "weirctl show $id | grep -q done" ;;
         esac
-    done <"$repository/steps"
+    done <"$work/steps"
     [ ${#id} = 26 ] || because "the first message got no id"
     in_ systemctl stop first
     rm "$inside/etc/weir/conf.d/desk.yaml"
@@ -136,12 +89,8 @@ the_first_steps_of_the_manual_work_as_they_are_written() {
 
 secrets_reach_only_who_needs_them() {
     configure
-    umask 077
-    echo "$sender_secret" >"$inside/etc/weir/credentials/desk-token"
-    echo "$downstream_secret" >"$inside/etc/weir/credentials/helpdesk-key"
-    in_ systemd-run --quiet --unit=sandbox weir-sandbox --port 9180 --quiet
+    stand_in
     in_ systemctl restart weir
-    until_ 5 "the stand-in listens" in_ curl -sS http://127.0.0.1:9180/_health
     same "$(send first)" 202 "a message with the token"
     until_ 10 "its call" shell 'curl -sS http://127.0.0.1:9180/_summary | grep -q "\"effects\":1\b"'
     local actor found
@@ -181,11 +130,11 @@ logcheck_is_silent_about_a_start_and_a_stop() {
     local from rest format
     from=$(in_ journalctl -n 0 --show-cursor | sed -n 's/^-- cursor: //p')
     in_ systemctl restart weir
-    until_ 5 "readyz" in_ curl -fsS http://127.0.0.1:8080/readyz
+    until_ 5 "readyz" is_ready
     for format in short short-iso; do
-        in_ journalctl --after-cursor "$from" -o $format | grep ' weir-[a-z]*\[' >"$repository/lines"
+        in_ journalctl --after-cursor "$from" -o $format | grep ' weir-[a-z]*\[' >"$work/lines"
         # journald writes the zone without its colon and no fraction; rsyslog, which logcheck reads, with both.
-        rest=$(sed -E 's/^([0-9-]{10}T[0-9:]{8})([+-][0-9]{2}):?([0-9]{2})/\1.000000\2:\3/' "$repository/lines" |
+        rest=$(sed -E 's/^([0-9-]{10}T[0-9:]{8})([+-][0-9]{2}):?([0-9]{2})/\1.000000\2:\3/' "$work/lines" |
             grep -vE -f "$inside/etc/logcheck/ignore.d.server/weir" || true)
         [ -z "$rest" ] || because "$format: $(head -1 <<<"$rest")"
     done
@@ -242,15 +191,16 @@ a_wrong_configuration_is_refused_with_file_and_line_and_not_tried_again() {
     restarts=$(property NRestarts)
     printf 'http:\n  lissten: ["127.0.0.1:8080"]\n' >"$inside/etc/weir/conf.d/wrong.yaml"
     local status=0
-    in_ weirctl check >/dev/null 2>"$repository/said" || status=$?
+    in_ weirctl check >/dev/null 2>"$work/said" || status=$?
     same $status 78 "weirctl check"
-    grep -q 'conf.d/wrong.yaml:2:' "$repository/said" || because "weirctl check says: $(head -1 "$repository/said")"
+    grep -q 'conf.d/wrong.yaml:2:' "$work/said" || because "weirctl check says: $(head -1 "$work/said")"
     ! in_ systemctl restart weir 2>/dev/null || because "it started"
-    sleep 2.5
-    same "$(property ActiveState)" failed state
+    # A unit that systemd will try again is activating (auto-restart).
+    same "$(property ActiveState) $(property SubState)" "failed failed" state
     same "$(property ExecMainStatus)" 78 "exit status"
     same "$(property NRestarts)" 0 "restarts since"
     in_ journalctl -u weir -o cat | has 'conf.d/wrong.yaml:2:' || because "file and line are not in the journal"
+    { in_ systemctl status weir --no-pager --full || true; } | has 'conf.d/wrong.yaml:2:' || because "systemctl status does not show file and line"
     rm "$inside/etc/weir/conf.d/wrong.yaml"
     in_ systemctl start weir
     is_active || because "it does not start when corrected"
@@ -269,7 +219,7 @@ a_connection_to_the_socket_starts_the_service() {
 
 # The same programs as the next version: what is tried is the change-over.
 next_version() {
-    local tree=$repository/next file
+    local tree=$work/next file
     for file in "$packages"/weir_*.deb "$packages"/weir-tools_*.deb; do
         rm -rf "$tree"
         dpkg-deb -R "$file" "$tree"
@@ -280,6 +230,11 @@ next_version() {
     in_ apt-get -q update >/dev/null
 }
 
+install() { # package[=version]...
+    in_ apt-get -q -y --no-install-recommends --allow-downgrades -o Dpkg::Options::=--force-confold install "$@" >"$work/install.log" 2>&1
+}
+
+# Senders keep their connections and do not try again: a single refusal would be seen.
 an_upgrade_under_200_requests_a_second_fails_and_loses_nothing() {
     local before now result pid
     next_version
@@ -287,23 +242,42 @@ an_upgrade_under_200_requests_a_second_fails_and_loses_nothing() {
     until_ 20 "an empty queue" queue_is_empty
     before=$(effects)
     pid=$(property MainPID)
-    printf '%s' "$sender_secret" >"$inside/root/token"
-    in_ weir-load --url http://127.0.0.1:8080/tickets --rate 200 --seconds 15 --resend --bearer /root/token \
-        --body '{"id":"${id}","key":"${key}","pad":"${pad}"}' --prefix up --keys 50 --quiet --record /root/record >"$repository/result" &
-    sleep 4
-    in_ apt-get -q -y --no-install-recommends -o Dpkg::Options::=--force-confold install weir weir-tools >"$repository/upgrade.log" 2>&1 ||
-        { cat "$repository/upgrade.log"; because "apt-get failed"; }
-    wait $! || because "weir-load: status $?: $(cat "$repository/result")"
-    result=$(cat "$repository/result")
+    load up --rate 200 --seconds 12 >"$work/result" &
+    until_ 10 "the load runs" has_begun up 300
+    install weir weir-tools || { cat "$work/install.log"; because "apt-get failed"; }
+    wait $! || because "weir-load: status $?: $(cat "$work/result")"
+    result=$(cat "$work/result")
     say "upgrade: $result"
     [[ $(in_ dpkg-query -W -f '${Version}' weir) = *+1 ]] || because "it was not upgraded"
     [ "$(property MainPID)" != "$pid" ] || because "the service was not restarted"
-    same "$(jq -r .unacknowledged <<<"$result")" 0 "messages not acknowledged"
+    same "$(jq -c '[.accepted, .unacknowledged, .refused, .errors.connect + .errors.timeout + .errors.closed + .errors.garbled]' <<<"$result")" \
+        '[2400,0,{},0]' "accepted, not acknowledged, refused, errors"
     until_ 60 "an empty queue" queue_is_empty
     now=$(effects)
-    same $((now - before)) "$(in_ sh -c 'grep -c . /root/record')" "effects of the acknowledged"
+    same $((now - before)) "$(acknowledged up)" "effects of the acknowledged"
     same "$(in_ weirctl status --json | jq .queue.held)" 0 held
     tail -1 "$inside/etc/weir/weir.yaml" | has 'my own line' || because "the administrator's change is gone"
+}
+
+# What a newer Weir has written must not be touched by an older one.
+a_downgrade_is_refused_when_the_store_is_newer() {
+    local version schema before
+    version=$(in_ dpkg-query -W -f '${Version}' weir)
+    in_ systemctl stop weir.socket weir
+    schema=$("$here/store_schema" "$inside/var/lib/weir/weir.db" 99)
+    before=$(sha256sum <"$inside/var/lib/weir/weir.db")
+    install "weir=${version%+1}" || true # the package is installed, its service does not start
+    ! is_active || because "the older Weir works on a newer store"
+    in_ journalctl -u weir -o cat | has 'has schema 99; this program knows up to [0-9]*: use the newer program' ||
+        because "the journal does not say why: $(in_ journalctl -u weir -n 3 -o cat | tr '\n' ' ')"
+    in_ systemctl stop weir
+    same "$(sha256sum <"$inside/var/lib/weir/weir.db")" "$before" "the store after the attempt"
+    "$here/store_schema" "$inside/var/lib/weir/weir.db" "$schema" >/dev/null
+    install "weir=$version" || { cat "$work/install.log"; because "apt-get failed"; }
+    in_ systemctl stop weir
+    in_ systemctl start weir.socket
+    in_ systemctl start weir
+    same "$(send after-downgrade)" 202 "a message after the way back"
 }
 
 nothing_failed_in_the_journal_meanwhile() {
@@ -325,9 +299,9 @@ a_purge_leaves_nothing() {
     in_ systemctl stop sandbox
     in_ apt-get -q -y purge weir weir-tools
     in_ apt-get -q -y autoremove --purge
-    files_now >"$repository/after"
+    files_now >"$work/after"
     local left
-    left=$(comm -13 "$repository/before" "$repository/after")
+    left=$(comm -13 "$work/before" "$work/after")
     printf '%s\n' "$left"
     [ -z "$left" ] || because "left: $(head -3 <<<"$left" | tr '\n' ' ')"
     ! in_ systemctl list-unit-files 'weir*' --no-legend | grep . || because "units are left"
@@ -348,6 +322,7 @@ test_ a_killed_supervisor_is_restarted_and_leaves_no_actor_behind
 test_ a_wrong_configuration_is_refused_with_file_and_line_and_not_tried_again
 test_ a_connection_to_the_socket_starts_the_service
 test_ an_upgrade_under_200_requests_a_second_fails_and_loses_nothing
+test_ a_downgrade_is_refused_when_the_store_is_newer
 test_ nothing_failed_in_the_journal_meanwhile
 test_ removal_stops_everything_and_keeps_configuration_and_queue
 test_ a_purge_leaves_nothing

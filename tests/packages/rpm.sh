@@ -5,25 +5,18 @@ set -uo pipefail
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 packages=$WEIR_PACKAGES
 
-"$here/host" base rpm curl procps jq || { echo "not ok - a base of a host is made: see above"; exit 1; }
-repository=$(mktemp -d /var/tmp/weir-repository.XXXXXX)
-host_up "$run_name-rpm"
-trap '"$here/host" down "$host"; rm -rf "$repository"' EXIT
-inside=$("$here/host" root "$host")
+host_up rpm
 
 the_requirements_are_libraries_that_fedora_has() {
     local wanted
     wanted=$(rpm -qp --requires "$packages"/weir-[0-9]*.rpm "$packages"/weir-tools-[0-9]*.rpm | sort -u)
     ! grep CURL_OPENSSL <<<"$wanted" || because "libcurl's symbol version of Debian is required"
     grep -q '^libcurl.so.4()(64bit)' <<<"$wanted" || because "libcurl is not required"
-    ! grep 'so\.' <<<"$wanted" | grep -vE '^(libc|libm|libcares|libcrypto|libssl|libcurl|libczmq|libjansson|libmicrohttpd|libsqlite3|libsystemd|libxxhash|libyaml-0|libzmq|libmsgpack-?c|ld-linux-x86-64)\.so' || because "unknown libraries are required"
+    ! grep 'so\.' <<<"$wanted" | grep -vE '^(libc|libm|libcares|libcrypto|libssl|libcurl|libczmq|libjansson|libmicrohttpd|libsqlite3|libsystemd|libxxhash|libyaml-0|libzmq|libmsgpack-?c|libseccomp|ld-linux-x86-64)\.so' || because "unknown libraries are required"
 }
 
 it_installs_and_its_scriptlets_make_the_account() {
-    "$here/repository" "$packages" "$repository"
-    cp -r "$repository" "$inside/srv/repository"
-    shell 'rm -f /etc/apt/sources.list.d/* && echo "deb [trusted=yes] file:/srv/repository ./" >/etc/apt/sources.list
-        apt-get -q update && apt-get -q -y --no-install-recommends install $(cat /srv/repository/depends)
+    shell 'apt-get -q -y --no-install-recommends install $(cat /srv/repository/depends)
         mkdir -p /var/lib/rpm && find / -xdev -path "*weir*" -not -path "/proc/*" -not -path "/srv/*" -not -path "/sys/*" >/root/before'
     cp "$packages"/weir-[0-9]*.rpm "$packages"/weir-tools-[0-9]*.rpm "$inside/root/"
     local said
@@ -56,9 +49,9 @@ an_update_restarts_it_and_keeps_the_configuration() {
 the_next_release_restarts_the_service() {
     local pid
     pid=$(property MainPID)
-    rm -rf "$repository/top" && mkdir -p "$repository/next"
-    "$root/packaging/build" rpm --commit "$(cat "$packages/commit")" --release 2 --out "$repository/next"
-    cp "$repository"/next/weir-[0-9]*-2.*.rpm "$inside/root/"
+    rm -rf "$work/top" && mkdir -p "$work/next"
+    "$root/packaging/build" rpm --commit "$(cat "$packages/commit")" --release 2 --out "$work/next"
+    cp "$work"/next/weir-[0-9]*-2.*.rpm "$inside/root/"
     shell 'cd /root && rpm -U --nodeps weir-[0-9]*-2.*.rpm'
     until_ 20 "it runs" is_active || { in_ journalctl -u weir -n 8 -o cat; because "not in time: it runs"; }
     [ "$(property MainPID)" != "$pid" ] || because "it was not restarted"
