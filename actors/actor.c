@@ -87,11 +87,13 @@ static void on_reply(void *arg, uint64_t token, const http_reply_t *reply)
     http_server_reply(a->server, token, reply);
 }
 
-static void on_shut(void *arg)
+static void on_door(void *arg, enum door door)
 {
     actor_t *a = arg;
-    must(a->server);
-    http_server_pause(a->server, true);
+    if (door == DOOR_CLOSING)
+        http_server_retire(a->server);
+    else
+        http_server_pause(a->server, door == DOOR_SHUT);
 }
 
 static void on_log(void *arg, const log_line_t *line)
@@ -159,6 +161,8 @@ static void on_turn(void *arg)
 {
     actor_t *a = arg;
     a->turn_due = false;
+    if (a->server && http_server_is_left(a->server))
+        carrier_closed(a->carrier, loop_now());
     loop_timer_at(a->turn_timer, carrier_turn(a->carrier, loop_now()));
 }
 
@@ -257,6 +261,7 @@ static void introduce(actor_t *a)
         .instance = a->line.instance,
         .generation = a->line.generation,
         .door_kept = a->line.door_kept,
+        .standby = a->line.standby,
         .seed = process_seed(),
         .metrics = a->metrics,
         .opened = a->store ? &a->opened : NULL,
@@ -323,6 +328,8 @@ static int open_server(actor_t *a)
         .body_bytes_max = body_max,
     };
     int r = http_server_open(a->loop, &options, on_request, a, &a->server);
+    if (r == 0 && a->line.standby)
+        http_server_pause(a->server, true);
     return r < 0 ? complain(a, EXIT_AGAIN, "the HTTP server does not open", r, NULL) : 0;
 }
 
@@ -356,7 +363,7 @@ static void start_carrier(actor_t *a)
         .call = on_call,
         .cancel = on_cancel,
         .reply = on_reply,
-        .shut = on_shut,
+        .door = on_door,
         .log = on_log,
         .stop = on_stop,
         .store = a->store,

@@ -20,6 +20,7 @@ enum event_kind {
     EVENT_STORE,       /* committed, read, full, space, poisoned */
     EVENT_REQUEST,     /* an HTTP request is whole */
     EVENT_ANSWER,      /* a call ended */
+    EVENT_CLOSED,      /* after DOOR_CLOSING: no HTTP connection is left; perhaps told again */
 };
 typedef struct peer_info {
     peer_t peer;
@@ -45,6 +46,13 @@ typedef struct event {
 
 /* ---- the record ---- */
 
+/* What the supervisor's ORDER says. */
+enum order_kind {
+    ORDER_STOP = 1, ORDER_DRAIN_FOR_STOP, ORDER_DRAIN_OVER,
+    ORDER_BEGIN,  /* who was born in standby: link to the limiter, work */
+    ORDER_RETIRE, /* a successor has begun: finish what is in hand, then end */
+};
+
 /* What an actor knows at birth. Lent for its whole life. */
 typedef struct birth {
     const config_t *config;
@@ -52,6 +60,7 @@ typedef struct birth {
     uint16_t instance;
     uint64_t generation;
     bool door_kept;                         /* the listening sockets outlive Weir */
+    bool standby;                           /* does nothing before ORDER_BEGIN */
     uint64_t seed;                          /* for jitter and ids: chance in, decisions out */
     const metrics_t *metrics;               /* its own numbers, for /metrics; NULL: nobody counts */
     const store_opened_t *opened;           /* limiter only */
@@ -79,10 +88,11 @@ extern const actor_spec_t ingress_spec, limiter_spec, classifier_spec, responder
 int actor_main(const actor_spec_t *spec, int argc, char **argv);
 
 /* How the supervisor hands things to an actor: by environment, only these names.
- *   WEIR_BIRTH   "instance=0 generation=123 config=3 secrets=4 lock=5 host=1 may=1 listen=6,7
- *                 door=kept"
+ *   WEIR_BIRTH   "instance=0 generation=123 config=3 secrets=4 lock=5 host=1 may=1 standby=1
+ *                 listen=6,7 door=kept"
  * may: MAY_* of the roster. config: memfd with the checked form; secrets: memfd with a JSON object
- * name -> value (base64); listen: listening sockets (ingress); door: they outlive Weir.
- * supervisor's socket: <run_dir>/supervisor.sock, limiter's: <run_dir>/limiter.sock (ipc). */
+ * name -> value (base64); standby: a successor, waits for ORDER_BEGIN; listen: listening sockets
+ * (ingress); door: they outlive Weir. supervisor's socket: <run_dir>/supervisor.sock, limiter's:
+ * <run_dir>/limiter.sock (ipc). */
 
 #endif

@@ -16,7 +16,7 @@ static bool read_number(const char **at, uint64_t most, uint64_t *out)
         return false;
     for (; isdigit((unsigned char)*s); s++) {
         uint64_t digit = (uint64_t)(*s - '0');
-        if (n > (most - digit) / 10)
+        if (digit > most || n > (most - digit) / 10)
             return false;
         n = n * 10 + digit;
     }
@@ -75,6 +75,10 @@ static bool read_value(const char *name, size_t len, const char **at, birth_line
     }
     if (is_word(name, "may", len) && read_number(at, MAY_ALL, &n)) {
         b->may = (unsigned)n;
+        return true;
+    }
+    if (is_word(name, "standby", len) && read_number(at, 1, &n)) {
+        b->standby = n == 1;
         return true;
     }
     if (is_word(name, "host", len) && read_number(at, UINT32_MAX, &n)) {

@@ -12,6 +12,7 @@ typedef struct birth_line {
     uint64_t generation; /* never 0 */
     unsigned host;
     unsigned may; /* MAY_*, the roster's word on what it may do */
+    bool standby; /* 0 or 1; not given: 0 */
     int config, secrets, lock; /* descriptors; -1: not given */
     int listen[BIRTH_LISTENERS_MAX];
     size_t listen_count;

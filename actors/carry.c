@@ -6,6 +6,20 @@
 
 /* ---- steps */
 
+/* What was wished for the old generation goes nowhere: both sides repeat what matters. */
+static void link_anew(carrier_t *c)
+{
+    c->effects->link = false;
+    if (c->limiter != PEER_NOBODY) {
+        carrier_forget_peer(c, c->limiter);
+        links_again(c->links, c->limiter, c->now);
+        return;
+    }
+    must(c->standby);
+    c->standby = false;
+    c->limiter = links_connect(c->links, c->limiter_conn, ACTOR_LIMITER, c->now);
+}
+
 void carrier_step(carrier_t *c, const event_t *event)
 {
     must(!c->stepping);
@@ -13,15 +27,18 @@ void carrier_step(carrier_t *c, const event_t *event)
     effects_begin(c->effects);
     c->spec->step(c->self, event, c->now, c->effects);
     c->stepping = false;
+    if (c->effects->link)
+        link_anew(c);
     if (c->world.store && c->effects->batch && store_batch_count(c->effects->batch) > 0)
         pace_changed(&c->pace, c->now.at);
 }
 
 static void limiter_is_new(carrier_t *c, uint64_t life)
 {
-    if (c->limiter == PEER_NOBODY || life == c->limiter_life)
-        return;
+    bool known = life == c->limiter_life;
     c->limiter_life = life;
+    if (known || c->limiter == PEER_NOBODY)
+        return;
     carrier_forget_peer(c, c->limiter);
     links_again(c->links, c->limiter, c->now);
 }
@@ -95,6 +112,7 @@ carrier_t *carrier_new(const actor_spec_t *spec, const birth_t *birth, const lin
     c->world = *world;
     c->metrics = metrics;
     c->id = *self;
+    c->standby = birth->standby;
     c->now = now;
     c->pace = (pace_t){
         .pause_us_max = world->commit_pause_us_max, .submitted = now.at, .since = INSTANT_NEVER};
@@ -136,6 +154,10 @@ void carrier_destroy(carrier_t **c)
 peer_t carrier_connect(carrier_t *c, conn_t conn, actor_kind_t to, now_t now)
 {
     c->now = now;
+    if (to == ACTOR_LIMITER && c->standby) {
+        c->limiter_conn = conn;
+        return PEER_NOBODY;
+    }
     peer_t peer = links_connect(c->links, conn, to, now);
     must((to == ACTOR_SUPERVISOR) == (peer == PEER_SUPERVISOR));
     if (to == ACTOR_LIMITER)
@@ -179,6 +201,13 @@ void carrier_answer(carrier_t *c, const http_answer_t *answer, now_t now)
 {
     c->now = now;
     event_t event = {.kind = EVENT_ANSWER, .answer = answer};
+    carrier_step(c, &event);
+}
+
+void carrier_closed(carrier_t *c, now_t now)
+{
+    c->now = now;
+    event_t event = {.kind = EVENT_CLOSED};
     carrier_step(c, &event);
 }
 

@@ -13,7 +13,7 @@ typedef struct world {
     void (*call)(void *arg, const http_call_t *call);
     void (*cancel)(void *arg, uint64_t token);
     void (*reply)(void *arg, uint64_t token, const http_reply_t *reply);
-    void (*shut)(void *arg);
+    void (*door)(void *arg, enum door door);
     void (*log)(void *arg, const log_line_t *line);
     void (*stop)(void *arg, int exit_code, const char *why);
     store_t *store;               /* NULL: the actor has none */
@@ -28,13 +28,15 @@ void carrier_destroy(carrier_t **c);
 /* A line of the log: the supervisor is told of it, bounded (tell.h), with the next turn. */
 void carrier_tell(carrier_t *c, const log_line_t *line, now_t now);
 
-/* Connections of the connecting end; the supervisor's first (it becomes PEER_SUPERVISOR). */
+/* Connections of the connecting end; the supervisor's first (it becomes PEER_SUPERVISOR). Born in
+ * standby an actor says nothing to the limiter before wish_link(): PEER_NOBODY until then. */
 peer_t carrier_connect(carrier_t *c, conn_t conn, actor_kind_t to, now_t now);
 void carrier_start(carrier_t *c, now_t now); /* EVENT_START */
 
 void carrier_frame(carrier_t *c, conn_t conn, bytes_t frame, now_t now);
 void carrier_request(carrier_t *c, const http_request_t *request, now_t now);
 void carrier_answer(carrier_t *c, const http_answer_t *answer, now_t now);
+void carrier_closed(carrier_t *c, now_t now); /* the last HTTP connection is gone */
 /* Takes what the store has ready (store_next until false). */
 void carrier_store(carrier_t *c, now_t now);
 /* Everything due by now: the actor's timer, beats, wish_again, the pause before a commit; then

@@ -19,9 +19,11 @@ struct carrier {
     metrics_t *metrics;
     now_t now; /* of the call into the carrier that runs */
     bool stepping;
-    peer_t limiter;          /* link to it; PEER_NOBODY: we are it */
+    peer_t limiter;          /* link to it; PEER_NOBODY: we are it, or stand by */
+    conn_t limiter_conn;     /* in standby: over what the link will run */
     uint64_t limiter_life;   /* its generation, as the supervisor said last */
     bool is_ready, is_known; /* READY was wished; the supervisor welcomed us */
+    bool standby;            /* born as somebody's successor: no link to the limiter yet */
     box_t *oldest, *newest;  /* boxes that wait for batches submitted */
     uint64_t submitted, committed;
     bool poisoned;

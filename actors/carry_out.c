@@ -53,9 +53,6 @@ static void carry_out(carrier_t *c, const box_entry_t *entry)
     case ENTRY_REPLY:
         w->reply(w->arg, entry->reply->token, &entry->reply->reply);
         break;
-    case ENTRY_SHUT:
-        w->shut(w->arg);
-        break;
     case ENTRY_CALL:
         w->call(w->arg, entry->call);
         break;
@@ -68,6 +65,9 @@ static void carry_out(carrier_t *c, const box_entry_t *entry)
     case ENTRY_READY:
         c->is_ready = true;
         carrier_say_ready(c);
+        break;
+    case ENTRY_DOOR:
+        w->door(w->arg, (enum door)entry->number);
         break;
     case ENTRY_STOP:
         w->stop(w->arg, entry->stop->exit_code, entry->stop->why);

@@ -269,12 +269,6 @@ void wish_reply(effects_t *e, uint64_t token, const http_reply_t *reply)
     box_add(e->held, ENTRY_REPLY)->reply = copy;
 }
 
-void wish_shut(effects_t *e)
-{
-    take_room(e);
-    box_add(e->held, ENTRY_SHUT);
-}
-
 /* ---- what is seen */
 
 void wish_count(effects_t *e, enum metric metric, bytes_t label, uint64_t n)
@@ -302,6 +296,14 @@ void wish_log(effects_t *e, const log_line_t *line)
 }
 
 /* ---- life */
+
+void wish_link(effects_t *e) { e->link = true; }
+
+void wish_door(effects_t *e, enum door door)
+{
+    take_room(e);
+    box_add(e->held, ENTRY_DOOR)->number = door;
+}
 
 void wish_ready(effects_t *e, const char *status)
 {

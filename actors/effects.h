@@ -41,13 +41,22 @@ void wish_again(effects_t *e); /* step again (EVENT_AGAIN), after other events h
 void wish_call(effects_t *e, const http_call_t *call);
 void wish_cancel(effects_t *e, uint64_t token);
 void wish_reply(effects_t *e, uint64_t token, const http_reply_t *reply);
-/* Connections are not accepted any more: they wait for the next life. */
-void wish_shut(effects_t *e);
 
 void wish_count(effects_t *e, enum metric metric, bytes_t label, uint64_t n); /* counters: add */
 void wish_gauge(effects_t *e, enum metric metric, bytes_t label, double value);
 void wish_observe(effects_t *e, enum metric metric, bytes_t label, double seconds); /* histograms */
 void wish_log(effects_t *e, const log_line_t *line);
+
+/* Begins with the limiter anew, or at all when the actor was born in standby: HELLO with what is in
+ * hand. Carried out behind the step. What the HELLO does not list the limiter gives to others, and
+ * what was given before does not arrive any more. Not for the limiter. */
+void wish_link(effects_t *e);
+
+/* The HTTP server accepts; or it accepts nothing more: what connects waits for another life.
+ * CLOSING also ends each connection with its next answer or once it is idle, and says EVENT_CLOSED
+ * when the last one is gone. */
+enum door { DOOR_OPEN, DOOR_SHUT, DOOR_CLOSING };
+void wish_door(effects_t *e, enum door door);
 
 void wish_ready(effects_t *e, const char *status); /* say READY to the supervisor */
 void wish_stop(effects_t *e, int exit_code,

@@ -17,11 +17,11 @@ enum entry_kind {
     ENTRY_FRAME,
     ENTRY_WELCOME,
     ENTRY_REPLY,
-    ENTRY_SHUT,
     ENTRY_CALL,
     ENTRY_CANCEL,
     ENTRY_READ,
     ENTRY_READY,
+    ENTRY_DOOR,
     ENTRY_STOP
 };
 typedef struct stop_order {
@@ -37,7 +37,7 @@ typedef struct box_entry {
     peer_t peer;        /* FRAME, WELCOME; PEER_NOBODY: dropped */
     union {
         frame_builder_t *builder;
-        uint64_t number; /* WELCOME: the epoch; CANCEL: the token */
+        uint64_t number; /* WELCOME: the epoch; CANCEL: the token; DOOR: enum door */
         const reply_order_t *reply;
         const http_call_t *call;
         const read_request_t *read;
@@ -64,7 +64,7 @@ struct effects {
     void (*log)(void *arg, const log_line_t *line);
     void *log_arg;
     instant_t timer;
-    bool again;
+    bool again, link;
     char ready[REASON_BYTES_MAX + 1]; /* the last status wished for */
     box_t *free_boxes;
     frame_builder_t *builders[BUILDERS_KEPT_MAX];

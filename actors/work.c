@@ -78,21 +78,57 @@ void work_offer(work_pool_t *pools, size_t count, const hand_t *hand, effects_t 
 }
 
 /* A tenth of the time is kept for the way out. */
-void work_stop_order(work_stop_t *stop, const msg_order_t *order, now_t now, effects_t *effects)
+static void end_by(work_term_t *term, const msg_order_t *order, now_t now, effects_t *effects)
 {
-    if (order->order != ORDER_STOP || stop->asked)
-        return;
-    stop->asked = true;
-    stop->by = instant_after_us(now.at, (int64_t)(order->deadline_ms * 900));
-    wish_timer(effects, stop->by);
+    term->asked = true;
+    term->by = instant_after_us(now.at, (int64_t)(order->deadline_ms * 900));
+    wish_timer(effects, term->by);
 }
 
-void work_stop_when_due(work_stop_t *stop, const hand_t *hand, now_t now, effects_t *effects)
+void work_term_order(work_term_t *term, const msg_order_t *order, now_t now, effects_t *effects)
 {
-    if (!stop->asked || stop->done)
+    switch (order->order) {
+    case ORDER_BEGIN:
+        if (term->standby)
+            wish_link(effects);
+        term->standby = false;
+        break;
+    case ORDER_RETIRE:
+        if (term->asked)
+            break;
+        end_by(term, order, now, effects);
+        term->retires = true;
+        wish_link(effects);
+        break;
+    case ORDER_STOP:
+        if (!term->asked || term->retires)
+            end_by(term, order, now, effects);
+        term->retires = false;
+        break;
+    default:
+        break; /* not for who works */
+    }
+}
+
+/* 0: it does not tell. */
+void work_term_welcome(work_term_t *term, const config_t *config, const msg_welcome_t *welcome)
+{
+    term->foreign = welcome->config_epoch && welcome->config_epoch != config->epoch;
+    term->severed = term->retires;
+}
+
+bool work_term_takes(const work_term_t *term)
+{
+    return !term->standby && !term->foreign && !term->asked;
+}
+
+void work_term_end_when_due(work_term_t *term, const hand_t *hand, now_t now, effects_t *effects)
+{
+    if (!term->asked || term->done)
         return;
-    if (hand_count(hand) > 0 && instant_before(now.at, stop->by))
+    bool empty = hand_count(hand) == 0 && (!term->retires || term->severed);
+    if (!empty && instant_before(now.at, term->by))
         return;
-    stop->done = true;
-    wish_stop(effects, 0, "the supervisor said stop");
+    term->done = true;
+    wish_stop(effects, 0, term->retires ? "a successor works" : "the supervisor said stop");
 }

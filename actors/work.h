@@ -1,5 +1,5 @@
 /* work.h: what the classifier and the responder have in common: an assignment as a document, the
- * credit of a pool they work with, and an orderly stop. Pure. */
+ * credit of a pool they work with, and the term from their begin to their end. Pure. */
 #ifndef WEIR_ACTORS_WORK_H
 #define WEIR_ACTORS_WORK_H
 
@@ -32,18 +32,20 @@ void work_arrived(work_pool_t *pool);
 void work_offer(work_pool_t *pools, size_t count, const hand_t *hand, effects_t *effects,
                 peer_t limiter);
 
-/* An orderly stop: nothing new is offered; ends when nothing is in hand any more, or at its
- * deadline. */
-typedef struct work_stop {
-    bool asked, done;
+/* From when to when an actor takes work: not in standby, not once it was told to stop or to retire,
+ * and not from a limiter that runs another configuration (it is about to be replaced, or we are).
+ * It ends when nothing is in hand any more, or at its deadline. Who retires does so on a link begun
+ * anew, on which it offers nothing: once that is welcome no assignment can be on its way to it, and
+ * what it never heard of was given to others. */
+typedef struct work_term {
+    bool standby, foreign, asked, retires, done;
+    bool severed; /* retires: the new link is welcome */
     instant_t by;
-} work_stop_t;
-void work_stop_order(work_stop_t *stop, const msg_order_t *order, now_t now, effects_t *effects);
+} work_term_t;
+void work_term_order(work_term_t *term, const msg_order_t *order, now_t now, effects_t *effects);
+void work_term_welcome(work_term_t *term, const config_t *config, const msg_welcome_t *welcome);
+bool work_term_takes(const work_term_t *term);
 /* At the end of each step: stops the process when it is time. */
-void work_stop_when_due(work_stop_t *stop, const hand_t *hand, now_t now, effects_t *effects);
-
-#define ORDER_STOP 1u
-#define ORDER_DRAIN_FOR_STOP 2u
-#define ORDER_DRAIN_OVER 3u
+void work_term_end_when_due(work_term_t *term, const hand_t *hand, now_t now, effects_t *effects);
 
 #endif

@@ -80,6 +80,12 @@ static void bundle_begin(bundle_t *b, const launch_t *l)
     strcpy(b->text, "{");
 }
 
+static void bundle_fill(bundle_t *b, const launch_t *l, const roster_entry_t *entry)
+{
+    bundle_begin(b, l);
+    roster_secrets(entry, l->config, on_secret, b);
+}
+
 static void bundle_end(bundle_t *b)
 {
     explicit_bzero(b->text, b->size);
@@ -117,8 +123,7 @@ int launch_check_secrets(const launch_t *l, const char **which)
     int error = 0;
     for (size_t i = 0; i < ROSTER_COUNT && !error; i++) {
         bundle_t b;
-        bundle_begin(&b, l);
-        roster_secrets(&roster[i], l->config, on_secret, &b);
+        bundle_fill(&b, l, &roster[i]);
         error = b.error;
         *which = b.which;
         bundle_end(&b);
@@ -126,11 +131,20 @@ int launch_check_secrets(const launch_t *l, const char **which)
     return error ? error : check_senders(l, which);
 }
 
+int launch_secrets_print(const launch_t *l, const roster_entry_t *entry, bytes_t key, sha256_t *out)
+{
+    bundle_t b;
+    bundle_fill(&b, l, entry);
+    if (!b.error)
+        *out = hmac_sha256(key, bytes_of(b.text, b.used));
+    bundle_end(&b);
+    return b.error;
+}
+
 int launch_secrets(const launch_t *l, const roster_entry_t *entry)
 {
     bundle_t b;
-    bundle_begin(&b, l);
-    roster_secrets(entry, l->config, on_secret, &b);
+    bundle_fill(&b, l, entry);
     int fd = b.error;
     if (!b.error) {
         b.text[b.used++] = '}';

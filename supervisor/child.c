@@ -49,7 +49,8 @@ static enum child_state impossible(step_t *s)
 static enum child_state begin(step_t *s)
 {
     child_t *c = s->child;
-    c->ordered = c->stays_down = false;
+    c->ordered = false;
+    c->stays_down = c->role != CHILD_IN_OFFICE;
     c->ready_at = INSTANT_NEVER;
     c->heard = s->now;
     c->due = instant_after_us(s->now, s->policy->ready_us);
@@ -132,6 +133,33 @@ static enum child_state ask_sooner(step_t *s)
     return s->child->state;
 }
 
+static void set_retirees_due(child_t *c, const child_policy_t *policy)
+{
+    c->due = instant_min(c->until, hang_due(c, policy));
+}
+
+static enum child_state retire(step_t *s)
+{
+    child_t *c = s->child;
+    c->ordered = c->stays_down = true;
+    c->until = s->event->deadline;
+    set_retirees_due(c, s->policy);
+    s->out->wishes |= CHILD_WISH_RETIRE;
+    return CHILD_RETIRING;
+}
+
+static enum child_state retirees_time(step_t *s)
+{
+    return instant_before(s->now, s->child->until) ? is_silent(s) : kill_it(s);
+}
+
+/* Its end is on its way already. */
+static enum child_state end_for_good(step_t *s)
+{
+    s->child->stays_down = true;
+    return s->child->state;
+}
+
 static enum child_state stay_down(step_t *s)
 {
     s->child->stays_down = true;
@@ -188,10 +216,17 @@ static enum child_state after_death(step_t *s)
     return v.failed ? CHILD_FAILED : CHILD_BACKOFF;
 }
 
+static bool crashed(const child_event_t *e)
+{
+    return WIFSIGNALED(e->wait_status) || WEXITSTATUS(e->wait_status) != 0;
+}
+
 static enum child_state died(step_t *s)
 {
     child_t *c = s->child;
     describe_end(s);
+    if (c->state == CHILD_RETIRING && !instant_is_never(c->due) && crashed(s->event))
+        c->ordered = false;
     if (!s->event->spawn_error)
         tell(s, LIFE_DEAD);
     c->pid = 0;
@@ -211,16 +246,17 @@ typedef enum child_state action_t(step_t *s);
 
 /* clang-format off */
 static action_t *const table[CHILD_STATE_COUNT][CHILD_EVENT_COUNT] = {
-    /*                  START    SAID_READY    EXITED      DUE          STOP        RESTART */
-    [CHILD_IDLE]     = {begin,   impossible,   impossible, ignore,      stay_down,  begin},
-    [CHILD_STARTING] = {ignore,  became_ready, died,       is_late,     ask,        ask},
-    [CHILD_READY]    = {ignore,  ignore,       died,       is_silent,   ask,        ask},
-    [CHILD_STOPPING] = {ignore,  ignore,       died,       kill_it,     ask_sooner, ignore},
-    [CHILD_DYING]    = {ignore,  ignore,       died,       kill_it,     ask_sooner, ignore},
-    [CHILD_BACKOFF]  = {ignore,  impossible,   impossible, begin,       stay_down,  begin_afresh},
-    [CHILD_FAILED]   = {ignore,  impossible,   impossible, begin,       stay_down,  begin_afresh},
-    [CHILD_REFUSED]  = {ignore,  impossible,   impossible, ignore,      stay_down,  begin_afresh},
-    [CHILD_DOWN]     = {begin,   impossible,   impossible, ignore,      ignore,     begin_afresh},
+    /*                  START    SAID_READY    EXITED      DUE            RETIRE        STOP        RESTART */
+    [CHILD_IDLE]     = {begin,   impossible,   impossible, ignore,        stay_down,    stay_down,  begin},
+    [CHILD_STARTING] = {ignore,  became_ready, died,       is_late,       retire,       ask,        ask},
+    [CHILD_READY]    = {ignore,  ignore,       died,       is_silent,     retire,       ask,        ask},
+    [CHILD_RETIRING] = {ignore,  ignore,       died,       retirees_time, ignore,       ask,        ignore},
+    [CHILD_STOPPING] = {ignore,  ignore,       died,       kill_it,       end_for_good, ask_sooner, ignore},
+    [CHILD_DYING]    = {ignore,  ignore,       died,       kill_it,       end_for_good, ask_sooner, ignore},
+    [CHILD_BACKOFF]  = {ignore,  impossible,   impossible, begin,         stay_down,    stay_down,  begin_afresh},
+    [CHILD_FAILED]   = {ignore,  impossible,   impossible, begin,         stay_down,    stay_down,  begin_afresh},
+    [CHILD_REFUSED]  = {ignore,  impossible,   impossible, ignore,        stay_down,    stay_down,  begin_afresh},
+    [CHILD_DOWN]     = {begin,   impossible,   impossible, ignore,        ignore,       ignore,     begin_afresh},
 };
 /* clang-format on */
 
@@ -259,7 +295,8 @@ void child_init(child_t *c, actor_kind_t actor, uint16_t instance, instant_t now
                    .since = now,
                    .ready_at = INSTANT_NEVER,
                    .heard = now,
-                   .due = INSTANT_NEVER};
+                   .due = INSTANT_NEVER,
+                   .until = INSTANT_NEVER};
     snprintf(c->name, sizeof c->name, "%s/%u", actor_name(actor), instance);
 }
 
@@ -270,11 +307,26 @@ void child_born(child_t *c, int pid, uint64_t generation)
     c->generation = generation;
 }
 
+void child_promote(child_t *heir, child_t *old)
+{
+    must(heir->role == CHILD_SUCCESSOR && heir->state == CHILD_READY);
+    heir->role = CHILD_IN_OFFICE;
+    heir->stays_down = false;
+    if (!old)
+        return;
+    must(old->role == CHILD_IN_OFFICE);
+    old->role = CHILD_RETIREE;
+    heir->lives = old->lives;
+    memcpy(heir->last_end, old->last_end, sizeof heir->last_end);
+}
+
 void child_heard(child_t *c, const child_policy_t *policy, instant_t now)
 {
     c->heard = now;
     if (c->state == CHILD_READY)
         c->due = hang_due(c, policy);
+    else if (c->state == CHILD_RETIRING && !instant_is_never(c->due))
+        set_retirees_due(c, policy);
 }
 
 void child_excused(child_t *c, const child_policy_t *policy, instant_t now)

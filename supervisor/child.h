@@ -14,6 +14,7 @@
     X(IDLE, "idle", 0, "not yet started")                                                          \
     X(STARTING, "starting", 1, "started, has not said READY")                                      \
     X(READY, "ready", 1, "does its work")                                                          \
+    X(RETIRING, "retiring", 1, "a successor works; ends what it has in hand")                      \
     X(STOPPING, "stopping", 1, "was asked to stop")                                                \
     X(DYING, "dying", 1, "was given up and is being killed")                                       \
     X(BACKOFF, "backoff", 0, "died, waits for its restart")                                        \
@@ -25,6 +26,7 @@
     X(SAID_READY, "its word")                                                                      \
     X(EXITED, "exit")                                                                              \
     X(DUE, "time")                                                                                 \
+    X(RETIRE, "order to retire")                                                                   \
     X(STOP, "order to stop")                                                                       \
     X(RESTART, "order to restart")
 
@@ -42,11 +44,19 @@ enum child_event_kind {
 };
 const char *child_state_name(enum child_state s);
 
+/* Two lives of one actor and instance overlap while one takes over from the other. */
+enum child_role {
+    CHILD_IN_OFFICE, /* the one that works; started again when it dies */
+    CHILD_SUCCESSOR, /* stands by; when it ends it stays down */
+    CHILD_RETIREE,   /* was in office; when it ends it stays down */
+    CHILD_NOBODY,    /* the place is free */
+};
+
 typedef struct child_event {
     enum child_event_kind kind;
     int wait_status;    /* EXITED: as waitpid gives it */
     int spawn_error;    /* EXITED: negative errno, it could not even be started; 0 otherwise */
-    instant_t deadline; /* STOP and RESTART: killed then if it still lives */
+    instant_t deadline; /* STOP, RESTART and RETIRE: killed then if it still lives */
 } child_event_t;
 
 typedef struct child_policy {
@@ -62,6 +72,7 @@ typedef struct child {
     char name[CHILD_NAME_BYTES]; /* "limiter/0" */
     actor_kind_t actor;
     uint16_t instance;
+    enum child_role role;
     enum child_state state;
     int pid;             /* 0: none */
     uint64_t generation; /* of the current life, or of the last one; 0: never lived */
@@ -69,6 +80,7 @@ typedef struct child {
     instant_t ready_at;  /* of the current life; NEVER: not yet */
     instant_t heard;     /* the last frame of the current life */
     instant_t due;       /* when CHILD_ON_DUE is wanted; NEVER: not */
+    instant_t until;     /* RETIRING: killed then */
     bool ordered;        /* its end is ours: not counted against it */
     bool stays_down;
     uint64_t lives;
@@ -81,6 +93,7 @@ typedef struct child {
 #define CHILD_WISH_ABORT 2u  /* SIGABRT */
 #define CHILD_WISH_KILL 4u   /* SIGKILL */
 #define CHILD_WISH_ASK 8u    /* ORDER: stop; a child without a link is killed instead */
+#define CHILD_WISH_RETIRE 32u /* ORDER: retire; a child without a link is killed instead */
 #define CHILD_WISH_SPAWN 16u /* start the program, then child_born() or EXITED with spawn_error */
 typedef struct child_wishes {
     unsigned wishes;
@@ -94,6 +107,8 @@ typedef struct child_wishes {
 void child_init(child_t *c, actor_kind_t actor, uint16_t instance, instant_t now);
 child_wishes_t child_step(child_t *c, const child_event_t *event, const child_policy_t *policy,
                           instant_t now, rand_t *chance);
+/* The successor, ready, is in office from now on. `old`: whom it follows, who retires; NULL: nobody. */
+void child_promote(child_t *heir, child_t *old);
 void child_born(child_t *c, int pid, uint64_t generation);
 /* A frame of its current life came. */
 void child_heard(child_t *c, const child_policy_t *policy, instant_t now);

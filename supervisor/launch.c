@@ -53,14 +53,14 @@ typedef struct birth_kit {
 } birth_kit_t;
 
 static void write_line(birth_kit_t *kit, const launch_t *l, const roster_entry_t *entry,
-                       uint16_t instance, uint64_t generation)
+                       uint16_t instance, uint64_t generation, bool standby)
 {
     size_t used = (size_t)snprintf(
         kit->line, sizeof kit->line,
         "WEIR_BIRTH=instance=%u generation=%llu config=%d secrets=%d lock=%d host=1 "
-        "may=%u",
+        "may=%u%s",
         instance, (unsigned long long)generation, kit->kept[0], kit->kept[1], kit->kept[2],
-        entry->may);
+        entry->may, standby ? " standby=1" : "");
     if (!(entry->may & MAY_LISTEN))
         return;
     for (size_t i = 0; i < l->listeners->count; i++) {
@@ -74,10 +74,10 @@ static void write_line(birth_kit_t *kit, const launch_t *l, const roster_entry_t
 }
 
 static int start(const launch_t *l, const roster_entry_t *entry, uint16_t instance,
-                 uint64_t generation, birth_kit_t *kit)
+                 uint64_t generation, bool standby, birth_kit_t *kit)
 {
     char path[1200], title[64];
-    write_line(kit, l, entry, instance, generation);
+    write_line(kit, l, entry, instance, generation, standby);
     snprintf(path, sizeof path, "%s/%s", l->programs, entry->program);
     snprintf(title, sizeof title, "%s: %u", entry->program, instance);
     return spawn(&(spawn_t){.path = path,
@@ -90,7 +90,7 @@ static int start(const launch_t *l, const roster_entry_t *entry, uint16_t instan
 }
 
 int launch_child(const launch_t *l, const roster_entry_t *entry, uint16_t instance,
-                 uint64_t generation)
+                 uint64_t generation, bool standby)
 {
     int config = memory_file("weir-config", bytes_str(l->config_text));
     if (config < 0)
@@ -99,7 +99,7 @@ int launch_child(const launch_t *l, const roster_entry_t *entry, uint16_t instan
     if (pid >= 0) {
         int secrets = pid;
         birth_kit_t kit = {.kept = {config, secrets, l->lock}, .kept_count = 3};
-        pid = start(l, entry, instance, generation, &kit);
+        pid = start(l, entry, instance, generation, standby, &kit);
         close(secrets);
     }
     close(config);

@@ -6,6 +6,7 @@
 #include "supervisor/listeners.h"
 #include "supervisor/roster.h"
 #include "supervisor/spawn.h"
+#include "sys/crypto.h"
 
 typedef struct launch {
     const config_t *config;
@@ -25,8 +26,12 @@ int launch_find_programs(launch_t *l);
 int launch_check_secrets(const launch_t *l, const char **which);
 /* A memory file with the secrets that this actor gets, or why not. */
 int launch_secrets(const launch_t *l, const roster_entry_t *entry);
+/* What tells two states of an actor's secrets apart, and nothing else of them: keyed with a chance
+ * of this process. */
+int launch_secrets_print(const launch_t *l, const roster_entry_t *entry, bytes_t key,
+                         sha256_t *out);
 /* The process id, or why there is none. */
 int launch_child(const launch_t *l, const roster_entry_t *entry, uint16_t instance,
-                 uint64_t generation);
+                 uint64_t generation, bool standby);
 
 #endif

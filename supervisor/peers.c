@@ -6,16 +6,10 @@
 #include "supervisor/supervisor.h"
 #include "sys/process.h"
 
-static outside_t *outside_of(supervisor_t *s, unsigned actor, unsigned instance)
-{
-    child_t *c = family_find(&s->family, actor, instance);
-    return c ? &s->outside[c - s->family.children] : NULL;
-}
-
 static outside_t *outside_of_peer(supervisor_t *s, const peer_info_t *from)
 {
-    outside_t *o = outside_of(s, from->actor, from->instance);
-    return o && o->peer == from->peer && o->child->generation == from->generation ? o : NULL;
+    outside_t *o = outside_of(s, family_of_life(&s->family, from->generation));
+    return o && o->peer == from->peer ? o : NULL;
 }
 
 /* ---- out -------------------------------------------------------------------------------- */
@@ -53,7 +47,7 @@ void peers_tell(supervisor_t *s, const outside_t *about, const child_wishes_t *w
 
 static void tell_whole(supervisor_t *s, const outside_t *to)
 {
-    msg_peers_t items[ROSTER_INSTANCES_MAX + 1];
+    msg_peers_t items[FAMILY_MAX + 1];
     size_t count = family_peers(&s->family, to->child, items);
     items[count++] = (msg_peers_t){.actor = ACTOR_SUPERVISOR,
                                    .generation = s->last_generation,
@@ -84,7 +78,13 @@ static void push_own_stats(supervisor_t *s, const outside_t *to)
                &(msg_stats_t){.actor = ACTOR_SUPERVISOR, .text = bytes_of(text, len)});
 }
 
-/* Each ingress answers /metrics for all; its own numbers it knows best itself. */
+static bool is_told_of(const outside_t *o)
+{
+    return o->child->role == CHILD_IN_OFFICE && o->stats_len > 0;
+}
+
+/* Each ingress answers /metrics for all; its own numbers it knows best itself. Of two lives under
+ * one name those of the one in office are told. */
 void peers_push_stats(supervisor_t *s)
 {
     process_measure(s->metrics);
@@ -97,7 +97,7 @@ void peers_push_stats(supervisor_t *s)
             const msg_stats_t item = {.actor = o->child->actor,
                                       .instance = o->child->instance,
                                       .text = bytes_of(o->stats, o->stats_len)};
-            if (j != i && o->stats_len)
+            if (j != i && is_told_of(o))
                 peers_send(s, &s->outside[i], MESSAGE_STATS, &item);
         }
     }
@@ -114,14 +114,15 @@ static void refuse(const peer_info_t *from, const char *why)
 /* Only a child that lives, in the life that we gave it, from the process that we started. */
 static bool is_ours(const outside_t *o, const event_t *event)
 {
-    return o && o->child->pid != 0 && o->child->generation == event->from.generation &&
+    return o && o->child->actor == event->from.actor &&
+           o->child->instance == event->from.instance &&
            (uint64_t)o->child->pid == event->up.hello->pid;
 }
 
 static void on_up(void *arg, const event_t *event)
 {
     supervisor_t *s = arg;
-    outside_t *o = outside_of(s, event->from.actor, event->from.instance);
+    outside_t *o = outside_of(s, family_of_life(&s->family, event->from.generation));
     if (!is_ours(o, event)) {
         refuse(&event->from, "it is no child of this supervisor");
         links_forget(s->links, event->from.peer);
@@ -132,6 +133,7 @@ static void on_up(void *arg, const event_t *event)
     child_heard(o->child, &s->policy, loop_now().at);
     links_welcome(s->links, o->peer, 0, loop_now());
     tell_whole(s, o);
+    replace_remind(s, o);
 }
 
 static void on_ready(supervisor_t *s, outside_t *o, const msg_ready_t *ready)
@@ -231,7 +233,6 @@ int peers_open(supervisor_t *s)
         snprintf(host, sizeof host, "unknown");
     links_self_t self = {.actor = ACTOR_SUPERVISOR,
                          .generation = 1,
-                         .config_epoch = s->config->epoch,
                          .host = host,
                          .version = WEIR_VERSION,
                          .pid = (uint32_t)getpid()};

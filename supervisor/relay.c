@@ -43,15 +43,6 @@ static void say(supervisor_t *s, const outside_t *to, uint64_t number, unsigned 
                    .number = number, .status = status, .body = bytes_of(body, (size_t)length)});
 }
 
-static const outside_t *who_knows(const supervisor_t *s, unsigned actor)
-{
-    for (size_t i = 0; i < s->family.count; i++)
-        if (s->family.children[i].actor == actor)
-            return &s->outside[i];
-    must(!"the roster has a limiter and a drainer");
-    return NULL;
-}
-
 static relayed_t *find(supervisor_t *s, uint64_t number)
 {
     for (size_t i = 0; i < RELAYS_MAX; i++)
@@ -95,7 +86,7 @@ void relay_query(supervisor_t *s, const outside_t *from, const msg_query_t *quer
         log_text(LOG_CTL, "%s %.*s by %.*s", row->verb, (int)query->args.len,
                  query->args.len ? (const char *)query->args.data : "", (int)query->who.len,
                  query->who.len ? (const char *)query->who.data : "");
-    pass_on(s, from, who_knows(s, row->actor), query);
+    pass_on(s, from, office_of(s, row->actor), query);
 }
 
 static void answer(supervisor_t *s, relayed_t *r, const msg_answer_t *with)

@@ -52,10 +52,10 @@ static void on_config_error(void *arg, const char *line)
         log_text(LOG_CONFIG_BAD, "%s", line);
 }
 
-static config_t *read_config(const options_t *o)
+config_t *setup_config(const options_t *o, void (*report)(void *, const char *), void *arg)
 {
     json_t *json = NULL;
-    if (config_read(o->config, &json, on_config_error, (void *)o) < 0)
+    if (config_read(o->config, &json, report, arg) < 0)
         return NULL;
     override(json, o);
     config_t *config = config_load(json);
@@ -63,28 +63,37 @@ static config_t *read_config(const options_t *o)
     return config;
 }
 
-static int prepare_launch(supervisor_t *s)
+int setup_launch(const options_t *o, const config_t *config, launch_t *l, char *why, size_t size)
 {
-    launch_t *l = &s->launch;
-    *l = (launch_t){.config = s->config, .listeners = &s->listeners, .lock = -1};
-    l->config_text = json_dumps(s->config->json, JSON_COMPACT);
-    must(l->config_text);
     const char *which = NULL;
-    char why[512];
-    if (!credentials_directory(s->options.config, l->credentials, sizeof l->credentials))
-        return refuse(EXIT_CONFIG, 0, "%s: the path is too long", s->options.config);
+    l->config = config;
+    l->config_text = json_dumps(config->json, JSON_COMPACT);
+    must(l->config_text);
+    if (!credentials_directory(o->config, l->credentials, sizeof l->credentials)) {
+        snprintf(why, size, "the path is too long");
+        return -EINVAL;
+    }
     int error = launch_check_secrets(l, &which);
     if (!error)
         return 0;
-    credential_explain(l->credentials, which ? which : "?", error, why, sizeof why);
-    return refuse(EXIT_CONFIG, 0, "%s: %s", s->options.config, why);
+    credential_explain(l->credentials, which ? which : "?", error, why, size);
+    return -EINVAL;
+}
+
+static int prepare_launch(supervisor_t *s)
+{
+    char why[512];
+    s->launch = (launch_t){.listeners = &s->listeners, .lock = -1};
+    return setup_launch(&s->options, s->config, &s->launch, why, sizeof why)
+               ? refuse(EXIT_CONFIG, 0, "%s: %s", s->options.config, why)
+               : 0;
 }
 
 int supervisor_check(const options_t *options)
 {
     supervisor_t s = {.options = *options};
     log_open("supervisor", 0, "info", false);
-    s.config = read_config(options);
+    s.config = setup_config(options, on_config_error, (void *)options);
     int code = s.config ? prepare_launch(&s) : EXIT_CONFIG;
     if (code == EXIT_ASKED)
         printf("%s: the configuration is right: %zu routes, %zu sources, %zu downstreams, %zu "
@@ -159,7 +168,7 @@ static int open_listeners(supervisor_t *s)
 
 /* ---- the rest --------------------------------------------------------------------------- */
 
-static child_policy_t policy_of(const config_t *c)
+child_policy_t setup_policy(const config_t *c)
 {
     return (child_policy_t){
         .ready_us = c->supervisor.ready_ms * US_PER_MS,
@@ -175,10 +184,17 @@ static child_policy_t policy_of(const config_t *c)
 static void prepare_family(supervisor_t *s)
 {
     family_init(&s->family, s->config, loop_now().at);
-    for (size_t i = 0; i < s->family.count; i++)
+    for (size_t i = 0; i < FAMILY_MAX; i++)
         s->outside[i] = (outside_t){.supervisor = s, .child = &s->family.children[i]};
-    s->policy = policy_of(s->config);
+    s->policy = setup_policy(s->config);
     s->chance = rand_seeded(process_seed());
+    for (size_t i = 0; i < sizeof s->print_key; i += sizeof(uint64_t)) {
+        uint64_t chance = process_seed();
+        memcpy(s->print_key + i, &chance, sizeof chance);
+    }
+    for (size_t i = 0; i < ROSTER_COUNT; i++)
+        launch_secrets_print(&s->launch, &roster[i], bytes_of(s->print_key, sizeof s->print_key),
+                             &s->secret_prints[i]);
     s->metrics = metrics_new();
     for (size_t i = 0; i < s->family.count; i++) /* told from the first day, so that a rise is seen */
         metrics_add(s->metrics, METRIC_RESTARTS, bytes_str(actor_name(s->family.children[i].actor)),
@@ -204,7 +220,7 @@ int supervisor_open(supervisor_t *s, const options_t *options)
     process_hide(); /* secrets pass through */
     log_open("supervisor", 0, "info",
              false); /* who started us reads stderr, until we know better */
-    s->config = read_config(options);
+    s->config = setup_config(options, on_config_error, (void *)options);
     if (!s->config)
         return refuse(EXIT_CONFIG, 0, "%s is refused; nothing was started", options->config);
     log_open("supervisor", 0, s->config->log.level, s->config->log.journal);
@@ -241,6 +257,7 @@ void supervisor_close(supervisor_t *s)
         close(s->own_lock);
     if (s->launch.lock >= 0)
         close(s->launch.lock);
+    renew_forget(&s->replacement);
     free(s->launch.config_text);
     config_destroy(&s->config);
 }

@@ -6,9 +6,6 @@
 #include "sys/loop.h"
 #include "sys/notify.h"
 
-#define ORDER_STOP 1
-#define ORDER_DRAIN 2
-
 /* ---- children --------------------------------------------------------------------------- */
 
 /* Unique over all lives of all actors, also over our own: it starts from the wall clock, in
@@ -19,6 +16,18 @@ static uint64_t next_generation(supervisor_t *s)
     if (s->last_generation == 0)
         s->last_generation = (uint64_t)(loop_now().wall.us / US_PER_MS) * 1000;
     return ++s->last_generation;
+}
+
+outside_t *outside_of(supervisor_t *s, const child_t *child)
+{
+    return child ? &s->outside[child - s->family.children] : NULL;
+}
+
+outside_t *office_of(supervisor_t *s, unsigned actor)
+{
+    outside_t *o = outside_of(s, family_find(&s->family, actor, 0));
+    must(o); /* of every kind there is one at least */
+    return o;
 }
 
 static void on_child_end(void *arg, int pid, int wait_status)
@@ -38,8 +47,10 @@ static void give_birth(supervisor_t *s, outside_t *o)
     uint64_t generation = next_generation(s);
     if (o->child->generation)
         metrics_add(s->metrics, METRIC_RESTARTS, bytes_str(actor_name(o->child->actor)), 1);
-    int pid =
-        launch_child(&s->launch, roster_find(o->child->actor), o->child->instance, generation);
+    bool standby = o->child->role == CHILD_SUCCESSOR;
+    int pid = launch_child(o->renewed ? &s->replacement.launch : &s->launch,
+                           roster_find(o->child->actor), o->child->instance, generation, standby);
+    o->told_to_begin = false;
     if (pid < 0) {
         supervisor_event(s, o, &(child_event_t){.kind = CHILD_ON_EXITED, .spawn_error = pid});
         return;
@@ -48,16 +59,17 @@ static void give_birth(supervisor_t *s, outside_t *o)
     o->watch = loop_child(s->loop, pid, on_child_end, o);
 }
 
-static uint64_t left_ms(instant_t deadline)
+uint64_t deadline_left_ms(instant_t deadline)
 {
     int64_t left = instant_since_us(deadline, loop_now().at) / US_PER_MS;
     return left > 0 ? (uint64_t)left : 0;
 }
 
 /* A child without a link has no work in hand yet. */
-static void ask_to_stop(supervisor_t *s, const outside_t *o)
+static void order_or_kill(supervisor_t *s, const outside_t *o, enum order_kind what,
+                          instant_t deadline)
 {
-    msg_order_t order = {.order = ORDER_STOP, .deadline_ms = left_ms(o->child->due)};
+    msg_order_t order = {.order = what, .deadline_ms = deadline_left_ms(deadline)};
     if (!peers_send(s, o, MESSAGE_ORDER, &order))
         kill(o->child->pid, SIGKILL);
 }
@@ -74,7 +86,9 @@ static void carry_out(supervisor_t *s, outside_t *o, const child_wishes_t *w)
     if (w->wishes & CHILD_WISH_KILL)
         kill(o->child->pid, SIGKILL);
     if (w->wishes & CHILD_WISH_ASK)
-        ask_to_stop(s, o);
+        order_or_kill(s, o, ORDER_STOP, o->child->due);
+    if (w->wishes & CHILD_WISH_RETIRE)
+        order_or_kill(s, o, ORDER_RETIRE, o->child->until);
     if (w->wishes & CHILD_WISH_SPAWN)
         give_birth(s, o);
 }
@@ -83,22 +97,14 @@ void supervisor_event(supervisor_t *s, outside_t *o, const child_event_t *event)
 {
     child_wishes_t wishes = child_step(o->child, event, &s->policy, loop_now().at, &s->chance);
     carry_out(s, o, &wishes);
-    if (o->child->state == CHILD_REFUSED && !s->was_ready)
+    if (o->child->state == CHILD_REFUSED && !s->was_ready && !replace_runs(s))
         supervisor_stop(s, EXIT_CONFIG, "an actor refuses its configuration");
 }
 
-size_t supervisor_restart(supervisor_t *s, const char *name)
+void supervisor_restart(supervisor_t *s, outside_t *o)
 {
-    size_t n = 0;
     instant_t deadline = instant_after_us(loop_now().at, s->config->supervisor.stop_ms * US_PER_MS);
-    for (size_t i = 0; i < s->family.count; i++) {
-        if (!family_means(&s->family.children[i], name))
-            continue;
-        n++;
-        supervisor_event(s, &s->outside[i],
-                         &(child_event_t){.kind = CHILD_ON_RESTART, .deadline = deadline});
-    }
-    return n;
+    supervisor_event(s, o, &(child_event_t){.kind = CHILD_ON_RESTART, .deadline = deadline});
 }
 
 /* ---- the stop --------------------------------------------------------------------------- */
@@ -114,9 +120,10 @@ static void stop_wave(supervisor_t *s)
 static void begin_drain(supervisor_t *s)
 {
     child_t *drainer = family_find(&s->family, ACTOR_DRAINER, 0);
-    msg_order_t order = {.order = ORDER_DRAIN, .deadline_ms = left_ms(s->stop.drain_until)};
+    msg_order_t order = {.order = ORDER_DRAIN_FOR_STOP,
+                         .deadline_ms = deadline_left_ms(s->stop.drain_until)};
     must(drainer);
-    peers_send(s, &s->outside[drainer - s->family.children], MESSAGE_ORDER, &order);
+    peers_send(s, outside_of(s, drainer), MESSAGE_ORDER, &order);
 }
 
 static void carry_out_stop(supervisor_t *s, enum stop_wish wish)
@@ -146,6 +153,7 @@ void supervisor_stop(supervisor_t *s, int exit_code, const char *why)
     log_text(LOG_GENERAL, "%s: %s", why,
              s->stop.phase == STOP_NOT ? "stopping in order; once more: at once"
                                        : "stopping at once");
+    replace_abort(s, "Weir stops");
     if (s->stop.phase == STOP_NOT)
         notify_stopping(why, stop_us + US_PER_S);
     carry_out_stop(s,
@@ -183,7 +191,8 @@ static instant_t turn_children(supervisor_t *s, instant_t now)
     instant_t next = INSTANT_NEVER;
     for (size_t i = 0; i < s->family.count; i++) {
         child_t *c = &s->family.children[i];
-        if (c->state == CHILD_STARTING && !family_serves(&s->family, c))
+        bool excused = c->state == CHILD_STARTING && c->role == CHILD_IN_OFFICE;
+        if (excused && !family_serves(&s->family, c))
             child_excused(c, &s->policy, now);
         if (!instant_before(now, c->due))
             supervisor_event(s, &s->outside[i], &(child_event_t){.kind = CHILD_ON_DUE});
@@ -211,8 +220,10 @@ static void say_status(supervisor_t *s)
     family_summary(&s->family, summary, sizeof summary);
     if (ready && !s->was_ready)
         say_first_ready(s, summary);
-    int error = ready && !s->told_ready ? notify_ready(summary) : notify_status(summary);
-    s->told_ready = s->told_ready || (ready && !error);
+    bool tells = (ready && !s->told_ready) || s->reloaded;
+    int error = tells ? notify_ready(summary) : notify_status(summary);
+    s->told_ready = s->told_ready || (tells && !error);
+    s->reloaded = s->reloaded && error;
     s->changed = error != 0;
 }
 
@@ -235,6 +246,8 @@ static void on_turn(void *arg)
     now_t now = loop_now();
     forgive_silence(s, now.at);
     instant_t next = turn_children(s, now.at);
+    replace_turn(s);
+    replace_sweep(s);
     turn_stop(s, now.at);
     next = instant_min(next, stop_due(&s->stop));
     next = instant_min(next, links_tick(s->links, now));
@@ -262,10 +275,8 @@ static void on_stop_signal(void *arg, int number)
 
 static void on_reload_signal(void *arg, int number)
 {
-    (void)arg, (void)number;
-    log_text(LOG_GENERAL,
-             "SIGHUP: this version does not reload its configuration; restart Weir to apply "
-             "changes (weirctl check tells beforehand whether they are right); work goes on");
+    (void)number;
+    renew_reload(arg, 0, "SIGHUP");
 }
 
 int supervisor_run(supervisor_t *s)

@@ -2,6 +2,8 @@
  * does work.
  *   setup.c        configuration, directories, locks, sockets: everything that may refuse to start
  *   supervisor.c   the turn: children, their deaths and due times, the stop
+ *   replace.c      actors are replaced by successors: a reload, a restart that was asked for
+ *   renew.c        the configuration is read again: what changed, whom it concerns, the answer
  *   peers.c        the links to the children: who may speak, what they say, what they are told
  *   ctl_server.c   the people's socket
  *   verbs.c        what it answers, with verbs_self.c and verbs_events.c */
@@ -15,6 +17,7 @@
 #include "supervisor/launch.h"
 #include "supervisor/options.h"
 #include "supervisor/relay.h"
+#include "supervisor/reload.h"
 #include "supervisor/stop.h"
 #include "sys/metrics.h"
 #include "sys/zlink.h"
@@ -47,9 +50,26 @@ typedef struct outside {
     conn_t conn;          /* what its link runs over */
     loop_source_t *watch; /* its process */
     unsigned jailed;      /* JAILED_*, its word of READY */
+    bool renewed;         /* its lives begin with replacement.launch, not with supervisor.launch */
+    bool told_to_begin;   /* it is born in standby, and in office */
     char *stats;          /* its latest numbers; NULL: none */
     size_t stats_len;
 } outside_t;
+
+/* Actors that are being replaced by successors (reload.h). */
+typedef struct replacement {
+    reload_t plan;
+    char name[CTL_NAME_MAX + 1]; /* only whom it means; empty: all of `kinds` */
+    unsigned kinds;              /* 1 << actor */
+    config_t *config;            /* NULL: the one in force */
+    launch_t launch;             /* what the successors are born with */
+    uint64_t limiter_lives;      /* before the last wish about it */
+    json_t *changes;             /* of a reload: what changed, for the answer; else NULL */
+    json_t *before;         /* for the answer: the configuration's epoch, or who was in office */
+    uint64_t token;         /* who waits for the answer; 0: nobody, it is logged */
+    char who[64], why[256]; /* why it failed */
+    instant_t began;
+} replacement_t;
 
 typedef struct supervisor {
     options_t options;
@@ -63,11 +83,15 @@ typedef struct supervisor {
     frame_builder_t *builder;
     metrics_t *metrics;
     ctl_server_t *ctl;
-    events_t *events; /* what happened lately */
+    events_t *events;                   /* what happened lately */
     pending_t pending[CTL_CLIENTS_MAX]; /* a client has one request at a time */
     family_t family;
-    outside_t outside[ROSTER_INSTANCES_MAX]; /* as family.children */
+    outside_t outside[FAMILY_MAX]; /* as family.children */
     relay_t relay;
+    replacement_t replacement;
+    bool reload_again;     /* a signal came while one was under way */
+    uint8_t print_key[32]; /* of secret_prints */
+    sha256_t secret_prints[ROSTER_COUNT];
     child_policy_t policy;
     rand_t chance;
     uint64_t last_generation;
@@ -77,6 +101,7 @@ typedef struct supervisor {
     instant_t started;
     bool was_ready;  /* everybody was, once */
     bool told_ready; /* and systemd has heard it */
+    bool reloaded;   /* and is to hear it again, whoever is ready */
     bool changed;    /* a child's state, since the last status line */
     loop_source_t *turn_timer;
 } supervisor_t;
@@ -85,13 +110,40 @@ typedef struct supervisor {
 int supervisor_open(supervisor_t *s, const options_t *options);
 void supervisor_close(supervisor_t *s);
 int supervisor_check(const options_t *options); /* --check: only the configuration */
+/* The configuration as the command line overrides it; NULL: refused, each line went to `report`. */
+config_t *setup_config(const options_t *options, void (*report)(void *, const char *), void *arg);
+/* 0, or -EINVAL: what actors would be born with is not all there; `why` has one line. */
+int setup_launch(const options_t *options, const config_t *config, launch_t *l, char *why,
+                 size_t size);
+child_policy_t setup_policy(const config_t *config);
 
 /* supervisor.c */
 int supervisor_run(supervisor_t *s);
 void supervisor_event(supervisor_t *s, outside_t *o, const child_event_t *event);
 void supervisor_stop(supervisor_t *s, int exit_code, const char *why);
-/* Restarts everybody whom the name means; how many. */
-size_t supervisor_restart(supervisor_t *s, const char *name);
+void supervisor_restart(supervisor_t *s, outside_t *o);
+outside_t *outside_of(supervisor_t *s, const child_t *child); /* NULL of NULL */
+outside_t *office_of(supervisor_t *s, unsigned actor);        /* the first of its kind */
+uint64_t deadline_left_ms(instant_t deadline);
+
+/* replace.c */
+bool replace_runs(const supervisor_t *s);
+/* Begins; the rest is in s->replacement already. */
+void replace_begin(supervisor_t *s);
+void replace_turn(supervisor_t *s);
+void replace_abort(supervisor_t *s, const char *why); /* a stop was ordered */
+/* Frees the places of who has ended for good. */
+void replace_sweep(supervisor_t *s);
+/* What a life must be told at each link, because it may have missed it. */
+void replace_remind(supervisor_t *s, outside_t *o);
+
+/* renew.c */
+void renew_reload(supervisor_t *s, uint64_t token, const char *who);
+/* Is the request one of these? Then it is answered, now or when all is done. */
+bool renew_takes(supervisor_t *s, uint64_t token, const char *who, const ctl_request_t *request);
+/* A replacement has ended: says so to whoever waits, and to the journal. */
+void renew_ended(supervisor_t *s, bool ok);
+void renew_forget(replacement_t *r); /* frees what it holds */
 
 /* peers.c */
 int peers_open(supervisor_t *s);
@@ -108,6 +160,9 @@ instant_t verbs_turn(supervisor_t *s, instant_t now); /* questions that were not
 
 /* verbs_self.c. queue: what the limiter said; NULL: nothing, `why` says why. */
 json_t *self_status(const supervisor_t *s, json_t *queue, const char *why); /* takes queue */
+/* Who is in office first, then successors and retirees, each in the order of the roster; only those
+ * whom the name means, if there is one. */
+json_t *self_actors(const supervisor_t *s, const char *name);
 json_t *self_health(const supervisor_t *s, const json_t *queue, const char *why);
 /* NULL: it is not the supervisor's to answer. *fd: goes with it, -1: none. */
 json_t *self_answer(supervisor_t *s, const ctl_request_t *request, int *fd);

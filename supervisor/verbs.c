@@ -6,16 +6,12 @@
 
 /* ---- forwarded -------------------------------------------------------------------------- */
 
-static const outside_t *who_knows(const supervisor_t *s, const ctl_request_t *request)
+static const outside_t *who_knows(supervisor_t *s, const ctl_request_t *request)
 {
     const ctl_verb_t *verb = request->verb;
     bool many = verb->answerer == CTL_BY_ID && !json_object_get(request->args, "id");
     unsigned actor = verb->answerer == CTL_DRAINER || many ? ACTOR_DRAINER : ACTOR_LIMITER;
-    for (size_t i = 0; i < s->family.count; i++)
-        if (s->family.children[i].actor == actor)
-            return &s->outside[i];
-    must(!"the roster has a limiter and a drainer");
-    return NULL;
+    return office_of(s, actor);
 }
 
 static pending_t *pending_find(supervisor_t *s, uint64_t token)
@@ -162,11 +158,15 @@ instant_t verbs_turn(supervisor_t *s, instant_t now)
 
 /* ---- the request ------------------------------------------------------------------------ */
 
-static void journal(const ctl_asked_t *asked)
+static void say_who(const ctl_asked_t *asked, char *out, size_t size)
+{
+    snprintf(out, size, "uid %u, pid %d", (unsigned)asked->uid, (int)asked->pid);
+}
+
+static void journal(const ctl_asked_t *asked, const char *who)
 {
     char *args = json_dumps(asked->request->args, JSON_COMPACT);
-    log_text(LOG_CTL, "%s %s by uid %u, pid %d", asked->request->verb->name, args ? args : "",
-             (unsigned)asked->uid, (int)asked->pid);
+    log_text(LOG_CTL, "%s %s by %s", asked->request->verb->name, args ? args : "", who);
     free(args);
 }
 
@@ -174,13 +174,17 @@ void verbs_request(void *arg, const ctl_asked_t *asked)
 {
     supervisor_t *s = arg;
     const ctl_verb_t *verb = asked->request->verb;
+    char who[64];
     int fd = -1;
+    say_who(asked, who, sizeof who);
     if (verb->changes)
-        journal(asked);
+        journal(asked, who);
     if (verb->id == CTL_VERB_EVENTS) {
         verbs_events(s, asked);
         return;
     }
+    if (renew_takes(s, asked->token, who, asked->request))
+        return;
     json_t *answer = self_answer(s, asked->request, &fd);
     if (!answer) {
         forward(s, asked, verb->id);

@@ -10,12 +10,16 @@
 
 static json_t *actor_json(const outside_t *o, instant_t now)
 {
+    static const char *const roles[] = {[CHILD_IN_OFFICE] = "in office",
+                                        [CHILD_SUCCESSOR] = "successor",
+                                        [CHILD_RETIREE] = "retiree"};
     const child_t *c = o->child;
-    json_t *j = json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:I}", "name", c->name, "actor",
-                          actor_name(c->actor), "state", child_state_name(c->state), "pid", c->pid,
-                          "generation", (json_int_t)c->generation, "in_state_ms",
-                          (json_int_t)(instant_since_us(now, c->since) / US_PER_MS), "restarts",
-                          (json_int_t)(c->lives ? c->lives - 1 : 0));
+    json_t *j =
+        json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I}", "name", c->name, "actor",
+                  actor_name(c->actor), "role", roles[c->role], "state", child_state_name(c->state),
+                  "pid", c->pid, "generation", (json_int_t)c->generation, "in_state_ms",
+                  (json_int_t)(instant_since_us(now, c->since) / US_PER_MS), "restarts",
+                  (json_int_t)(c->lives ? c->lives - 1 : 0));
     must(j);
     if (c->state == CHILD_READY)
         must(json_object_set_new(j, "seccomp", json_boolean(o->jailed & JAILED_CALLS)) == 0 &&
@@ -29,12 +33,18 @@ static json_t *actor_json(const outside_t *o, instant_t now)
     return j;
 }
 
-static json_t *actors_json(const supervisor_t *s)
+json_t *self_actors(const supervisor_t *s, const char *name)
 {
     json_t *list = json_array();
     instant_t now = loop_now().at;
-    for (size_t i = 0; i < s->family.count; i++)
-        must(json_array_append_new(list, actor_json(&s->outside[i], now)) == 0);
+    for (unsigned role = CHILD_IN_OFFICE; role < CHILD_NOBODY; role++)
+        for (size_t i = 0; i < ROSTER_COUNT; i++)
+            for (size_t k = 0; k < s->family.count; k++) {
+                const child_t *c = &s->family.children[k];
+                if (c->role == role && c->actor == roster[i].actor &&
+                    (!name || family_means(c, name)))
+                    must(json_array_append_new(list, actor_json(&s->outside[k], now)) == 0);
+            }
     return list;
 }
 
@@ -63,7 +73,7 @@ json_t *self_status(const supervisor_t *s, json_t *queue, const char *why)
         "{s:b, s:s, s:s, s:b, s:s, s:I, s:i, s:o, s:o, s:o?}", "ok", 1, "version", WEIR_VERSION,
         "phase", phase_name(s), "ready", (int)family_is_ready(&s->family), "summary", summary,
         "uptime_ms", (json_int_t)(instant_since_us(loop_now().at, s->started) / US_PER_MS), "pid",
-        (int)getpid(), "listen", listen_json(s), "actors", actors_json(s), "queue", queue);
+        (int)getpid(), "listen", listen_json(s), "actors", self_actors(s, NULL), "queue", queue);
     must(j);
     if (!queue)
         must(json_object_set_new(j, "queue", json_null()) == 0 &&
@@ -106,32 +116,6 @@ json_t *self_health(const supervisor_t *s, const json_t *queue, const char *why)
 }
 
 /* ---- what changes ----------------------------------------------------------------------- */
-
-/* The states of those whom the name means. */
-static json_t *states_of(const supervisor_t *s, const char *name)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < s->family.count; i++)
-        if (family_means(&s->family.children[i], name))
-            must(json_array_append_new(list, actor_json(&s->outside[i], loop_now().at)) == 0);
-    return list;
-}
-
-static json_t *restart_json(supervisor_t *s, const char *name)
-{
-    if (s->stop.phase != STOP_NOT)
-        return ctl_failure(409, "Weir is stopping", "it can be started again when it has stopped");
-    json_t *before = states_of(s, name);
-    size_t n = supervisor_restart(s, name);
-    if (n == 0) {
-        json_decref(before);
-        return ctl_failure(404, "there is no such actor", "see weirctl actors ls for the names");
-    }
-    json_t *j = json_pack("{s:b, s:I, s:o, s:o}", "ok", 1, "restarted", (json_int_t)n, "before",
-                          before, "after", states_of(s, name));
-    must(j);
-    return j;
-}
 
 static json_t *stop_json(supervisor_t *s)
 {
@@ -184,7 +168,8 @@ static json_t *names_json(const supervisor_t *s)
 {
     json_t *actors = json_array();
     for (size_t i = 0; i < s->family.count; i++)
-        must(json_array_append_new(actors, json_string(s->family.children[i].name)) == 0);
+        if (s->family.children[i].role == CHILD_IN_OFFICE)
+            must(json_array_append_new(actors, json_string(s->family.children[i].name)) == 0);
     json_t *j =
         json_pack("{s:b, s:o, s:o, s:o, s:o, s:o}", "ok", 1, "routes", keys_of(s, "routes"),
                   "sources", keys_of(s, "sources"), "downstreams", keys_of(s, "downstreams"),
@@ -208,7 +193,7 @@ static json_t *metrics_json(const supervisor_t *s)
     size_t len = metrics_samples(s->metrics, actor_name(ACTOR_SUPERVISOR), 0, text, sizeof text);
     json_t *list = json_pack("[{s:s, s:s%}]", "actor", "supervisor", "text", text, len);
     for (size_t i = 0; i < s->family.count; i++)
-        if (s->outside[i].stats_len)
+        if (s->outside[i].stats_len && s->family.children[i].role == CHILD_IN_OFFICE)
             must(json_array_append_new(
                      list, json_pack("{s:s, s:s%}", "actor", s->family.children[i].name, "text",
                                      s->outside[i].stats, s->outside[i].stats_len)) == 0);
@@ -221,9 +206,7 @@ json_t *self_answer(supervisor_t *s, const ctl_request_t *request, int *fd)
 {
     switch ((int)request->verb->id) {
     case CTL_VERB_ACTORS_LS:
-        return json_pack("{s:b, s:o}", "ok", 1, "actors", actors_json(s));
-    case CTL_VERB_ACTORS_RESTART:
-        return restart_json(s, json_string_value(json_object_get(request->args, "name")));
+        return json_pack("{s:b, s:o}", "ok", 1, "actors", self_actors(s, NULL));
     case CTL_VERB_STOP:
         return stop_json(s);
     case CTL_VERB_VERSION:

@@ -15,7 +15,7 @@ typedef struct classifier {
     peer_t limiter;
     hand_t *hand;
     work_pool_t rules;
-    work_stop_t stop;
+    work_term_t term;
 } classifier_t;
 
 static void *create(const birth_t *birth)
@@ -23,6 +23,7 @@ static void *create(const birth_t *birth)
     classifier_t *self = calloc(1, sizeof *self);
     must(self);
     self->config = birth->config;
+    self->term.standby = birth->standby;
     self->hand = hand_new(HAND_MOST);
     self->rules = (work_pool_t){.name = birth->config->pools[0], .connections = RULES_WINDOW};
     return self;
@@ -79,12 +80,12 @@ static void on_assign(classifier_t *self, const msg_assign_t *assign, now_t now,
     const step_t *step = work_step(self->config, assign, STEP_CLASSIFY);
     msg_settle_t ended = work_failed(assign, OUTCOME_OK, NULL);
     char *result = NULL;
-    if (self->stop.asked)
+    if (self->term.asked)
         ended = work_failed(assign, OUTCOME_UNBEGUN, "the classifier stops");
     else if (work_is_late(assign, now) && !BUG(LATE_CALL))
         ended = work_failed(assign, OUTCOME_UNBEGUN, "start_by had passed");
     else if (!step)
-        ended = work_failed(assign, OUTCOME_FAIL,
+        ended = work_failed(assign, OUTCOME_UNBEGUN,
                             "route_changed: no such classify step in this configuration");
     else if (!(result = result_of(step, assign)))
         ended = work_failed(assign, OUTCOME_FAIL, "no rule matches and the step has no otherwise");
@@ -104,19 +105,20 @@ static void on_message(classifier_t *self, const message_t *message, now_t now, 
             hand_settled(self->hand, &((const msg_settled_t *)message->items)[i]);
             break;
         case MESSAGE_ORDER:
-            work_stop_order(&self->stop, &((const msg_order_t *)message->items)[i], now, effects);
+            work_term_order(&self->term, &((const msg_order_t *)message->items)[i], now, effects);
             break;
         default:
             break; /* PEERS is the runtime's; others are not for us */
         }
 }
 
-static void on_limiter_up(classifier_t *self, peer_t limiter, effects_t *effects)
+static void on_limiter_up(classifier_t *self, const event_t *event, effects_t *effects)
 {
-    self->limiter = limiter;
+    self->limiter = event->from.peer;
+    work_term_welcome(&self->term, self->config, event->up.welcome);
     self->rules.giver = (credit_giver_t){0};
     if (!BUG(SETTLE_NOT_REPEATED))
-        hand_repeat(self->hand, effects, limiter);
+        hand_repeat(self->hand, effects, self->limiter);
 }
 
 static void step(void *arg, const event_t *event, now_t now, effects_t *effects)
@@ -128,12 +130,12 @@ static void step(void *arg, const event_t *event, now_t now, effects_t *effects)
     else if (event->kind == EVENT_MESSAGE)
         on_message(self, event->message, now, effects);
     else if (event->kind == EVENT_PEER_UP && of_limiter)
-        on_limiter_up(self, event->from.peer, effects);
+        on_limiter_up(self, event, effects);
     else if (event->kind == EVENT_PEER_BACK && of_limiter && !BUG(SETTLE_NOT_REPEATED))
         hand_repeat(self->hand, effects, self->limiter);
-    if (self->limiter && !self->stop.asked)
+    if (self->limiter && work_term_takes(&self->term))
         work_offer(&self->rules, 1, self->hand, effects, self->limiter);
-    work_stop_when_due(&self->stop, self->hand, now, effects);
+    work_term_end_when_due(&self->term, self->hand, now, effects);
 }
 
 static size_t holding(const void *self, msg_holding_t *out, size_t most)

@@ -12,6 +12,7 @@ static void *create(const birth_t *birth)
     drainer_t *self = calloc(1, sizeof *self);
     must(self);
     self->config = birth->config;
+    self->standby = birth->standby;
     return self;
 }
 
@@ -98,11 +99,34 @@ static void drain_is_over(drainer_t *self, effects_t *effects)
         wish_send(effects, self->limiter, MESSAGE_MODE, &back);
 }
 
+/* A redrive is a person's wish that lives in this process only: whoever asked must hear of its end.
+ */
+static void retire(drainer_t *self, effects_t *effects)
+{
+    if (self->redrive.active) {
+        char text[160];
+        snprintf(text, sizeof text,
+                 "the redrive ends with %llu dead letters not put back: the drainer was replaced; "
+                 "weirctl dead redrive goes on with them",
+                 (unsigned long long)self->redrive.left);
+        wish_log(effects, &(log_line_t){.event = LOG_REDRIVEN, .text = text});
+    }
+    wish_stop(effects, 0, "a successor works");
+}
+
 static void on_order(drainer_t *self, const msg_order_t *order, now_t now, effects_t *effects)
 {
     switch (order->order) {
     case ORDER_STOP:
         wish_stop(effects, 0, "the supervisor said stop");
+        break;
+    case ORDER_BEGIN:
+        if (self->standby)
+            wish_link(effects);
+        self->standby = false;
+        break;
+    case ORDER_RETIRE:
+        retire(self, effects);
         break;
     case ORDER_DRAIN_FOR_STOP:
         drain_for_stop(self, order, now, effects);

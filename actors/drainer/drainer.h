@@ -25,7 +25,7 @@ typedef struct asker {
 typedef struct drainer {
     const config_t *config;
     peer_t limiter; /* PEER_NOBODY until it was up once */
-    bool is_up;
+    bool is_up, standby;
     struct { /* what the limiter said last */
         bool known;
         work_mode_t mode;

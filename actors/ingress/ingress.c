@@ -16,6 +16,7 @@ static void *create(const birth_t *birth)
     ingress_t *self = calloc(1, sizeof *self);
     must(self);
     self->birth = birth;
+    self->opening.standby = birth->standby;
     const uint64_t life[] = {birth->seed, birth->generation, birth->instance};
     bytes_t parts[] = {bytes_of(life, sizeof life)};
     sha256_t key = sha256_of(parts, COUNT_OF(parts));
@@ -101,22 +102,53 @@ static void on_mode(const scene_t *s, const msg_mode_t *mode)
     s->self->mode.by_store = bytes_is(mode->who, "store");
 }
 
+/* ---- from the birth to the first request */
+
+/* READY is said, or the successor's door opened, when the limiter is there, so that nobody is sent
+ * here to be told that it is away. Where it stays away that is what there is to tell. */
+static void begin(const scene_t *s)
+{
+    ingress_t *self = s->self;
+    self->opening.begun = true;
+    self->opening.by = instant_after_us(s->now.at, OPENING_WAIT_US);
+}
+
+static void on_start(const scene_t *s)
+{
+    if (s->self->opening.standby)
+        wish_ready(s->effects, "stands by");
+    else
+        begin(s);
+}
+
+static void open_when_due(const scene_t *s)
+{
+    ingress_t *self = s->self;
+    if (!self->opening.begun || self->opening.done)
+        return;
+    if (!self->is_up && instant_before(s->now.at, self->opening.by))
+        return;
+    self->opening.done = true;
+    if (self->opening.standby)
+        wish_door(s->effects, DOOR_OPEN);
+    else
+        wish_ready(s->effects, "takes messages");
+}
+
 /* ---- an orderly stop */
 
 /* Verdicts on their way get a moment to come. Where the listening sockets outlive this process,
  * nothing is refused: who sends on a kept connection is served and told that it closes. Otherwise
  * all that is not on its way is answered at once. */
-static void on_order(const scene_t *s, const msg_order_t *order)
+static void stop(const scene_t *s, const msg_order_t *order)
 {
     ingress_t *self = s->self;
-    if (order->order != ORDER_STOP || self->stop.asked)
-        return;
     int64_t wait_us = (int64_t)order->deadline_ms * US_PER_MS / 2;
     self->stop.asked = true;
     self->stop.seamless = self->birth->door_kept || !self->mode.stopping;
     self->stop.from = s->now.at;
     self->stop.by = instant_after_us(s->now.at, wait_us < STOP_WAIT_US ? wait_us : STOP_WAIT_US);
-    wish_shut(s->effects);
+    wish_door(s->effects, DOOR_SHUT);
     if (self->stop.seamless) {
         self->stop.from = instant_min(self->stop.by, instant_after_us(s->now.at, FAREWELL_US));
         return;
@@ -127,13 +159,44 @@ static void on_order(const scene_t *s, const msg_order_t *order)
     admin_answer_all(s);
 }
 
+/* A successor accepts. Who is connected here is served as ever, and leaves with the next answer. */
+static void retire(const scene_t *s, const msg_order_t *order)
+{
+    ingress_t *self = s->self;
+    self->stop.retires = true;
+    self->stop.from = s->now.at;
+    self->stop.by = instant_after_us(s->now.at, (int64_t)order->deadline_ms * 900);
+    wish_door(s->effects, DOOR_CLOSING);
+}
+
+static void on_order(const scene_t *s, const msg_order_t *order)
+{
+    ingress_t *self = s->self;
+    if (order->order == ORDER_STOP && !self->stop.asked) {
+        stop(s, order);
+    } else if (order->order == ORDER_RETIRE && !self->stop.asked && !self->stop.retires) {
+        retire(s, order);
+    } else if (order->order == ORDER_BEGIN && !self->opening.begun) {
+        wish_link(s->effects);
+        begin(s);
+    }
+}
+
+static bool has_to_wait(const ingress_t *self, now_t now)
+{
+    if (instant_before(now.at, self->stop.from))
+        return true;
+    if (!instant_before(now.at, self->stop.by))
+        return false;
+    size_t open =
+        self->again.count + self->sent.count + self->leases.sent.count + self->admin.count;
+    return self->stop.asked ? open > 0 : !self->stop.closed;
+}
+
 static void stop_when_due(const scene_t *s)
 {
     ingress_t *self = s->self;
-    if (!self->stop.asked || self->stop.done || instant_before(s->now.at, self->stop.from))
-        return;
-    if (self->again.count + self->sent.count + self->leases.sent.count + self->admin.count > 0 &&
-        instant_before(s->now.at, self->stop.by))
+    if (!(self->stop.asked || self->stop.retires) || self->stop.done || has_to_wait(self, s->now))
         return;
     submit_stop(s);
     lease_stop(s);
@@ -142,7 +205,8 @@ static void stop_when_due(const scene_t *s)
     lease_answer_all(s);
     self->stop.done = submit_answer_all(s);
     if (self->stop.done)
-        wish_stop(s->effects, 0, "the supervisor said stop");
+        wish_stop(s->effects, 0,
+                  self->stop.asked ? "the supervisor said stop" : "a successor works");
 }
 
 /* ---- the step */
@@ -197,7 +261,10 @@ static void on_event(const scene_t *s, const event_t *event)
     bool of_limiter = event->from.actor == ACTOR_LIMITER;
     switch (event->kind) {
     case EVENT_START:
-        wish_ready(s->effects, "takes messages");
+        on_start(s);
+        break;
+    case EVENT_CLOSED:
+        s->self->stop.closed = true;
         break;
     case EVENT_MESSAGE:
         on_message(s, event);
@@ -231,8 +298,11 @@ static void step(void *arg, const event_t *event, now_t now, effects_t *effects)
     instant_t due = instant_min(submit_look_at_times(&s), question_look_at_times(&s));
     due = instant_min(due, admin_look_at_times(&s));
     due = instant_min(due, lease_look_at_times(&s));
+    open_when_due(&s);
     stop_when_due(&s);
-    if (s.self->stop.asked && !s.self->stop.done)
+    if (s.self->opening.begun && !s.self->opening.done)
+        due = instant_min(due, s.self->opening.by);
+    if ((s.self->stop.asked || s.self->stop.retires) && !s.self->stop.done)
         due = instant_min(due, instant_before(now.at, s.self->stop.from) ? s.self->stop.from
                                                                          : s.self->stop.by);
     wish_timer(effects, due);

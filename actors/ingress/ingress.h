@@ -26,6 +26,7 @@
 #define ANSWER_WAIT_US (3 * US_PER_S)
 #define STOP_WAIT_US US_PER_S
 #define FAREWELL_US (500 * US_PER_MS) /* those with kept connections are told that they end */
+#define OPENING_WAIT_US (2 * US_PER_S) /* for the limiter's welcome, before READY is said */
 #define STATS_FRESH_US (15 * US_PER_S)
 #define PAGE_FRESH_US (250 * US_PER_MS)
 
@@ -104,8 +105,12 @@ typedef struct ingress {
         instant_t since;
         unsigned lines;
     } refusals; /* of log lines: bounded a second */
-    struct {
-        bool asked, done;
+    struct { /* the way to the first request: born in standby, begun, open */
+        bool standby, begun, done;
+        instant_t by; /* open then, also without the limiter */
+    } opening;
+    struct { /* stop: everybody is answered now; retire: who is connected is served to the end */
+        bool asked, retires, closed, done;
         bool seamless; /* what connects from here on waits for the next life: nobody is refused */
         instant_t from, by;
     } stop;

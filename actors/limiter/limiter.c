@@ -234,6 +234,7 @@ static void on_event(limiter_t *l, const event_t *event)
     case EVENT_AGAIN:
     case EVENT_REQUEST:
     case EVENT_ANSWER:
+    case EVENT_CLOSED:
         break; /* what is due is looked at after every event */
     }
 }

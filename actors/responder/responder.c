@@ -22,7 +22,7 @@ typedef struct responder {
     seqmap_t *calls; /* by token: held_t that runs */
     uint64_t last_token;
     work_pool_t *pools; /* one a downstream, in the configuration's order */
-    work_stop_t stop;
+    work_term_t term;
     call_text_t call;
 } responder_t;
 
@@ -32,6 +32,7 @@ static void *create(const birth_t *birth)
     responder_t *self = calloc(1, sizeof *self);
     must(self && (self->pools = calloc(config->downstream_count + 1, sizeof *self->pools)));
     self->birth = birth;
+    self->term.standby = birth->standby;
     self->hand = hand_new(HAND_MOST);
     self->calls = seqmap_new();
     for (size_t i = 0; i < config->downstream_count; i++)
@@ -97,12 +98,12 @@ static void call(responder_t *self, held_t *held, const step_t *step, instant_t 
 static bool is_hopeless(responder_t *self, const msg_assign_t *assign, const step_t *step,
                         now_t now, msg_settle_t *ended)
 {
-    if (self->stop.asked)
+    if (self->term.asked)
         *ended = work_failed(assign, OUTCOME_UNBEGUN, "the responder stops");
     else if (work_is_late(assign, now) && !BUG(LATE_CALL))
         *ended = work_failed(assign, OUTCOME_UNBEGUN, "start_by had passed");
     else if (!step)
-        *ended = work_failed(assign, OUTCOME_FAIL,
+        *ended = work_failed(assign, OUTCOME_UNBEGUN,
                              "route_changed: no such call step in this configuration");
     else if (step->downstream->secret && !secret_of(self, step).len)
         *ended = work_failed(assign, OUTCOME_RETRY,
@@ -287,20 +288,21 @@ static void on_message(responder_t *self, const message_t *message, now_t now, e
             hand_settled(self->hand, &((const msg_settled_t *)message->items)[i]);
             break;
         case MESSAGE_ORDER:
-            work_stop_order(&self->stop, &((const msg_order_t *)message->items)[i], now, effects);
+            work_term_order(&self->term, &((const msg_order_t *)message->items)[i], now, effects);
             break;
         default:
             break; /* PEERS is the runtime's; others are not for us */
         }
 }
 
-static void on_limiter_up(responder_t *self, peer_t limiter, effects_t *effects)
+static void on_limiter_up(responder_t *self, const event_t *event, effects_t *effects)
 {
-    self->limiter = limiter;
+    self->limiter = event->from.peer;
+    work_term_welcome(&self->term, self->birth->config, event->up.welcome);
     for (size_t i = 0; i < self->birth->config->downstream_count; i++)
         self->pools[i].giver = (credit_giver_t){0};
     if (!BUG(SETTLE_NOT_REPEATED))
-        hand_repeat(self->hand, effects, limiter);
+        hand_repeat(self->hand, effects, self->limiter);
 }
 
 static void step(void *arg, const event_t *event, now_t now, effects_t *effects)
@@ -314,13 +316,13 @@ static void step(void *arg, const event_t *event, now_t now, effects_t *effects)
     else if (event->kind == EVENT_ANSWER)
         on_answer(self, event->answer, now, effects);
     else if (event->kind == EVENT_PEER_UP && of_limiter)
-        on_limiter_up(self, event->from.peer, effects);
+        on_limiter_up(self, event, effects);
     else if (event->kind == EVENT_PEER_BACK && of_limiter && !BUG(SETTLE_NOT_REPEATED))
         hand_repeat(self->hand, effects, self->limiter);
-    if (self->limiter && !self->stop.asked)
+    if (self->limiter && work_term_takes(&self->term))
         work_offer(self->pools, self->birth->config->downstream_count, self->hand, effects,
                    self->limiter);
-    work_stop_when_due(&self->stop, self->hand, now, effects);
+    work_term_end_when_due(&self->term, self->hand, now, effects);
 }
 
 static size_t holding(const void *self, msg_holding_t *out, size_t most)

@@ -53,6 +53,11 @@ void http_server_reply(http_server_t *server, uint64_t token, const http_reply_t
 void http_server_counts(const http_server_t *server, http_server_counts_t *out);
 /* Stops or resumes accepting connections. */
 void http_server_pause(http_server_t *server, bool pause);
+/* For good: accepts nothing more; every answer closes its connection, and a connection that stays
+ * without a request for HTTP_RETIRE_IDLE_US from now on is closed. */
+#define HTTP_RETIRE_IDLE_US (2 * US_PER_S)
+void http_server_retire(http_server_t *server);
+bool http_server_is_left(const http_server_t *server); /* retired, and nobody is connected */
 void http_server_close(http_server_t **server);
 
 /* ---- out ---- */

@@ -50,7 +50,7 @@ static enum MHD_Result queue_response(http_conn_t *conn)
 {
     struct MHD_Response *r = conn->response;
     conn->response = NULL;
-    if (conn->chunked || conn->reserved)
+    if (conn->chunked || conn->reserved || conn->server->retiring)
         MHD_add_response_header(r, "Connection", "close");
     http_conn_enter(conn, PHASE_WRITE);
     enum MHD_Result ok = MHD_queue_response(conn->mhd, conn->status, r);

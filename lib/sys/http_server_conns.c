@@ -219,6 +219,17 @@ static bool has_ended(const http_conn_t *conn, const struct tcp_info *info)
            unread == 0;
 }
 
+/* A server that retires gives each a last while, so that who asks often is told by an answer that
+ * the connection ends, not by its end. */
+static bool is_idle_too_long(const http_conn_t *conn, instant_t now)
+{
+    const http_server_t *s = conn->server;
+    int64_t waited = instant_since_us(now, conn->since);
+    return waited >= s->options.idle_ms * US_PER_MS ||
+           (s->retiring && waited >= HTTP_RETIRE_IDLE_US &&
+            instant_since_us(now, s->retired_at) >= HTTP_RETIRE_IDLE_US);
+}
+
 /* Between two requests a connection is idle until more bytes have come than the requests so far
  * were long. */
 static void check_head(http_conn_t *conn, instant_t now)
@@ -234,10 +245,11 @@ static void check_head(http_conn_t *conn, instant_t now)
         conn->begun = true;
         conn->since = now;
     }
-    int64_t waited = instant_since_us(now, conn->since);
-    if (waited < (conn->begun || !conn->reused ? o->header_ms : o->idle_ms) * US_PER_MS)
+    bool idle = conn->reused && !conn->begun;
+    if (idle ? !is_idle_too_long(conn, now)
+             : instant_since_us(now, conn->since) < o->header_ms * US_PER_MS)
         return;
-    conn->server->counts.timeouts++;
+    conn->server->counts.timeouts += !idle || !conn->server->retiring;
     expire(conn, some ? 408 : 0);
 }
 
@@ -259,6 +271,10 @@ static void check_body(http_conn_t *conn, instant_t now)
 
 static void check_gate(http_conn_t *conn, instant_t now)
 {
+    if (conn->server->retiring && conn->gate_seen == 0 && is_idle_too_long(conn, now)) {
+        http_gate_refuse(conn, 0);
+        return;
+    }
     if (instant_since_us(now, conn->since) < conn->server->options.header_ms * US_PER_MS)
         return;
     conn->server->counts.timeouts++;
@@ -380,8 +396,8 @@ static void admit(http_server_t *s, int fd, const struct sockaddr_storage *addre
     const http_server_options_t *o = &s->options;
     struct http_client_count *count = count_of(s, address);
     bool crowded = o->connections_per_client && count->open >= o->connections_per_client;
-    bool reserved = crowded || s->counts.open - s->reserve.count + o->reserved_connections >=
-                                   o->connections;
+    bool reserved =
+        crowded || s->counts.open - s->reserve.count + o->reserved_connections >= o->connections;
     release_count(s, count);
     if (reserved && !reserve_has_room(s)) {
         turn_away(s, fd);
@@ -427,6 +443,15 @@ void http_server_pause(http_server_t *s, bool pause)
     s->paused = pause;
     want_listeners(s);
 }
+
+void http_server_retire(http_server_t *s)
+{
+    s->retiring = true;
+    s->retired_at = loop_now().at;
+    http_server_pause(s, true);
+}
+
+bool http_server_is_left(const http_server_t *s) { return s->retiring && s->counts.open == 0; }
 
 /* ---- birth and end */
 

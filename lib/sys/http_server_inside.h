@@ -79,7 +79,8 @@ struct http_server {
     void *arg;
     loop_source_t *ready, *before_wait, *tick, *listeners[HTTP_LISTENERS_MAX];
     struct http_listener listening[HTTP_LISTENERS_MAX];
-    bool kick, paused, ticking, out_of_files, closing;
+    bool kick, paused, ticking, out_of_files, closing, retiring;
+    instant_t retired_at;
     int64_t tick_us;
     http_conn_t **slots; /* options.connections places */
     uint32_t *free_slots, free_count;

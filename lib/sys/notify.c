@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The protocol of sd_notify(3): lines in one datagram to $NOTIFY_SOCKET, a path or, with '@', an
@@ -42,6 +43,16 @@ int notify_status(const char *status)
 {
     char lines[1024];
     snprintf(lines, sizeof lines, "STATUS=%s", status);
+    return send_lines(lines);
+}
+
+int notify_reloading(const char *status)
+{
+    struct timespec now;
+    char lines[1024];
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snprintf(lines, sizeof lines, "RELOADING=1\nMONOTONIC_USEC=%lld\nSTATUS=%s",
+             (long long)now.tv_sec * US_PER_S + now.tv_nsec / 1000, status);
     return send_lines(lines);
 }
 

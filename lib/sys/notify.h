@@ -10,6 +10,8 @@
  * now, say it again. What else may be wrong is not mended by repeating it: 0. */
 int notify_ready(const char *status);
 int notify_status(const char *status);
+/* RELOADING=1; notify_ready() ends it. */
+int notify_reloading(const char *status);
 /* STOPPING=1; the stop may take `within_us` from now, which systemd then waits for. */
 int notify_stopping(const char *status, int64_t within_us);
 /* How often systemd wants notify_alive(), halved to be on the safe side; 0: it does not. */

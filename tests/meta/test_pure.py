@@ -6,8 +6,8 @@ import meta
 
 PURE = ["lib/core", "protocol", "actors", "supervisor"]
 NOT_PURE = re.compile(r"^actors/(actor|birth)[a-z_]*\.c$|/main\.c$|"
-                      # of the supervisor, these decide: child, ctl_request, family, restart, roster, stop
-                      r"^supervisor/(bundle|ctl_people|ctl_server|launch|listeners|options|peers|place|relay|setup|spawn|supervisor|verbs|verbs_events|verbs_self)\.c$")
+                      # of the supervisor, these decide: child, ctl_request, family, reload, restart, roster, stop
+                      r"^supervisor/(bundle|ctl_people|ctl_server|launch|listeners|options|peers|place|relay|renew|replace|setup|spawn|supervisor|verbs|verbs_events|verbs_self)\.c$")
 ALLOWED = re.compile(r"""^(
     mem(cpy|move|set|cmp|chr|rchr|mem) | str(len|nlen|cmp|ncmp|casecmp|ncasecmp|chr|rchr|chrnul|str|spn|cspn|cpy|ncpy|dup|ndup|pbrk) |
     stpcpy | malloc | calloc | realloc | reallocarray | free | qsort | bsearch | strto(d|l|ul|ll|ull|imax|umax) |

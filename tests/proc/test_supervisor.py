@@ -236,22 +236,6 @@ def the_second_signal_stops_at_once():
 
 
 @test
-def a_reload_is_answered_with_what_to_do_instead():
-    weir = weir_of("hup").start()
-    weir.program.strike(signal.SIGHUP)
-    wait_until(lambda: "restart Weir to apply changes" in weir.program.text(), 5, "one clear line")
-    check(weir.get("/readyz")[0] == 200, "work goes on")
-    weir.stop()
-    weir.remove()
-
-
-def run_supervisor(*options, env=None):
-    done = subprocess.run([BUILD / "weir-supervisor", *map(str, options)], stdin=subprocess.DEVNULL, timeout=30,
-                          capture_output=True, text=True, env={**os.environ, "WEIR_LIBEXEC": str(BUILD), **(env or {})})
-    return done.returncode, done.stdout + done.stderr
-
-
-@test
 def a_wrong_configuration_ends_with_78_and_says_where():
     weir = weir_of("wrong")
     right = weir.config.read_text()

@@ -289,8 +289,8 @@ class Weir:
             raise ValueError(said.get("queue_error"))
         return said["queue"]
 
-    def actors(self):
-        return self.ctl("actors.ls")["actors"]
+    def actors(self, role="in office"):
+        return [a for a in self.ctl("actors.ls")["actors"] if a["role"] == role]
 
     def pid(self, kind):
         for actor in self.actors():

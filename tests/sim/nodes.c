@@ -16,7 +16,7 @@ static void world_transmit(void *arg, conn_t conn, bytes_t frame)
 static void world_call(void *arg, const http_call_t *call) { call_begin(arg, call); }
 static void world_cancel(void *arg, uint64_t token) { call_cancel(arg, token); }
 /* Senders of the simulator have no connections: each request finds the life that runs. */
-static void world_shut(void *arg) { (void)arg; }
+static void world_door(void *arg, enum door door) { (void)arg, (void)door; }
 
 static void world_reply(void *arg, uint64_t token, const http_reply_t *reply)
 {
@@ -87,13 +87,13 @@ void node_start(node_t *n)
                          .generation = n->generation,
                          .host = "sim",
                          .version = "1",
-                         .config_epoch = 1};
+                         .config_epoch = sim.config->epoch};
     world_t world = {.arg = n,
                      .transmit = world_transmit,
                      .call = world_call,
                      .cancel = world_cancel,
                      .reply = world_reply,
-                     .shut = world_shut,
+                     .door = world_door,
                      .log = world_log,
                      .stop = world_stop,
                      .store = n->store,

@@ -57,6 +57,8 @@ static inline void on_request(void *arg, const http_request_t *r)
             http_reply_t late = text_reply("released");
             http_server_reply(w->server, w->held[--w->held_count], &late);
         }
+    if (bytes_is(r->path, "/retire"))
+        http_server_retire(w->server);
     reply.close = bytes_is(r->path, "/close");
     http_server_reply(w->server, r->token, &reply);
     http_server_reply(w->server, r->token, &reply); /* the second is ignored */

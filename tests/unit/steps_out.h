@@ -20,7 +20,7 @@
 typedef struct wish {
     uint8_t kind, type; /* enum entry_kind; of a frame its message type */
     peer_t peer;
-    uint64_t token;  /* of a reply or a call */
+    uint64_t token;  /* of a reply or a call; of a door its enum door */
     unsigned status; /* of a reply; of a stop its exit code */
     size_t pool;     /* of a call */
     instant_t start_by;
@@ -126,12 +126,12 @@ static inline void steps_take_box(steps_t *s, box_t *box)
             steps_take_call(s, entry->call);
             break;
         case ENTRY_CANCEL:
-            steps_add(s, ENTRY_CANCEL)->token = entry->number;
+        case ENTRY_DOOR:
+            steps_add(s, entry->kind)->token = entry->number;
             break;
         case ENTRY_STOP:
             steps_add(s, ENTRY_STOP)->status = (unsigned)entry->stop->exit_code;
             break;
-        case ENTRY_SHUT:
         case ENTRY_READ:
         case ENTRY_READY:
         case ENTRY_WELCOME:

@@ -14,8 +14,9 @@ static void a_whole_line_is_read(void **state)
     birth_line_t b;
     assert_true(birth_read(
         "instance=2 generation=18446744073709551615 config=3 secrets=4 lock=5 listen=6,7 host=1 "
-        "may=12 door=kept",
+        "may=12 door=kept standby=1",
         &b));
+    assert_true(b.standby);
     assert_int_equal(b.instance, 2);
     assert_true(b.generation == UINT64_MAX);
     assert_int_equal(b.config, 3);
@@ -35,6 +36,7 @@ static void what_is_not_given_is_absent(void **state)
     birth_line_t b;
     assert_true(birth_read("generation=1 config=0 listen=", &b));
     assert_false(b.door_kept);
+    assert_false(b.standby);
     assert_int_equal(b.secrets, -1);
     assert_int_equal(b.lock, -1);
     assert_int_equal(b.instance, 0);
@@ -61,6 +63,7 @@ static void anything_else_is_refused_and_changes_nothing(void **state)
         "generation=1 config=3 instance=65536",
         "generation=1 config=3 door=open",
         "generation=1 config=3 door=keptx",
+        "generation=1 config=3 standby=2",
         "generation=1 config=3 listen=1,",
         "generation=1 config=3 listen=,1",
         "generation=1 config=3,4",

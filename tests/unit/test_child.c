@@ -271,6 +271,90 @@ static void a_stop_while_no_process_lives_needs_nothing(void **state)
     assert_int_equal(n.child.state, CHILD_DOWN);
 }
 
+/* ---- two lives of one name ---- */
+
+static void a_successor_that_ends_stays_down(void **state)
+{
+    (void)state;
+    nursery_t n;
+    begin(&n);
+    n.child.role = CHILD_SUCCESSOR;
+    happens(&n, CHILD_ON_START);
+    ends(&n, EXIT_WITH(1));
+    assert_int_equal(n.child.state, CHILD_DOWN);
+    assert_string_equal(n.child.last_end, "exit (status 1)");
+}
+
+static void a_successor_in_office_is_started_again_when_it_dies(void **state)
+{
+    (void)state;
+    nursery_t old, heir;
+    make_ready(&old);
+    begin(&heir);
+    heir.child.role = CHILD_SUCCESSOR;
+    heir.generation = 10;
+    happens(&heir, CHILD_ON_START);
+    happens(&heir, CHILD_ON_SAID_READY);
+    child_promote(&heir.child, &old.child);
+    assert_int_equal(old.child.role, CHILD_RETIREE);
+    assert_int_equal(heir.child.role, CHILD_IN_OFFICE);
+    assert_int_equal(heir.child.lives, old.child.lives); /* to follow is no restart */
+    ends(&heir, BY_SIGNAL(SIGKILL));
+    assert_int_equal(heir.child.state, CHILD_BACKOFF);
+}
+
+static void who_retires_ends_by_itself_and_stays_down(void **state)
+{
+    (void)state;
+    nursery_t n;
+    make_ready(&n);
+    assert_int_equal(is_asked(&n, CHILD_ON_RETIRE, 60 * US_PER_S), CHILD_WISH_RETIRE);
+    assert_int_equal(n.child.state, CHILD_RETIRING);
+    assert_int_equal(ends(&n, EXIT_WITH(0)), CHILD_WISH_TELL);
+    assert_true(n.last.ordered);
+    assert_int_equal(n.child.state, CHILD_DOWN);
+}
+
+static void who_retires_and_crashes_has_died_of_what_it_did(void **state)
+{
+    (void)state;
+    nursery_t n;
+    make_ready(&n);
+    is_asked(&n, CHILD_ON_RETIRE, 60 * US_PER_S);
+    ends(&n, BY_SIGNAL(SIGSEGV));
+    assert_false(n.last.ordered);
+    assert_int_equal(n.child.state, CHILD_DOWN);
+}
+
+static void who_retires_too_long_is_killed(void **state)
+{
+    (void)state;
+    nursery_t n;
+    make_ready(&n);
+    is_asked(&n, CHILD_ON_RETIRE, 15 * US_PER_S);
+    n.now.us += 9 * US_PER_S;
+    child_heard(&n.child, &policy, n.now);
+    assert_int_equal(n.child.due.us, n.child.until.us); /* sooner than its silence would count */
+    n.now = n.child.due;
+    assert_int_equal(happens(&n, CHILD_ON_DUE), CHILD_WISH_KILL);
+    ends(&n, BY_SIGNAL(SIGKILL));
+    assert_true(n.last.ordered);
+}
+
+static void who_retires_and_hangs_is_killed_for_that(void **state)
+{
+    (void)state;
+    nursery_t n;
+    make_ready(&n);
+    is_asked(&n, CHILD_ON_RETIRE, 60 * US_PER_S);
+    assert_int_equal(n.child.due.us, n.child.heard.us + policy.hang_us);
+    n.now = n.child.due;
+    assert_int_equal(happens(&n, CHILD_ON_DUE), CHILD_WISH_ABORT);
+    assert_int_equal(n.child.state, CHILD_DYING);
+    ends(&n, BY_SIGNAL(SIGABRT));
+    assert_int_equal(n.child.state, CHILD_DOWN);
+}
+
 /* Brings a child into the state; false: it is IDLE or cannot be reached this way. */
 static void bring(nursery_t *n, enum child_state wanted)
 {
@@ -287,6 +371,8 @@ static void bring(nursery_t *n, enum child_state wanted)
     happens(n, CHILD_ON_SAID_READY);
     if (wanted == CHILD_STOPPING || wanted == CHILD_DOWN)
         is_asked(n, CHILD_ON_STOP, US_PER_S);
+    if (wanted == CHILD_RETIRING)
+        is_asked(n, CHILD_ON_RETIRE, US_PER_S);
     if (wanted == CHILD_DYING)
         happens(n, CHILD_ON_DUE);
     if (wanted == CHILD_DOWN || wanted == CHILD_BACKOFF || wanted == CHILD_FAILED)
@@ -336,6 +422,12 @@ int main(void)
         cmocka_unit_test(a_stop_overtakes_a_restart),
         cmocka_unit_test(a_stop_while_dying_ends_down),
         cmocka_unit_test(a_stop_while_no_process_lives_needs_nothing),
+        cmocka_unit_test(a_successor_that_ends_stays_down),
+        cmocka_unit_test(a_successor_in_office_is_started_again_when_it_dies),
+        cmocka_unit_test(who_retires_ends_by_itself_and_stays_down),
+        cmocka_unit_test(who_retires_and_crashes_has_died_of_what_it_did),
+        cmocka_unit_test(who_retires_too_long_is_killed),
+        cmocka_unit_test(who_retires_and_hangs_is_killed_for_that),
         cmocka_unit_test(every_state_knows_every_event_that_can_reach_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

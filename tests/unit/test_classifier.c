@@ -128,16 +128,16 @@ static void many_assignments_in_one_frame_are_settled_in_one(void **state)
     assert_int_equal(in_hand(s), COUNT_OF(many));
 }
 
-static void late_or_unknown_steps_are_given_back_or_failed(void **state)
+static void late_and_unknown_steps_are_given_back(void **state)
 {
     steps_t *s = *state;
     steps_limiter(s, EVENT_PEER_UP);
     msg_assign_t a = assignment(1, "{}");
     a.step = bytes_str("gone");
-    assert_int_equal(assign(s, &a)->outcome, OUTCOME_FAIL);
+    assert_int_equal(assign(s, &a)->outcome, OUTCOME_UNBEGUN);
     a.seq = 2;
     a.step = bytes_str("tag"); /* a call is not ours */
-    assert_int_equal(assign(s, &a)->outcome, OUTCOME_FAIL);
+    assert_int_equal(assign(s, &a)->outcome, OUTCOME_UNBEGUN);
     a = assignment(3, "{}");
     steps_pass(s, 6 * US_PER_S);
     assert_int_equal(assign(s, &a)->outcome, OUTCOME_UNBEGUN);
@@ -200,6 +200,38 @@ static void with_nothing_in_hand_a_stop_is_obeyed_at_once(void **state)
     assert_non_null(steps_find(s, ENTRY_STOP, 0));
 }
 
+static void in_standby_it_is_ready_and_takes_nothing_before_its_begin(void **state)
+{
+    steps_t *s = *state;
+    s->spec->destroy(&s->self);
+    s->birth.standby = true;
+    s->self = s->spec->create(&s->birth);
+    steps_plain(s, EVENT_START);
+    assert_non_null(steps_find(s, ENTRY_READY, 0));
+    assert_false(s->effects->link);
+    steps_order(s, ORDER_BEGIN, 0);
+    assert_true(s->effects->link); /* its first HELLO to the limiter */
+    s->effects->link = false;
+    steps_order(s, ORDER_BEGIN, 0); /* said again with a new link */
+    assert_false(s->effects->link);
+    steps_limiter(s, EVENT_PEER_UP);
+    assert_int_equal(steps_sent_count(s, MESSAGE_CREDIT), 1);
+}
+
+static void a_limiter_of_another_configuration_gets_no_credit(void **state)
+{
+    steps_t *s = *state;
+    msg_welcome_t welcome = {.link = 1, .epoch = 1, .config_epoch = s->config->epoch + 1};
+    event_t up = {.kind = EVENT_PEER_UP,
+                  .from = {.peer = PEER_LIMITER, .actor = ACTOR_LIMITER},
+                  .up.welcome = &welcome};
+    steps_event(s, &up);
+    assert_int_equal(steps_sent_count(s, MESSAGE_CREDIT), 0);
+    welcome.config_epoch = s->config->epoch; /* it was rolled back */
+    steps_event(s, &up);
+    assert_int_equal(steps_sent_count(s, MESSAGE_CREDIT), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,7 +239,9 @@ int main(void)
         T(it_grants_credit_for_the_rules_when_welcome),
         T(the_first_rule_that_holds_decides),
         T(many_assignments_in_one_frame_are_settled_in_one),
-        T(late_or_unknown_steps_are_given_back_or_failed),
+        T(late_and_unknown_steps_are_given_back),
+        T(in_standby_it_is_ready_and_takes_nothing_before_its_begin),
+        T(a_limiter_of_another_configuration_gets_no_credit),
         T(settles_are_kept_and_said_again_until_settled),
         T(a_limiter_that_never_says_settled_is_not_offered_more_than_the_hand_holds),
         T(a_stop_waits_for_settled_but_not_for_ever),

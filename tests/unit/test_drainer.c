@@ -240,6 +240,28 @@ static void it_stops_when_told(void **state)
     assert_null(steps_sent(s, MESSAGE_MODE, 0)); /* the last mode stays */
 }
 
+static void it_retires_at_once_and_says_what_ends_with_it(void **state)
+{
+    steps_t *s = up(state);
+    pressure(s, 0, 7, 0);
+    ask(s, 1, "dead.redrive", "{\"all\":true,\"rate\":1}");
+    steps_order(s, ORDER_RETIRE, 1000);
+    assert_non_null(steps_find(s, ENTRY_STOP, 0));
+    assert_contains(s->lines, "the redrive ends with");
+}
+
+static void in_standby_it_is_ready_and_says_nothing_before_its_begin(void **state)
+{
+    steps_t *s = *state;
+    s->spec->destroy(&s->self);
+    s->birth.standby = true;
+    s->self = s->spec->create(&s->birth);
+    steps_plain(s, EVENT_START);
+    assert_non_null(steps_find(s, ENTRY_READY, 0));
+    steps_order(s, ORDER_BEGIN, 0);
+    assert_true(s->effects->link);
+}
+
 /* ---- redrives */
 
 static uint64_t asked_for(const steps_t *s)
@@ -390,6 +412,8 @@ int main(void)
         T(a_new_limiter_is_told_of_the_drain_again),
         T(a_stop_that_is_called_off_gives_the_old_mode_back),
         T(it_stops_when_told),
+        T(it_retires_at_once_and_says_what_ends_with_it),
+        T(in_standby_it_is_ready_and_says_nothing_before_its_begin),
         T(dead_letters_are_redriven_at_the_rate_asked_for),
         T(a_redrive_asks_for_no_more_than_were_dead_when_it_began),
         T(a_redrive_that_finds_nothing_more_ends),

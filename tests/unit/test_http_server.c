@@ -326,6 +326,36 @@ static void a_connection_too_many_is_turned_away(void **state)
     assert_int_equal(w.counts.refused, 1);
 }
 
+/* One asks it to retire; one has asked before and asks again; one was never heard of. */
+static void who_is_connected_leaves_a_retiring_server_with_an_answer_or_idle(void **state)
+{
+    (void)state;
+    struct world w = {.options = calm()};
+    struct heard last = {0}, idle = {0}, mute = {0};
+    char body[512];
+    start(&w);
+    int asks = dial(&w), waits = dial(&w), never = dial(&w), then = dial(&w);
+    assert_int_equal(ask(waits, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n", body, sizeof body), 200);
+    assert_int_equal(ask(then, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n", body, sizeof body), 200);
+    assert_int_equal(ask(asks, "GET /retire HTTP/1.1\r\nHost: h\r\n\r\n", body, sizeof body),
+                     200);
+    say(then, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
+    hear(then, &last, sizeof last.text - 1);
+    assert_true(last.closed);
+    assert_non_null(strstr(last.text, "Connection: close"));
+    hear(waits, &idle, 1);
+    hear(never, &mute, 1);
+    assert_true(idle.closed && idle.len == 0);
+    assert_true(mute.closed && mute.len == 0);
+    int late = dial(&w); /* the socket is others' to accept from */
+    struct timeval soon = {.tv_usec = 50000};
+    setsockopt(late, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
+    assert_int_equal(recv(late, body, 1, 0), -1);
+    close(late), close(asks), close(waits), close(never), close(then);
+    stop(&w);
+    assert_int_equal(w.counts.open, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +375,7 @@ int main(void)
         cmocka_unit_test(the_last_places_are_for_health_alone),
         cmocka_unit_test(half_heads_cannot_keep_the_reserve_from_health),
         cmocka_unit_test(a_connection_too_many_is_turned_away),
+        cmocka_unit_test(who_is_connected_leaves_a_retiring_server_with_an_answer_or_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,7 +172,7 @@ static void a_stop_answers_everybody(void **state)
     msgid_t id = submitted(s, 0)->id;
     mode(s, MODE_NORMAL, 1);
     steps_order(s, 1, 10000);
-    assert_non_null(steps_find(s, ENTRY_SHUT, 0));
+    assert_int_equal(steps_find(s, ENTRY_DOOR, 0)->token, DOOR_SHUT);
     assert_status(s, third, 503, "System draining");
     assert_null(steps_find(s, ENTRY_STOP, 0));
     assert_status(s, send_ticket(s), 503, "System draining");
@@ -206,7 +206,7 @@ static void a_stop_before_which_the_door_outlives_us_refuses_nobody(void **state
         verdict(s, &id, VERDICT_ACCEPTED);
         assert_lacks(steps_reply(s, early)->text, "close");
         steps_order(s, 1, 10000);
-        assert_non_null(steps_find(s, ENTRY_SHUT, 0));
+        assert_int_equal(steps_find(s, ENTRY_DOOR, 0)->token, DOOR_SHUT);
         uint64_t late = send_ticket(s);
         id = submitted(s, 1)->id;
         verdict(s, &id, VERDICT_ACCEPTED);
@@ -219,6 +219,66 @@ static void a_stop_before_which_the_door_outlives_us_refuses_nobody(void **state
         end(state);
         begin(state);
     }
+}
+
+static void it_is_ready_when_the_limiter_is_there(void **state)
+{
+    steps_t *s = *state;
+    assert_null(steps_find(s, ENTRY_READY, 0));
+    steps_limiter(s, EVENT_PEER_UP);
+    assert_non_null(steps_find(s, ENTRY_READY, 0));
+}
+
+static void without_the_limiter_it_is_ready_after_a_while(void **state)
+{
+    steps_t *s = *state;
+    steps_pass(s, 1900 * US_PER_MS);
+    assert_null(steps_find(s, ENTRY_READY, 0));
+    steps_pass(s, 200 * US_PER_MS);
+    assert_non_null(steps_find(s, ENTRY_READY, 0));
+}
+
+static void a_successor_opens_its_door_when_it_begins_and_the_limiter_is_there(void **state)
+{
+    steps_t *s = *state;
+    s->spec->destroy(&s->self);
+    s->birth.standby = true;
+    s->self = s->spec->create(&s->birth);
+    steps_plain(s, EVENT_START);
+    assert_non_null(steps_find(s, ENTRY_READY, 0));
+    steps_order(s, ORDER_BEGIN, 0);
+    assert_true(s->effects->link);
+    assert_null(steps_find(s, ENTRY_DOOR, 0));
+    steps_limiter(s, EVENT_PEER_UP);
+    assert_int_equal(steps_find(s, ENTRY_DOOR, 0)->token, DOOR_OPEN);
+}
+
+static void who_retires_serves_who_is_here_until_the_last_one_has_left(void **state)
+{
+    steps_t *s = up(state);
+    uint64_t first = send_ticket(s);
+    msgid_t id = submitted(s, 0)->id;
+    steps_order(s, ORDER_RETIRE, 60000);
+    assert_int_equal(steps_find(s, ENTRY_DOOR, 0)->token, DOOR_CLOSING);
+    uint64_t second = send_ticket(s); /* on a kept connection */
+    msgid_t other = submitted(s, 1)->id;
+    verdict(s, &id, VERDICT_ACCEPTED);
+    verdict(s, &other, VERDICT_ACCEPTED);
+    assert_status(s, first, 202, "");
+    assert_status(s, second, 202, "");
+    assert_null(steps_find(s, ENTRY_STOP, 0));
+    steps_plain(s, EVENT_CLOSED);
+    assert_non_null(steps_find(s, ENTRY_STOP, 0));
+}
+
+static void who_retires_does_not_stay_beyond_its_deadline(void **state)
+{
+    steps_t *s = up(state);
+    uint64_t token = send_ticket(s);
+    steps_order(s, ORDER_RETIRE, 1000);
+    steps_pass(s, 950 * US_PER_MS);
+    assert_status(s, token, 503, "may have been accepted");
+    assert_non_null(steps_find(s, ENTRY_STOP, 0));
 }
 
 static void the_journal_is_told_of_a_chosen_message_when_its_sender_is(void **state)
@@ -277,6 +337,11 @@ int main(void)
         T(a_stop_answers_everybody),
         T(a_stop_before_which_the_door_outlives_us_refuses_nobody),
         T(with_nothing_on_its_way_a_stop_is_obeyed_at_once),
+        T(it_is_ready_when_the_limiter_is_there),
+        T(without_the_limiter_it_is_ready_after_a_while),
+        T(a_successor_opens_its_door_when_it_begins_and_the_limiter_is_there),
+        T(who_retires_serves_who_is_here_until_the_last_one_has_left),
+        T(who_retires_does_not_stay_beyond_its_deadline),
         T(the_journal_is_told_of_a_chosen_message_when_its_sender_is),
         T(refusals_in_the_journal_are_bounded),
 #ifdef WEIR_PLANT

@@ -245,6 +245,8 @@ static int code_of_status(json_int_t status)
         return EXIT_NOT_PERMITTED;
     case 404:
         return EXIT_NOT_FOUND;
+    case 422:
+        return EXIT_CONFIG;
     case 500:
         return EXIT_DATA;
     case 502:
@@ -266,6 +268,13 @@ int client_verdict(const cli_t *cli, const json_t *answer)
         return EXIT_OK;
     const char *error = json_string_value(json_object_get(answer, "error"));
     const char *hint = json_string_value(json_object_get(answer, "hint"));
+    size_t n;
+    json_t *line;
+    json_array_foreach(json_object_get(answer, "errors"), n, line)
+    {
+        if (!cli->json)
+            cli_complain(0, "%s", json_string_value(line));
+    }
     if (!cli->json)
         cli_complain(0, "%s%s%s", error ? error : "refused", hint ? "; " : "", hint ? hint : "");
     return code_of_status(json_integer_value(json_object_get(answer, "status")));

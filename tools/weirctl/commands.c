@@ -155,6 +155,8 @@ static const struct {
     [CTL_VERB_UNDRAIN] = {.show = show_mode},
     [CTL_VERB_LIMITS_LS] = {.show = show_limits_answer},
     [CTL_VERB_ACTORS_LS] = {.show = show_actors_answer},
+    [CTL_VERB_ACTORS_RESTART] = {.run = run_reload},
+    [CTL_VERB_RELOAD] = {.run = run_reload, .show = show_reload},
     [CTL_VERB_CHECK] = {.run = run_check},
     [CTL_VERB_SEND] = {.run = run_send},
     [CTL_VERB_VERSION] = {.run = run_version},

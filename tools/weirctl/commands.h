@@ -10,6 +10,8 @@ int run_complete(const cli_t *cli); /* complete.c */
 int run_drain(const cli_t *cli);    /* bulk.c: what takes time */
 int run_redrive(const cli_t *cli);
 int run_events(const cli_t *cli); /* events.c */
+int run_reload(const cli_t *cli); /* reload.c: also of the restart of an actor */
+void show_reload(const json_t *answer);
 
 /* commands.c: asks the typed verb. The answer when it is ok, the caller's; else NULL and *code. With
  * --json it is printed. `args` is taken. */
