@@ -49,14 +49,17 @@ typedef enum adaptive_reason {
     ADAPTIVE_WAS_CONFIGURED,
     ADAPTIVE_REASON_COUNT
 } adaptive_reason_t;
-typedef struct adaptive_change { adaptive_reason_t reason; uint32_t from, to; } adaptive_change_t;
+typedef struct adaptive_change {
+    adaptive_reason_t reason;
+    uint32_t from, to;
+} adaptive_change_t;
 
 /* start: what is wished for; the next lower rung, between floor and ceiling. */
 void adaptive_init(adaptive_t *a, const adaptive_rules_t *rules, instant_t now, uint32_t start);
 /* A call ended; in_flight: with it. Failures of other kinds are not told. */
 adaptive_change_t adaptive_ended(adaptive_t *a, const adaptive_rules_t *rules, instant_t started,
                                  instant_t now, adaptive_end_t end, uint32_t in_flight);
-/* By hand: stays there, whatever floor, ceiling and samples say. 0: goes on from there by itself. */
+/* By hand: stays there, whatever floor, ceiling and samples say. 0: goes on by itself. */
 adaptive_change_t adaptive_pin(adaptive_t *a, const adaptive_rules_t *rules, instant_t now,
                                uint32_t limit);
 /* The rules are other ones now. */

@@ -2,12 +2,12 @@
  * breaker: Nygard, "Release It!", chapter 5). With nobody else to call it is a pause that holds
  * work, never a failure of it.
  *
- *   closed     calls go. Opens on `percent` failures of at least `calls_min` calls in the window, or
- *              on `consecutive` failures in a row.
+ *   closed     calls go. Opens on `percent` failures of at least `calls_min` calls in the window,
+ *              or on `consecutive` failures in a row.
  *   open       none goes until its time is up: open_us, doubled each time it opens again, up to
- *              open_us_max, and up to a quarter more by chance (so that not all come back at once).
- *   half-open  one probe goes. It succeeds: closed (and whoever calls begins with slow_start.h). It
- *              fails: open, twice as long.
+ *              open_us_max, and up to a quarter more by chance (not all come back at once).
+ *   half-open  one probe goes. It succeeds: closed (and whoever calls begins with slow_start.h).
+ *              It fails: open, twice as long.
  *
  * What has been closed for as long as it was open begins again with open_us. A call that began
  * before the last change of state says nothing about the present one: its end is not counted. */
@@ -21,8 +21,7 @@ typedef struct breaker_rules {
     unsigned consecutive;        /* 0: this way is off */
     int64_t window_us, open_us, open_us_max;
 } breaker_rules_t;
-#define BREAKER_DEFAULTS                                                                           \
-    ((breaker_rules_t){50, 10, 5, 10 * US_PER_S, 5 * US_PER_S, 300 * US_PER_S})
+#define BREAKER_DEFAULTS ((breaker_rules_t){50, 10, 5, 10 * US_PER_S, 5 * US_PER_S, 300 * US_PER_S})
 
 typedef enum breaker_state {
     BREAKER_CLOSED,
@@ -34,9 +33,9 @@ typedef enum breaker_state {
 /* What changed it, or nothing. */
 typedef enum breaker_event {
     BREAKER_UNCHANGED,
-    BREAKER_SHARE_FAILED,  /* percent */
-    BREAKER_ROW_FAILED,    /* consecutive */
-    BREAKER_TIME_UP,       /* a probe may go */
+    BREAKER_SHARE_FAILED, /* percent */
+    BREAKER_ROW_FAILED,   /* consecutive */
+    BREAKER_TIME_UP,      /* a probe may go */
     BREAKER_PROBE_OK,
     BREAKER_PROBE_FAILED,
     BREAKER_EVENT_COUNT
@@ -46,11 +45,13 @@ typedef enum breaker_event {
 /* Zeroed: closed. */
 typedef struct breaker {
     uint8_t state;
-    bool probing; /* half-open: the probe is out */
+    bool probing;    /* half-open: the probe is out */
     unsigned opened; /* times in a row: the doublings and one */
     unsigned in_row;
     int64_t changed_us, open_until_us, open_for_us, slice;
-    struct { uint32_t calls, failed; } slices[BREAKER_SLICES];
+    struct {
+        uint32_t calls, failed;
+    } slices[BREAKER_SLICES];
 } breaker_t;
 
 /* May a call begin? */

@@ -6,9 +6,9 @@
  * when clocks change, and a midnight that comes twice begins nothing twice.
  *
  * What is used belongs to the latest period that has begun. A wall clock that steps back into an
- * earlier one does not bring its allowance back, and what is taken meanwhile counts on; after a step
- * back by more than a period and two hours, only the next one is taken to have begun, so that a
- * clock that was years wrong does not block for years. A step forward does begin a period: nobody
+ * earlier one does not bring its allowance back, and what is taken meanwhile counts on; after a
+ * step back by more than a period and two hours, only the next one is taken to have begun, so that
+ * a clock that was years wrong does not block for years. A step forward does begin a period: nobody
  * can tell. */
 #ifndef WEIR_CORE_CALENDAR_H
 #define WEIR_CORE_CALENDAR_H
@@ -34,7 +34,9 @@ typedef struct zone {
     zone_change_t changes[ZONE_CHANGES_MAX];
 } zone_t;
 
-typedef struct calendar_period { wall_t begin, end; } calendar_period_t; /* end: the next begin */
+typedef struct calendar_period {
+    wall_t begin, end;
+} calendar_period_t; /* end: the next begin */
 calendar_period_t calendar_period(const zone_t *zone, calendar_unit_t unit, wall_t at);
 
 typedef struct calendar_cap {

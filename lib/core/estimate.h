@@ -1,17 +1,17 @@
-/* estimate.h: how fast something leaves, and so when the n-th will: a position, a start, the time to
- * drain, the Retry-After of a full limit. An exponentially weighted mean (Roberts, "Control Chart
- * Tests Based on Geometric Moving Averages", 1959) of departures over the time they took, both
- * forgotten by half each ESTIMATE_HALF_LIFE_US: being a quotient it has no bias while it is young,
- * and at a steady pace it is exact from the first departure on. Time in which nothing waits does not
- * count: that nothing left then says nothing. */
+/* estimate.h: how fast something leaves, and so when the n-th will: a position, a start, the time
+ * to drain, the Retry-After of a full limit. An exponentially weighted mean (Roberts, "Control
+ * Chart Tests Based on Geometric Moving Averages", 1959) of departures over the time they took,
+ * both forgotten by half each ESTIMATE_HALF_LIFE_US: being a quotient it has no bias while it is
+ * young, and at a steady pace it is exact from the first departure on. Time in which nothing waits
+ * does not count: that nothing left then says nothing. */
 #ifndef WEIR_CORE_ESTIMATE_H
 #define WEIR_CORE_ESTIMATE_H
 
 #include "core/base.h"
 
 #define ESTIMATE_HALF_LIFE_US (20 * US_PER_S)
-#define ESTIMATE_SEEN_MIN 3               /* departures, and */
-#define ESTIMATE_OVER_US_MIN (US_PER_S)   /* time that they took, to be called measured */
+#define ESTIMATE_SEEN_MIN 3             /* departures, and */
+#define ESTIMATE_OVER_US_MIN (US_PER_S) /* time that they took, to be called measured */
 #define ESTIMATE_US_MAX (366 * 86400 * US_PER_S)
 
 /* How sure an estimate is; the words are what people are told. */

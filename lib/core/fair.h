@@ -1,19 +1,18 @@
 /* fair.h: the order in which those who wait for one thing get it. Four classes, flows inside a
  * class, arrival inside a flow:
  *
- *   class  the one whose head has the earliest shifted time, accepted - shift[class]; ties go to the
- *          higher class. A head that waits therefore beats everything of any class that was accepted
- *          more than the difference of the shifts after it: that difference is the bound of its
- *          starving.
- *   flow   deficit round robin (Shreedhar and Varghese, "Efficient Fair Queuing using Deficit Round
- *          Robin", SIGCOMM 1995) with quantum = weight and cost 1, where a deficit is always used up
- *          or lost: in any stretch in which two flows of a class never run empty, they get shares by
- *          their weights within one quantum. The class's head is the head of the flow whose turn it
- *          is.
+ *   class  the one whose head has the earliest shifted time, accepted - shift[class]; ties go to
+ *          the higher class. So a head beats everything that was accepted later than it by more
+ *          than the difference of the shifts: that difference is the bound of its starving.
+ *   flow   deficit round robin (Shreedhar and Varghese, "Efficient Fair Queuing using Deficit
+ *          Round Robin", SIGCOMM 1995) with quantum = weight and cost 1, where a deficit is always
+ *          used up or lost: in any stretch in which two flows of a class never run empty, they get
+ *          shares by their weights within one quantum. The class's head is the head of the flow
+ *          whose turn it is.
  *   node   first come, first served; one put at the front comes before the others of its flow.
  *
- * Intrusive: the node lives in the thing that waits. A flow's record (64 bytes) is allocated when it
- * gets its first node and freed with its last, so an empty fair_t owns nothing and needs no end.
+ * Intrusive: the node lives in the thing that waits. A flow's record (64 bytes) is allocated when
+ * it gets its first node and freed with its last, so an empty fair_t owns nothing and needs no end.
  * Every operation is O(1); put and remove at times resize the table of flows (amortised), which
  * exists only above FAIR_FLOWS_SCANNED flows. */
 #ifndef WEIR_CORE_FAIR_H

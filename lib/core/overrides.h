@@ -10,8 +10,8 @@
 #define OVERRIDE_PATTERNS_MAX 1000 /* of them with a '*': these are looked through */
 
 typedef struct overrides overrides_t;
-/* The texts are lent and outlive it; their places are what overrides_find answers. Of equal ones the
- * first counts. NULL: more than there may be, of either kind. */
+/* The texts are lent and outlive it; their places are what overrides_find answers. Of equal ones
+ * the first counts. NULL: more than there may be, of either kind. */
 overrides_t *overrides_new(const bytes_t *texts, size_t count);
 void overrides_destroy(overrides_t **o);
 /* The place of the one that holds for this value, or -1. An exact one is found in O(1), a pattern

@@ -1,8 +1,8 @@
-/* slow_start.h: how many calls may begin after a pause (Retry-After, a breaker that closed, a resume
- * by hand), so that what waited does not fall on the far side at once: one probe until one succeeds,
- * then SLOW_START_WINDOW at once, then one more for each that succeeds (Jacobson, "Congestion
- * Avoidance and Control", 1988; Postfix's destination concurrency). Over when the target may be
- * out.
+/* slow_start.h: how many calls may begin after a pause (Retry-After, a breaker that closed, a
+ * resume by hand), so that what waited does not fall on the far side at once: one probe until one
+ * succeeds, then SLOW_START_WINDOW at once, then one more for each that succeeds (Jacobson,
+ * "Congestion Avoidance and Control", 1988; Postfix's destination concurrency). Over when the
+ * target may be out.
  *
  * Only calls that began since the pause are in its account: those that are still out from before
  * end unnoticed, and take no room. */
