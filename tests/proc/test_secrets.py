@@ -9,6 +9,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import signal
 import subprocess
 import threading
@@ -181,6 +182,15 @@ def verbs():
         yield verb, [a[1:] for a in arguments if a[0] == name], answerer
 
 
+def examples():
+    """The examples of what weirctl does by itself and that only looks: reports, configurations, whatever comes."""
+    text = (ROOT / "supervisor/ctl_verbs.def").read_text()
+    for answerer, kind, last in re.findall(r'^VERB\(\w+, "[^"]+", \w+, (\w+), (\w+),(.*?)^END', text, re.M | re.S):
+        example = re.findall(r'"weirctl ((?:[^"\\]|\\.)*)"\)', last)
+        if answerer == "TOOL" and kind == "LOOKS":
+            yield shlex.split(example[0].replace('\\"', '"'))
+
+
 def drive_operators(weir, hunt, ids):
     """Every verb of the table: with nothing, and with a message where it takes one; and weirctl's own words."""
     for verb, arguments, answerer in verbs():
@@ -191,6 +201,15 @@ def drive_operators(weir, hunt, ids):
             hunt.look(f"ctl {verb}", json.dumps(weir.ctl(verb, **args)))
     weir.ctl("mode", mode="normal")
     tool = [BUILD / "weirctl", "--socket", weir.run / "ctl.sock", "--config", weir.config]
+    folder = weir.folder / "tool"
+    folder.mkdir()
+    for example in examples():
+        done = subprocess.run(["timeout", "10", *tool, *example], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, cwd=folder)
+        hunt.look(f"weirctl {' '.join(example)}", done.stdout + done.stderr)
+    for file in folder.rglob("*"):
+        if file.is_file():
+            hunt.look_into(f"{file.name}, which weirctl wrote", file)
     for words in (["status"], ["ls"], ["dead", "ls"], ["dead", "show", ids[-1]], ["show", ids[0]], ["actors", "ls"],
                   ["check"], ["send", "app", "-"], ["send", "hooks", "-", "--id", "x-1"], ["help"]):
         for options in ([], ["--json"]):
