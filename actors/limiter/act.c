@@ -155,3 +155,12 @@ void backup_arrived(limiter_t *l, const read_result_t *read)
     else
         backup_ask(l, BACKUP_GO_ON);
 }
+
+void restored_say(limiter_t *l)
+{
+    if (l->birth->opened->restored.us)
+        wish_log(l->e, &(log_line_t){.event = LOG_STORE_RESTORED,
+                                     .text = "the store is a backup that was restored; what it had "
+                                             "not finished may be done again and is marked; work "
+                                             "goes on"});
+}

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -137,18 +138,116 @@ int run_drain(const cli_t *cli)
     return code == EXIT_OK && cli_value(cli, "wait") ? wait_drained(cli) : code;
 }
 
-/* ---- redrives --------------------------------------------------------------------------- */
+/* ---- dead letters put back, or dropped ---------------------------------------------------- */
 
-/* Putting one back is begun, not awaited: whether it is a dead letter at all is asked first. */
-int run_redrive(const cli_t *cli)
+#define RATE_DEFAULT 50 /* the drainer's */
+
+static json_t *look_args(const cli_t *cli, int64_t after)
+{
+    const char *route = cli_value(cli, "route");
+    json_t *args = json_pack("{s:i}", "most", 500);
+    if (route)
+        must(json_object_set_new(args, "route", json_string(route)) == 0);
+    if (after)
+        must(json_object_set_new(args, "after", json_integer(after)) == 0);
+    return args;
+}
+
+/* Which ones it would be, page by page; -1: *code says why it is not known. */
+static int64_t count_letters(const cli_t *cli, int *code)
+{
+    int64_t count = 0, after = 0;
+    for (bool more = true; more;) {
+        json_t *answer =
+            client_ask(cli, ctl_verbs[CTL_VERB_DEAD_LS].name, look_args(cli, after), code);
+        if (answer && !json_is_true(json_object_get(answer, "ok")))
+            *code = client_verdict(cli, answer);
+        if (*code) {
+            json_decref(answer);
+            return -1;
+        }
+        json_t *messages = json_object_get(answer, "messages");
+        if (!cli->json && json_array_size(messages))
+            show_messages(messages, true);
+        count += (int64_t)json_array_size(messages);
+        after = number_at(answer, "next");
+        more = after > 0;
+        json_decref(answer);
+    }
+    return count;
+}
+
+static int dry_run(const cli_t *cli, const char *verb)
 {
     int code = EXIT_OK;
-    const char *id = cli_value(cli, "id");
-    if (id) {
+    char takes[32];
+    int64_t rate = cli_number(cli, "rate", RATE_DEFAULT), count = count_letters(cli, &code);
+    if (count < 0)
+        return code;
+    int64_t ms = rate > 0 ? count * 1000 / rate : 0;
+    if (cli->json)
+        cli_print_json(json_pack("{s:s, s:b, s:b, s:s, s:I, s:I, s:I}", "schema",
+                                 "weir.dead.dry_run/1", "ok", 1, "dry_run", 1, "verb", verb,
+                                 "letters", (json_int_t)count, "rate", (json_int_t)rate, "takes_ms",
+                                 (json_int_t)ms));
+    else
+        printf("nothing was changed; these %lld dead letters would be %s, at %lld a second within "
+               "%s\n",
+               (long long)count, strcmp(verb, "dead.drop") == 0 ? "dropped" : "put back",
+               (long long)rate, table_age(ms, takes));
+    return EXIT_OK;
+}
+
+static int wait_done(const cli_t *cli)
+{
+    bulk_t b;
+    int code;
+    bulk_begin(&b, cli);
+    for (;;) {
+        char text[96];
+        cli_t ask = *cli;
+        ask.timeout_s = 0;
+        json_t *job =
+            client_ask(&ask, ctl_verbs[CTL_VERB_REDRIVE_STATUS].name, json_object(), &code);
+        if (!job)
+            return code;
+        bool active = json_is_true(json_object_get(job, "active"));
+        bool cancelled = json_is_true(json_object_get(job, "cancelled"));
+        snprintf(text, sizeof text, "%lld done, %lld left", (long long)number_at(job, "asked"),
+                 (long long)number_at(job, "left"));
+        if (!active && cli->json)
+            cli_print_json(json_incref(job));
+        json_decref(job);
+        if (!active) {
+            bulk_end(&b);
+            if (!cli->json)
+                puts(cancelled ? "cancelled by somebody" : "done");
+            return cancelled ? EXIT_REFUSED : EXIT_OK;
+        }
+        bulk_progress(&b, text);
+        enum bulk_wait next = bulk_wait(&b);
+        if (next == BULK_AGAIN)
+            continue;
+        bulk_end(&b);
+        return cli_complain(
+            next == BULK_TIMEOUT ? EXIT_AGAIN : EXIT_INTERRUPTED,
+            "no longer waiting; it goes on: weirctl redrive status shows it, weirctl "
+            "redrive cancel ends it");
+    }
+}
+
+int run_redrive(const cli_t *cli)
+{
+    bool one = cli_value(cli, "id") != NULL;
+    if (cli_value(cli, "dry_run") && one) {
         cli_t look = *cli;
         look.command = command_find(ctl_verbs[CTL_VERB_DEAD_SHOW].name);
-        look.json = false;
-        json_decref(ask_typed(&look, json_pack("{s:s}", "id", id), &code));
+        return run_plain(&look);
     }
-    return code == EXIT_OK ? run_plain(cli) : code;
+    if (!one && !cli_value(cli, "route") && !cli_value(cli, "all"))
+        return cli_complain(EXIT_USAGE, "say which dead letters: an id, --route NAME, or --all");
+    if (cli_value(cli, "dry_run"))
+        return dry_run(cli, cli->command->verb->name);
+    int code = run_plain(cli);
+    return code == EXIT_OK && !one && cli_value(cli, "wait") ? wait_done(cli) : code;
 }

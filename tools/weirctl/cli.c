@@ -120,7 +120,10 @@ static int read_global(cli_t *cli, typed_t *t, const char *name, size_t len, con
 
 static int read_option(cli_t *cli, typed_t *t)
 {
-    const char *word = strcmp(t->argv[t->at], "-f") == 0 ? "--follow" : t->argv[t->at];
+    const char *typed = t->argv[t->at];
+    const char *word = strcmp(typed, "-f") == 0   ? "--follow"
+                       : strcmp(typed, "-o") == 0 ? "--output"
+                                                  : typed;
     const char *name = word + 2, *equals = strchr(name, '=');
     size_t len = equals ? (size_t)(equals - name) : strlen(name);
     bool taken;
@@ -200,7 +203,8 @@ static int read_word(cli_t *cli, typed_t *t, bool *only_words)
         printf("weirctl %s\n", WEIR_VERSION);
         return EXIT_OK;
     }
-    if (!*only_words && (strncmp(word, "--", 2) == 0 || strcmp(word, "-f") == 0))
+    if (!*only_words &&
+        (strncmp(word, "--", 2) == 0 || strcmp(word, "-f") == 0 || strcmp(word, "-o") == 0))
         return read_option(cli, t);
     return cli->command ? read_place(cli, word) : read_command(cli, t);
 }

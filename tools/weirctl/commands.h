@@ -9,6 +9,11 @@ int run_send(const cli_t *cli);     /* send.c */
 int run_complete(const cli_t *cli); /* complete.c */
 int run_drain(const cli_t *cli);    /* bulk.c: what takes time */
 int run_redrive(const cli_t *cli);
+int run_backup(const cli_t *cli); /* store.c */
+int run_store_check(const cli_t *cli);
+int run_store_rebuild(const cli_t *cli);
+int run_restore(const cli_t *cli);
+int run_report(const cli_t *cli); /* report.c */
 int run_events(const cli_t *cli); /* events.c */
 int run_reload(const cli_t *cli); /* reload.c: also of the restart of an actor */
 void show_reload(const json_t *answer);

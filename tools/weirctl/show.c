@@ -31,7 +31,7 @@ void show_actors(const json_t *actors)
     char since[32], again[32];
     size_t i;
     json_t *a;
-    table_t *t = table_new("ACTOR|STATE|FOR|PID|JAIL|RESTARTS|LAST END");
+    table_t *t = table_new("ACTOR|STATE|>FOR|>PID|JAIL|>RESTARTS|LAST END");
     json_array_foreach(actors, i, a)
     {
         table_cell(t, "%s", text_at(a, "name"));
@@ -56,7 +56,7 @@ void show_limits(const json_t *limits)
 {
     size_t i;
     json_t *l;
-    table_t *t = table_new("LIMIT|IN USE|SLOTS|WAITING");
+    table_t *t = table_new("LIMIT|>IN USE|>SLOTS|>WAITING");
     json_array_foreach(limits, i, l)
     {
         table_cell(t, "%s", text_at(l, "name"));
@@ -71,7 +71,7 @@ static void show_pools(const json_t *pools)
 {
     size_t i;
     json_t *p;
-    table_t *t = table_new("POOL|FREE CONNECTIONS|READY TO RUN");
+    table_t *t = table_new("POOL|>FREE CONNECTIONS|>READY TO RUN");
     json_array_foreach(pools, i, p)
     {
         table_cell(t, "%s", text_at(p, "name"));
@@ -140,8 +140,8 @@ void show_messages(const json_t *messages, bool dead)
     char age[32];
     size_t i;
     json_t *m;
-    table_t *t = table_new(dead ? "ID|ROUTE|KEY|STEP|FAILED|AGE|REASON"
-                                : "ID|ROUTE|KEY|STATE|STEP|FAILED|AGE|WAITS FOR");
+    table_t *t = table_new(dead ? "ID|ROUTE|KEY|STEP|>FAILED|>AGE|REASON"
+                                : "ID|ROUTE|KEY|STATE|STEP|>FAILED|>AGE|WAITS FOR");
     json_array_foreach(messages, i, m)
     {
         table_cell(t, "%s", text_at(m, "id"));

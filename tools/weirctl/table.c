@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "core/utf8.h"
@@ -11,6 +12,7 @@ typedef char cell_t[TABLE_CELL_BYTES];
 
 struct table {
     size_t columns, count, room;
+    bool right[TABLE_COLUMNS_MAX];
     cell_t *cells; /* row by row, the titles first */
 };
 
@@ -40,8 +42,8 @@ table_t *table_new(const char *titles)
         must(len < sizeof title && t->columns < TABLE_COLUMNS_MAX);
         memcpy(title, titles, len);
         title[len] = '\0';
-        t->columns++;
-        add(t, title);
+        t->right[t->columns++] = title[0] == '>';
+        add(t, title[0] == '>' ? title + 1 : title);
         titles += len + (titles[len] == '|');
     }
     return t;
@@ -66,16 +68,61 @@ static size_t width_of(const char *text)
     return n;
 }
 
+/* The beginning of a text that is so many characters wide, with dots where something was cut. */
+static const char *fitting(const char *text, size_t width, cell_t out)
+{
+    if (width_of(text) <= width)
+        return text;
+    size_t bytes = 0, kept = width > 3 ? width - 3 : 0;
+    for (size_t n = 0; text[bytes] && n < kept; n++) {
+        bytes++;
+        while (((unsigned char)text[bytes] & 0xc0) == 0x80)
+            bytes++;
+    }
+    memcpy(out, text, bytes);
+    strcpy(out + bytes, "...");
+    return out;
+}
+
 static void print_row(const table_t *t, size_t row, const size_t *widths)
 {
     bool bold = row == 0 && isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
     fputs(bold ? "\033[1m" : "", stdout);
     for (size_t c = 0; c < t->columns; c++) {
-        const char *text = t->cells[row * t->columns + c];
+        cell_t cut;
+        const char *text = fitting(t->cells[row * t->columns + c], widths[c], cut);
+        int pad = (int)(widths[c] - width_of(text));
         bool last = c + 1 == t->columns;
-        printf("%s%*s", text, last ? 0 : (int)(widths[c] - width_of(text) + 2), "");
+        if (t->right[c])
+            printf("%*s%s%s", pad, "", text, last ? "" : "  ");
+        else
+            printf("%s%*s", text, last ? 0 : pad + 2, "");
     }
     puts(bold ? "\033[0m" : "");
+}
+
+/* Of the terminal; SIZE_MAX: there is none, nothing is cut. */
+static size_t line_width(void)
+{
+    struct winsize size;
+    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+        return SIZE_MAX;
+    return size.ws_col;
+}
+
+static void fit(const table_t *t, size_t *widths)
+{
+    size_t most = line_width();
+    for (;;) {
+        size_t all = 2 * (t->columns - 1), widest = 0;
+        for (size_t c = 0; c < t->columns; c++) {
+            all += widths[c];
+            widest = widths[c] > widths[widest] ? c : widest;
+        }
+        if (all <= most || widths[widest] <= 8)
+            return;
+        widths[widest]--;
+    }
 }
 
 void table_print(table_t **table)
@@ -88,6 +135,7 @@ void table_print(table_t **table)
         size_t width = width_of(t->cells[i]);
         widths[i % t->columns] = width > widths[i % t->columns] ? width : widths[i % t->columns];
     }
+    fit(t, widths);
     for (size_t row = 0; row < t->count / t->columns; row++)
         print_row(t, row, widths);
     free(t->cells);

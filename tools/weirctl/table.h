@@ -10,12 +10,13 @@
 #define TABLE_CELL_BYTES 128
 
 typedef struct table table_t;
-/* Titles separated by '|': "ACTOR|STATE|PID". */
+/* Titles separated by '|': "ACTOR|STATE|>PID"; a column with '>' is of numbers, to the right. */
 table_t *table_new(const char *titles);
 /* Adds a cell; a full row begins the next one. Longer than a cell: cut, with three dots. Control
  * bytes, which a message may carry in its key, are shown as '?'. */
 void table_cell(table_t *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Prints and frees it. The titles are bold on a terminal, unless NO_COLOR is set. */
+/* Prints and frees it. On a terminal the titles are bold, unless NO_COLOR is set, and the widest
+ * columns are cut until a row fits. */
 void table_print(table_t **t);
 
 /* "850 ms", "12 s", "3 min", "5 h", "2 days" */
