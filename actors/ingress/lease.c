@@ -306,7 +306,7 @@ static size_t limits_of(const config_t *config, const msg_leased_t *leased,
 static bool may_go_on(const scene_t *s, const lease_ask_t *ask, const msg_leased_t *leased)
 {
     const config_t *config = s->self->birth->config;
-    uint16_t limits[LEASE_DRAWS_MAX];
+    uint16_t limits[LEASE_DRAWS_MAX] = {0};
     size_t count = leased->limits.len ? limits_of(config, leased, limits) : 0;
     long no = forbidden(config, ask->group->key, limits, count);
     if (no < 0 && count)

@@ -50,6 +50,7 @@ static json_t *blocker_of(const limiter_t *l, const item_t *i)
 {
     char holder[MSGID_TEXT] = "";
     const char *name = "", *detail = "";
+    char shown[BUCKET_NAME_MAX + 256];
     const item_t *first = turn_before(i);
     const step_t *step = item_step(l, i);
     switch (i->blocker) {
@@ -59,8 +60,9 @@ static json_t *blocker_of(const limiter_t *l, const item_t *i)
         detail = "an earlier message of the same key is not finished";
         break;
     case BLOCKER_LIMIT:
-        name = l->config->limits[i->waits_on].name;
-        detail = "every slot of the limit is in use";
+        bucket_shown(item_blocker(l, i), shown, sizeof shown);
+        name = shown;
+        detail = "the limit lets nobody more pass now";
         break;
     case BLOCKER_DUE:
         detail = "its time has not come (see due_in_ms)";
@@ -164,14 +166,23 @@ static json_t *whole_of(const limiter_t *l, const stored_message_t *m)
 
 /* ---- questions answered from memory ---- */
 
+static void limit_row(limiter_t *l, bucket_t *b, void *arg)
+{
+    char value[BUCKET_NAME_MAX];
+    uint32_t slots = bucket_slots(l, b, CLASS_CRITICAL);
+    if (b->of->limit->own || b->whole || json_array_size(arg) >= ROWS_MAX)
+        return;
+    bucket_value(b, value, sizeof value);
+    json_array_append_new(
+        arg, json_pack("{s:s,s:s,s:o,s:I,s:I}", "name", b->of->limit->name, "value", value, "slots",
+                       slots == SLOTS_ANY ? json_null() : json_integer(slots), "in_use",
+                       (json_int_t)b->in_use, "waiting", (json_int_t)fair_count(&b->waiters)));
+}
+
 static json_t *limits_of(const limiter_t *l)
 {
     json_t *all = json_array();
-    for (size_t n = 0; n < l->config->named_limits; n++)
-        json_array_append_new(all, json_pack("{s:s,s:i,s:i,s:I}", "name", l->config->limits[n].name,
-                                             "slots", (int)l->config->limits[n].slots, "in_use",
-                                             (int)l->limits[n].in_use, "waiting",
-                                             (json_int_t)l->limits[n].waiters.count));
+    buckets_each((limiter_t *)l, limit_row, all);
     return all;
 }
 
@@ -180,7 +191,7 @@ static json_t *pools_of(const limiter_t *l)
     json_t *all = json_array();
     for (size_t n = 0; n < l->config->pool_count; n++) {
         json_int_t credit = 0,
-                   ready = (json_int_t)(l->pools[n].ready.count + l->pools[n].woken.count);
+                   ready = (json_int_t)(fair_count(&l->pools[n].ready) + l->pools[n].woken.count);
         for (size_t h = 0; h < l->holder_count; h++)
             credit += (json_int_t)credit_left(&l->holders[h]->purses[n]).messages;
         json_array_append_new(all, json_pack("{s:s,s:I,s:I}", "name", l->config->pools[n], "credit",

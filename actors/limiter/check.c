@@ -7,7 +7,6 @@
 typedef struct sums {
     const limiter_t *l;
     uint64_t assigned, bytes, live;
-    unsigned in_use[UINT8_MAX];
     const char *broken;
 } sums_t;
 
@@ -20,11 +19,9 @@ static void expect(sums_t *s, bool holds, const char *promise)
 static void check_assigned(sums_t *s, const item_t *i)
 {
     const step_t *step = item_step(s->l, i);
-    expect(s, i->hand.by && i->place.next && step, "an assigned item is in its holder's list");
+    expect(s, i->hand.by && item_is_placed(i) && step, "an assigned item is in its holder's list");
     expect(s, i->has_turn, "an assigned item has its turn");
     s->assigned++;
-    for (size_t n = 0; step && n < step->draw_count; n++)
-        s->in_use[step->draws[n].limit]++;
 }
 
 static void check_queued(sums_t *s, const item_t *i)
@@ -33,26 +30,27 @@ static void check_queued(sums_t *s, const item_t *i)
     bool is_newcomer = l->phase != LOADED && i->seq >= l->boundary;
     switch (i->blocker) {
     case BLOCKER_KEY:
-        expect(s, !i->has_turn && i->turn.next && !i->place.next,
+        expect(s, !i->has_turn && i->turn.next && !item_is_placed(i),
                "who waits for its key is in its key's list only");
         expect(s, !i->key || i->key->turns >= item_route(l, i)->parallel,
                "who waits for its key has one before it");
         break;
     case BLOCKER_DUE:
-        expect(s, i->due.place != 0 && !i->place.next,
+        expect(s, i->due.place != 0 && !item_is_placed(i),
                "who waits for its time is in the agenda only");
         break;
     case BLOCKER_LIMIT:
-        expect(s, i->place.next && i->due.place == 0, "who waits for a limit is in its list");
+        expect(s, item_is_placed(i) && i->due.place == 0, "who waits for a limit is in its list");
         break;
     case BLOCKER_CONNECTION:
-        expect(s, i->place.next && i->has_turn, "who waits for a connection is in its pool's list");
+        expect(s, item_is_placed(i) && i->has_turn,
+               "who waits for a connection is in its pool's list");
         break;
     case BLOCKER_BODY:
-        expect(s, i->reading && !i->place.next, "who waits for its letter has a read open");
+        expect(s, i->reading && !item_is_placed(i), "who waits for its letter has a read open");
         break;
     default:
-        expect(s, is_newcomer && i->place.next, "a queued item waits for exactly one thing");
+        expect(s, is_newcomer && item_is_placed(i), "a queued item waits for exactly one thing");
     }
 }
 
@@ -65,9 +63,59 @@ static void check_item(void *arg, void *value)
     if (i->state == STATE_ASSIGNED)
         check_assigned(s, i);
     else if (i->state == STATE_HELD)
-        expect(s, i->place.next != NULL, "a held item is in the held list");
+        expect(s, item_is_placed(i), "a held item is in the held list");
     else
         check_queued(s, i);
+}
+
+/* ---- limits: what is in use is what live holders hold, counted anew ---- */
+
+static void recount_needs(const needs_t *needs)
+{
+    for (size_t n = 0; needs && n < needs->count; n++)
+        needs->of[n].bucket->counted += needs->of[n].cost;
+}
+
+static void recount_item(void *arg, void *value)
+{
+    const item_t *i = value;
+    (void)arg;
+    if (i->state == STATE_ASSIGNED)
+        recount_needs(i->needs);
+    if (i->job_held)
+        recount_needs(i->job);
+}
+
+static void bucket_zero(limiter_t *l, bucket_t *b, void *arg)
+{
+    (void)l;
+    (void)arg;
+    b->counted = 0;
+}
+
+static void bucket_check(limiter_t *l, bucket_t *b, void *arg)
+{
+    sums_t *s = arg;
+    bool idle = l->phase == LOADED && mode_starts_work(l) && !l->look;
+    size_t waiters = fair_count(&b->waiters);
+    expect(s, b->counted == b->in_use, "slots in use are those of live holders");
+    if (waiters == 0 || !idle)
+        return;
+    const item_t *i = list_of(fair_first(&b->waiters), item_t, place);
+    answer_can_t can = bucket_can(l, b, b->woken, blocker_cost(i), item_class(i));
+    bool armed = b->wake.place != 0 && b->wake.due.us <= can.at.us;
+    expect(s, can.can != CAN_NOW, "nobody waits for a limit that is free");
+    expect(s, (can.can != CAN_LATER && can.can != CAN_CAPPED) || armed || b->looking.next,
+           "who waits for a rate or a pause is woken when it is over");
+}
+
+static void buckets_check(sums_t *s)
+{
+    limiter_t *l = (limiter_t *)s->l; /* only `counted` of the buckets is written */
+    buckets_each(l, bucket_zero, NULL);
+    seqmap_each(l->live, recount_item, NULL);
+    leases_recount(l, recount_needs);
+    buckets_each(l, bucket_check, s);
 }
 
 const char *limiter_check(const void *self)
@@ -80,17 +128,7 @@ const char *limiter_check(const void *self)
     if (l->phase == LOADED)
         expect(&s, s.live == l->tally.live && s.bytes == l->tally.live_bytes,
                "the tally is what is there");
-    for (size_t n = 0; n < l->config->limit_count; n++) {
-        expect(&s, s.in_use[n] == l->limits[n].in_use, "slots in use are those of live holders");
-        expect(&s, l->config->limits[n].slots == 0 || l->limits[n].in_use <= l->config->limits[n].slots || l->phase != LOADED,
-               "no limit is exceeded");
-        bool idle = l->phase == LOADED && mode_starts_work(l) && !l->look;
-        expect(&s,
-               !idle || l->limits[n].waiters.count == 0 ||
-                   (l->config->limits[n].slots > 0 &&
-                    l->limits[n].in_use >= l->config->limits[n].slots),
-               "nobody waits for a limit that is free");
-    }
+    buckets_check(&s);
     return s.broken;
 }
 

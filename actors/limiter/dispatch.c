@@ -1,166 +1,92 @@
 /* dispatch.c: who runs next. Every pool has the items that could run if it had a free connection;
- * every limit has the waiters that could run if it had a free slot. Selection takes the first of a
- * pool, tries all limits of its step together, and either assigns it or parks it on the first full
- * one: it never looks at parked work. What is woken and cannot run parks on its new blocker and the
- * wake goes on to the next waiter. */
+ * every bucket of a limit has the waiters that could run if it let them pass. Selection takes the
+ * first of a pool in the order of core/fair.h, tries all limits of its route and step together, and
+ * either assigns it or parks it at the first that keeps it: it never looks at parked work. What is
+ * woken and cannot run parks on its new blocker and the wake goes on to the next waiter. */
 #include "actors/limiter/parts.h"
 
 #include "core/match.h"
 #include "core/msgid.h"
 
-/* ---- waiting ---- */
+/* ---- limits ---- */
 
-static void look_at_pool(limiter_t *l, size_t pool) { l->look = l->pools[pool].look = true; }
-
-static void make_ready(limiter_t *l, item_t *i, size_t pool, bool woken)
+static label_values_t values_of(const limiter_t *l, const item_t *i)
 {
-    i->blocker = BLOCKER_CONNECTION;
-    i->woken = woken;
-    list_push(woken ? &l->pools[pool].woken : &l->pools[pool].ready, &i->place);
-    look_at_pool(l, pool);
+    const route_t *r = item_route(l, i);
+    return (label_values_t){.labels = i->letter->labels,
+                            .key =
+                                i->key ? bytes_of(i->key->name, i->key->length) : bytes_of(NULL, 0),
+                            .route = bytes_str(r->name),
+                            .source = i->letter->source};
 }
 
-static void pool_remove(limiter_t *l, item_t *i, size_t pool)
+/* False: too many label values have a bucket; it tries again when some are forgotten. */
+static bool needs_found(limiter_t *l, item_t *i, const step_t *step)
 {
-    list_remove(i->woken ? &l->pools[pool].woken : &l->pools[pool].ready, &i->place);
+    const route_t *r = item_route(l, i);
+    label_values_t values = values_of(l, i);
+    if (!i->job && r->draw_count > 0)
+        i->job = needs_new(l, r->draws, r->draw_count, &values);
+    if (!i->needs && step->draw_count > 0)
+        i->needs = needs_new(l, step->draws, step->draw_count, &values);
+    return (i->job || r->draw_count == 0) && (i->needs || step->draw_count == 0);
 }
 
-void offer(limiter_t *l, item_t *i)
+/* What keeps it, as waits_on says it; WAITS_NOTHING: nothing. */
+static uint8_t kept_by(const limiter_t *l, const item_t *i, const step_t *step)
 {
-    const step_t *step = item_step(l, i);
-    must(step && i->state != STATE_ASSIGNED && i->has_turn && !i->place.next && i->due.place == 0);
-    i->state = STATE_QUEUED;
-    if (i->due.due.us > l->now.at.us) {
-        i->blocker = BLOCKER_DUE;
-        agenda_add(l->agenda, &i->due, i->due.due);
-        return;
+    answer_can_t why;
+    const bucket_t *gate = route_gate(l, i->route);
+    if (gate->stopped)
+        return WAITS_GATE;
+    bool own = step->kind == STEP_ACQUIRE || step->kind == STEP_RELEASE;
+    int n = i->job_held || own ? -1 : needs_keep(l, i->job, item_class(i), !i->woken, &why);
+    if (n >= 0)
+        return (uint8_t)(WAITS_JOB + n);
+    n = needs_keep(l, i->needs, item_class(i), !i->woken, &why);
+    return n >= 0 ? (uint8_t)n : WAITS_NOTHING;
+}
+
+void job_give(limiter_t *l, item_t *i)
+{
+    must(i->job_held);
+    i->job_held = false;
+    needs_give(l, i->job);
+}
+
+static void limits_take(limiter_t *l, item_t *i)
+{
+    if (!i->job_held && i->job) {
+        needs_take(l, i->job);
+        i->job_held = true;
     }
-    i->due.due.us = 0;
-    make_ready(l, i, step->pool, false);
-}
-
-void pause_until(limiter_t *l, item_t *i, instant_t due)
-{
-    i->due.due = due;
-    item_touch(l, i);
-    offer(l, i);
-    if (BUG(KEY_ORDER_BROKEN) && i->key) {
-        i->key->turns--; /* the next of its key overtakes */
-        order_wake_next(l, i->key);
-    }
-}
-
-void hold(limiter_t *l, item_t *i, const char *reason)
-{
-    i->state = STATE_HELD;
-    i->blocker = BLOCKER_HOLD;
-    item_set_reason(i, reason, strlen(reason));
-    list_push(&l->held, &i->place);
-    item_touch(l, i);
-    item_log(l, i, LOG_HOLD, "message held; it waits for an operator", reason);
-}
-
-void item_park(limiter_t *l, item_t *i)
-{
-    i->state = STATE_HELD;
-    i->blocker = BLOCKER_HOLD;
-    i->parked = true;
-    item_set_reason(i, "draining", strlen("draining"));
-    list_push(&l->held, &i->place);
-    l->parked++;
-    item_touch(l, i);
-}
-
-void unpark_all(limiter_t *l)
-{
-    for (list_node_t *n = list_first(&l->held), *next; n && l->parked > 0; n = next) {
-        item_t *i = list_of(n, item_t, place);
-        next = list_next(&l->held, n);
-        if (!i->parked)
-            continue;
-        list_remove(&l->held, n);
-        l->parked--;
-        i->parked = false;
-        i->state = STATE_QUEUED;
-        item_set_reason(i, NULL, 0);
-        item_touch(l, i);
-        order_enter(l, i);
-    }
-}
-
-static void park(limiter_t *l, item_t *i, size_t limit)
-{
-    limit_state_t *s = &l->limits[limit];
-    i->blocker = BLOCKER_LIMIT;
-    i->waits_on = (uint8_t)limit;
-    if (BUG(WAITING_IS_FAILING))
-        i->failed++;
-    /* Woken and blocked again: it keeps its place before those that wait longer behind it. */
-    if (i->woken)
-        list_push_front(&s->waiters, &i->place);
-    else
-        list_push(&s->waiters, &i->place);
-}
-
-/* ---- slots ---- */
-
-void slots_take(limiter_t *l, const step_t *step)
-{
-    for (size_t n = 0; n < step->draw_count; n++)
-        l->limits[step->draws[n].limit].in_use++;
-}
-
-void slots_give(limiter_t *l, const step_t *step)
-{
-    for (size_t n = 0; n < step->draw_count; n++) {
-        limit_state_t *s = &l->limits[step->draws[n].limit];
-        must(s->in_use > 0);
-        s->in_use--;
-        if (!BUG(SLOT_NOT_WOKEN))
-            l->look = s->look = true;
-    }
-}
-
-static unsigned slots_free(const limiter_t *l, size_t limit)
-{
-    unsigned slots = l->config->limits[limit].slots, in_use = l->limits[limit].in_use;
-    if (slots == 0)
-        return UINT32_MAX;
-    return in_use < slots ? slots - in_use : 0; /* a lowered limit never kills what runs */
-}
-
-/* The first full limit of the step, or -1. */
-static long full_limit(const limiter_t *l, const step_t *step)
-{
-    for (size_t n = 0; n < step->draw_count; n++)
-        if (slots_free(l, step->draws[n].limit) == 0)
-            return (long)step->draws[n].limit;
-    return -1;
+    needs_take(l, i->needs);
 }
 
 /* ---- assigning ---- */
 
-static uint64_t purse_left(const holder_t *h, size_t pool)
+static uint64_t purse_left(const limiter_t *l, const holder_t *h, size_t pool)
 {
-    bool able = h->peer != PEER_NOBODY && h->welcomed && !h->silent && !h->dead;
+    bool able = h->peer != PEER_NOBODY && h->welcomed && !h->silent && !h->dead && !h->alone &&
+                !holder_is_emptied(l, h);
     return able ? credit_left(&h->purses[pool]).messages : 0;
 }
 
 /* Connections free over all holders. */
-static uint64_t pool_free(const limiter_t *l, size_t pool)
+uint64_t pool_free(const limiter_t *l, size_t pool)
 {
     uint64_t left = 0;
     for (size_t n = 0; n < l->holder_count; n++)
-        left += purse_left(l->holders[n], pool);
+        left += purse_left(l, l->holders[n], pool);
     return left;
 }
 
-static holder_t *holder_for(limiter_t *l, size_t pool)
+holder_t *holder_for(limiter_t *l, size_t pool)
 {
     pool_t *p = &l->pools[pool];
     for (size_t n = 0; n < l->holder_count; n++) {
         holder_t *h = l->holders[(p->next_holder + n) % l->holder_count];
-        if (purse_left(h, pool) > 0) {
+        if (purse_left(l, h, pool) > 0) {
             p->next_holder = (p->next_holder + n + 1) % l->holder_count;
             return h;
         }
@@ -200,7 +126,7 @@ static void assign_send(limiter_t *l, const item_t *i, const step_t *step, const
 
 static void assign(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
 {
-    slots_take(l, step);
+    limits_take(l, i);
     credit_take(&h->purses[step->pool], (credit_t){1, 0});
     i->state = STATE_ASSIGNED;
     i->blocker = BLOCKER_NONE;
@@ -208,8 +134,11 @@ static void assign(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
     i->hand.by = h;
     i->attempt++;
     i->hand.fence = l->epoch;
-    i->hand.start_by_us = instant_after_us(l->now.at, step->start_within_ms * US_PER_MS).us;
-    list_push(&h->items, &i->place);
+    i->hand.start_by_us =
+        instant_after_us(l->now.at, needs_start_within_us(i->needs, step->start_within_ms)).us;
+    list_push(&h->items, &i->place.place);
+    if (i->deaths >= SUSPECT_DEATHS && !BUG(SUSPECT_IN_COMPANY))
+        h->alone = i;
     l->assigned++;
     item_save(l, i);
     assign_send(l, i, step, h);
@@ -220,16 +149,16 @@ static void assign(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
 
 /* ---- reading a letter ---- */
 
+/* waits_on stays: who woke it, if anybody did. */
 static bool letter_ask(limiter_t *l, item_t *i, size_t pool)
 {
     read_request_t r = {
         .kind = READ_CONTENT, .token = READ_TOKEN(READ_FOR_LETTER, i->seq), .seq = i->seq};
     if (!read_ask(l, &r))
         return false;
-    pool_remove(l, i, pool);
+    pool_take(l, i, pool);
     i->blocker = BLOCKER_BODY;
     i->reading = true;
-    i->waits_on = (uint8_t)pool;
     l->pools[pool].reading++;
     return true;
 }
@@ -239,7 +168,7 @@ void letter_arrived(limiter_t *l, const read_result_t *read)
     item_t *i = seqmap_find(l->live, (int64_t)READ_WHOSE(read->request.token));
     if (!i || !i->reading)
         return;
-    size_t pool = i->waits_on;
+    size_t pool = item_step(l, i)->pool;
     i->reading = false;
     l->pools[pool].reading--;
     look_at_pool(l, pool);
@@ -256,14 +185,11 @@ void letter_arrived(limiter_t *l, const read_result_t *read)
 
 /* ---- the step that is due ---- */
 
-static bool step_applies(const limiter_t *l, const item_t *i, const step_t *step)
+document_t *item_document(const limiter_t *l, const item_t *i, char *id)
 {
-    if (step->when.count == 0)
-        return true;
-    char id[MSGID_TEXT];
     bytes_t content = blob_bytes(i->letter->content);
     msgid_text(&i->id, id);
-    document_t *d = document_new(&(document_parts_t){
+    return document_new(&(document_parts_t){
         .fields = bytes_of(content.data, i->letter->fields_len),
         .labels = i->letter->labels,
         .results = bytes_of(i->results, i->results_len),
@@ -273,6 +199,14 @@ static bool step_applies(const limiter_t *l, const item_t *i, const step_t *step
         .key = i->key ? bytes_of(i->key->name, i->key->length) : bytes_of(NULL, 0),
         .route = bytes_str(item_route(l, i)->name),
         .attempt = i->attempt});
+}
+
+static bool step_applies(const limiter_t *l, const item_t *i, const step_t *step)
+{
+    if (step->when.count == 0)
+        return true;
+    char id[MSGID_TEXT];
+    document_t *d = item_document(l, i, id);
     bool holds = match_holds(&step->when, d);
     document_destroy(&d);
     return holds;
@@ -284,25 +218,61 @@ static bool is_expired(const limiter_t *l, const item_t *i)
     return most && l->now.wall.us - i->accepted.us > (int64_t)most * US_PER_MS;
 }
 
+/* What the mode of work does to a step; decided when it is due, and remembered as its absence. */
+static bool mode_runs(const limiter_t *l, const step_t *step)
+{
+    const struct {
+        bool on;
+        enum in_mode does;
+    } modes[] = {{l->mode == MODE_DEGRADED, step->degraded}, {l->safe, step->safe}};
+    for (size_t n = 0; n < COUNT_OF(modes); n++)
+        if (modes[n].on ? modes[n].does == IN_MODE_SKIP : modes[n].does == IN_MODE_ONLY)
+            return false;
+    return true;
+}
+
+/* It has what it needs but, perhaps, its limits. */
+static void item_try(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
+{
+    if (is_expired(l, i)) {
+        item_die(l, i, "expired");
+        return;
+    }
+    if (!mode_runs(l, step) || !step_applies(l, i, step)) {
+        step_ended(l, i);
+        return;
+    }
+    if (!needs_found(l, i, step)) {
+        item_set_reason(i, "too many label values", strlen("too many label values"));
+        pause_until(l, i, instant_after_us(l->now.at, US_PER_S));
+        return;
+    }
+    uint8_t on = kept_by(l, i, step);
+    if (on != WAITS_NOTHING)
+        item_keep(l, i, on);
+    else if (!h)
+        own_step(l, i, step);
+    else if (!step->lease_id || lease_prepare(l, i, step))
+        assign(l, i, step, h);
+}
+
 /* Tries the first of the pool. False: the pool has to wait (credit, a read). */
 static bool pool_try(limiter_t *l, size_t pool, item_t *i)
 {
     const step_t *step = item_step(l, i);
+    bool own = pool == own_pool(l);
     if (!i->letter)
-        return l->pools[pool].reading < pool_free(l, pool) && letter_ask(l, i, pool);
-    holder_t *h = holder_for(l, pool);
-    if (!h)
+        return (own ? l->pools[pool].reading < OWN_READS_MAX
+                    : l->pools[pool].reading < pool_free(l, pool)) &&
+               letter_ask(l, i, pool);
+    holder_t *h = own                           ? NULL
+                  : i->deaths >= SUSPECT_DEATHS ? holder_alone(l, i, pool)
+                                                : holder_for(l, pool);
+    if (!own && !h)
         return false;
-    pool_remove(l, i, pool);
-    long full = full_limit(l, step);
-    if (is_expired(l, i))
-        item_die(l, i, "expired");
-    else if (!step_applies(l, i, step))
-        step_ended(l, i);
-    else if (full >= 0)
-        park(l, i, (size_t)full);
-    else
-        assign(l, i, step, h);
+    pool_take(l, i, pool);
+    unwake(l, i);
+    item_try(l, i, step, h);
     return true;
 }
 
@@ -312,6 +282,7 @@ void step_ended(limiter_t *l, item_t *i)
     i->step++;
     i->failed = 0;
     i->flags &= ~(uint32_t)PROGRESS_WROTE;
+    needs_free(l, &i->needs);
     if (!item_step(l, i)) {
         item_finish(l, i, STATE_DONE);
         return;
@@ -320,62 +291,61 @@ void step_ended(limiter_t *l, item_t *i)
     offer(l, i);
 }
 
+item_t *pool_first(const pool_t *p)
+{
+    list_node_t *n = list_first(&p->woken);
+    fair_node_t *f = n ? NULL : fair_first(&p->ready);
+    return n ? item_of(n) : f ? list_of(f, item_t, place) : NULL;
+}
+
 static void pool_pump(limiter_t *l, size_t pool)
 {
     pool_t *p = &l->pools[pool];
     while (l->budget > 0) {
-        list_node_t *n = list_first(&p->woken);
-        if (!n)
-            n = list_first(&p->ready);
-        if (!n || !pool_try(l, pool, list_of(n, item_t, place)))
+        item_t *i = pool_first(p);
+        if (!i || !pool_try(l, pool, i))
             break;
         l->budget--;
     }
     p->look = l->budget == 0;
 }
 
-/* One waiter for each free slot; those that cannot use it park elsewhere, and the next look goes
- * on. */
-static void limit_pump(limiter_t *l, size_t limit)
+static bool is_due(const limiter_t *l, const agenda_t *agenda)
 {
-    limit_state_t *s = &l->limits[limit];
-    unsigned wake = slots_free(l, limit);
-    for (list_node_t *n; wake > 0 && l->budget > 0 && (n = list_first(&s->waiters));
-         wake--, l->budget--) {
-        item_t *i = list_of(n, item_t, place);
-        list_remove(&s->waiters, n);
-        make_ready(l, i, item_step(l, i)->pool, true);
-    }
-    s->look = false;
+    const agenda_entry_t *first = agenda_first(agenda);
+    return first && !instant_before(l->now.at, first->due);
 }
 
-static void limits_look_again(limiter_t *l)
+static void buckets_pump(limiter_t *l)
 {
-    for (size_t n = 0; n < l->config->limit_count; n++)
-        if (l->limits[n].waiters.count > 0 && slots_free(l, n) > 0 && !BUG(SLOT_NOT_WOKEN))
-            l->look = l->limits[n].look = true;
+    for (size_t n = l->looking.count; n > 0 && l->budget > 0; n--)
+        bucket_pump(l, list_of(list_first(&l->looking), bucket_t, looking));
+}
+
+static void due_come(limiter_t *l)
+{
+    agenda_entry_t *due;
+    for (; l->budget > 0 && (due = agenda_take_due(l->agenda, l->now.at)); l->budget--)
+        offer(l, list_of(due, item_t, due));
+    for (; l->budget > 0 && (due = agenda_take_due(l->wakes, l->now.at)); l->budget--)
+        bucket_look(l, list_of(due, bucket_t, wake));
 }
 
 void pump(limiter_t *l)
 {
     if (l->phase != LOADED || !mode_starts_work(l))
         return;
-    for (agenda_entry_t *due; l->budget > 0 && (due = agenda_take_due(l->agenda, l->now.at));
-         l->budget--)
-        offer(l, list_of(due, item_t, due));
+    due_come(l);
     while (l->look && l->budget > 0 && effects_room(l->e) > 2048) {
-        l->look = false;
-        for (size_t n = 0; n < l->config->limit_count; n++)
-            if (l->limits[n].look)
-                limit_pump(l, n);
+        buckets_pump(l);
         for (size_t n = 0; n < l->config->pool_count; n++)
             if (l->pools[n].look)
                 pool_pump(l, n);
-        limits_look_again(l);
+        l->look = l->looking.count > 0;
+        holders_refilled(l);
         for (size_t n = 0; n < l->config->pool_count; n++)
             l->look |= l->pools[n].look;
     }
-    agenda_entry_t *first = agenda_first(l->agenda);
-    if (l->look || (first && !instant_before(l->now.at, first->due)))
+    if (l->look || is_due(l, l->agenda) || is_due(l, l->wakes))
         wish_again(l->e);
 }

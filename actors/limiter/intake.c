@@ -15,6 +15,21 @@ static void answer(limiter_t *l, const msg_verdict_t *v)
     wish_count(l->e, METRIC_VERDICTS, bytes_str(verdict_name((unsigned)v->verdict)), 1);
 }
 
+static void refuse_limited(limiter_t *l, const msgid_t *id, const bucket_t *b, answer_can_t why)
+{
+    bool timed = why.can == CAN_LATER || why.can == CAN_CAPPED;
+    int64_t wait = timed ? (why.at.us - l->now.at.us) / US_PER_MS + 1 : RETRY_SOON_MS;
+    b->of->kept++;
+    wish_count(l->e, METRIC_KEPT, bytes_str(b->of->limit->name), 1);
+    answer(l, &(msg_verdict_t){.id = *id,
+                               .verdict = VERDICT_LIMITED,
+                               .retry_after_ms = wait < UINT32_MAX ? (uint64_t)wait : UINT32_MAX,
+                               .limit = bytes_str(b->of->limit->name),
+                               .capped = why.can == CAN_CAPPED,
+                               .reason = bytes_str(why.can == CAN_CAPPED ? "usage_cap_exceeded"
+                                                                         : "rate_limit_exceeded")});
+}
+
 static void refuse(limiter_t *l, const msgid_t *id, verdict_t verdict, const char *why)
 {
     answer(l, &(msg_verdict_t){.id = *id,
@@ -118,6 +133,7 @@ static item_t *enqueue(limiter_t *l, const msg_submit_t *s, const route_t *r)
     i->route = (uint16_t)route_index(l, r);
     i->class = (uint8_t)s->class;
     i->key = key_get(l, i->route, s->key);
+    item_flow(l, i, s->labels);
     i->bytes = (uint32_t)(content->len + s->key.len + s->labels.len) + ITEM_BYTES;
     change_t c = {.kind = CHANGE_ENQUEUE,
                   .envelope = {.seq = i->seq,
@@ -147,18 +163,61 @@ static item_t *enqueue(limiter_t *l, const msg_submit_t *s, const route_t *r)
     l->tally.live++;
     l->tally.live_bytes += i->bytes;
     l->tally_changed = true;
+    source_count(l, i, 1);
     item_touch(l, i);
     return i;
 }
 
-static void join_queue(limiter_t *l, item_t *i)
+/* What gives slots back runs in a drain too. */
+static bool begins_with_release(const route_t *r) { return r->steps[0].kind == STEP_RELEASE; }
+
+void join_queue(limiter_t *l, item_t *i)
 {
+    const route_t *r = item_route(l, i);
     if (l->phase != LOADED)
-        list_push(&l->newcomers, &i->place);
+        list_push(&l->newcomers, &i->place.place);
+    else if (i->key && loop_is_closed(l, i, r))
+        loop_hold(l, i);
+    else if (begins_with_release(r))
+        order_enter(l, i);
     else if (l->mode == MODE_DRAINING || l->mode == MODE_MAINTENANCE)
         item_park(l, i);
     else
         order_enter(l, i);
+}
+
+static bool source_is_full(const limiter_t *l, const source_t *source)
+{
+    uint64_t most = l->config->queue.messages_max * source->share_percent / 100;
+    return source->share_percent < 100 && l->of_source[source - l->config->sources] >= most;
+}
+
+/* Limits that reject act here, in the enqueue's commit: who is accepted has them already. False:
+ * refused, and answered. */
+static bool admit(limiter_t *l, const msg_submit_t *s, const route_t *r, needs_t **job)
+{
+    answer_can_t why;
+    bool rejects = false;
+    for (size_t n = 0; n < r->draw_count; n++)
+        rejects |= l->limits[r->draws[n].limit].limit->reject;
+    if (!rejects)
+        return true;
+    *job =
+        needs_new(l, r->draws, r->draw_count,
+                  &(label_values_t){
+                      .labels = s->labels, .key = s->key, .route = s->route, .source = s->source});
+    if (!*job) {
+        refuse(l, &s->id, VERDICT_OVERLOADED, "too many label values");
+        return false;
+    }
+    int n = needs_keep(l, *job, (uint8_t)s->class, true, &why);
+    if (n >= 0) {
+        refuse_limited(l, &s->id, (*job)->of[n].bucket, why);
+        needs_free(l, job);
+        return false;
+    }
+    needs_take(l, *job);
+    return true;
 }
 
 /* False: refused, and answered. */
@@ -167,6 +226,8 @@ static bool may_enter(limiter_t *l, const msg_submit_t *s, const route_t *r)
     const char *why;
     if (intake_refused(l, &why))
         refuse(l, &s->id, VERDICT_UNAVAILABLE, why);
+    else if (begins_with_release(r) && !l->stopping)
+        return true;
     else if ((l->mode == MODE_DRAINING || l->stopping) && r->source->sender_retries)
         refuse(l, &s->id, VERDICT_DRAINING, "System draining");
     else if (l->mode == MODE_MAINTENANCE && r->source->sender_retries)
@@ -174,6 +235,8 @@ static bool may_enter(limiter_t *l, const msg_submit_t *s, const route_t *r)
     else if ((l->tally.live >= l->config->queue.messages_max && !BUG(QUEUE_OVERFULL)) ||
              l->tally.live_bytes >= l->config->queue.bytes_max)
         refuse(l, &s->id, VERDICT_OVERLOADED, "the queue is full");
+    else if (source_is_full(l, r->source))
+        refuse(l, &s->id, VERDICT_OVERLOADED, "this source has its share of the queue");
     else
         return true;
     return false;
@@ -186,10 +249,14 @@ static void submission(limiter_t *l, peer_t peer, const msg_submit_t *s)
         refuse(l, &s->id, VERDICT_REFUSED, "no such route");
         return;
     }
-    if (is_duplicate(l, peer, s, r) || !may_enter(l, s, r))
+    needs_t *job = NULL;
+    if (is_duplicate(l, peer, s, r) || !may_enter(l, s, r) || !admit(l, s, r, &job))
         return;
     uint64_t ahead = l->tally.live;
-    join_queue(l, enqueue(l, s, r));
+    item_t *i = enqueue(l, s, r);
+    i->job = job;
+    i->job_held = job != NULL;
+    join_queue(l, i);
     mark_time(l, l->now.wall, l->tally.next_seq - 1);
     wish_count(l->e, METRIC_ACCEPTED, bytes_str(r->name), 1);
     answer(l, &(msg_verdict_t){.id = s->id, .verdict = VERDICT_ACCEPTED, .ahead = ahead});

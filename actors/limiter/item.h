@@ -2,12 +2,11 @@
 #ifndef WEIR_LIMITER_ITEM_H
 #define WEIR_LIMITER_ITEM_H
 
+#include "actors/limiter/bucket.h"
 #include "core/agenda.h"
 #include "core/list.h"
 #include "store/store.h"
 #include "sys/log.h"
-
-typedef struct limiter limiter_t;
 
 /* What an assignment needs of the envelope. Kept while the cache has room, else read again when
  * due. */
@@ -24,13 +23,15 @@ typedef struct key_queue {
     list_t items;           /* by item.turn */
     uint32_t turns;         /* items that have their turn, at most route->parallel */
     uint32_t users;         /* items that name it, also those that have not entered yet */
+    uint32_t of_class[CLASS_COUNT]; /* of its items, those not finished */
+    gcra_t loop;                    /* how fast its messages come in */
     uint32_t hash;
     uint16_t route, length;
     char name[];
 } key_queue_t;
 
 typedef struct item {
-    list_node_t place; /* the one list it waits or is held in */
+    fair_node_t place; /* the one list it waits or is held in */
     list_node_t turn;  /* in its key's items */
     union { /* a million of these wait at once: what is never needed together shares its place */
         agenda_entry_t due; /* not ASSIGNED: not before due.due (0: at once) */
@@ -45,14 +46,24 @@ typedef struct item {
     wall_t accepted;
     key_queue_t *key;       /* NULL: no order */
     letter_t *letter;       /* NULL: read it when due */
+    needs_t *job, *needs;   /* of its route, of its step; NULL: not looked for yet, or none */
     char *results, *reason; /* owned; NULL: none */
+    char *lease_id;         /* of its step's lease, once assigned; owned; NULL: none */
     uint32_t results_len, bytes, attempt, failed, deaths, flags;
+    uint32_t flow;  /* whose turn: hash of the value of fair_by; 0: the common one */
     uint16_t route; /* index, or NO_ROUTE */
     uint8_t step, state, blocker, class;
-    uint8_t waits_on; /* LIMIT: index of the limit */
+    uint8_t waits_on; /* LIMIT, or woken by one: which need, WAITS_* */
+    uint8_t weight;   /* of its flow */
     bool has_turn, dirty, woken, reading, parked;
-    bool lost; /* its route or step is gone: its row stays as it is, for when that comes back */
+    bool job_held; /* the route's limits are taken */
+    bool lost;     /* its route or step is gone: its row stays as it is, for when that comes back */
 } item_t;
+/* waits_on: nth of needs; WAITS_JOB and nth of job; the switch of its route; nothing */
+enum { WAITS_JOB = 64, WAITS_GATE = 254, WAITS_NOTHING = 255 };
+
+static inline bool item_is_placed(const item_t *i) { return i->place.place.next != NULL; }
+#define item_of(node) list_of(node, item_t, place.place)
 
 /* items.c: making, saving and ending items */
 item_t *item_new(limiter_t *l, int64_t seq);
@@ -66,12 +77,16 @@ bool item_add_result(item_t *i, const char *step, bytes_t result); /* false: too
 void item_finish(limiter_t *l, item_t *i, uint8_t state); /* DONE or DEAD: saves, leaves, frees */
 letter_t *letter_new(bytes_t source, bytes_t labels, bytes_t content_type, bytes_t trace,
                      uint32_t fields_len, blob_t *content);
+void source_count(limiter_t *l, const item_t *i, int more);
+void item_flow(limiter_t *l, item_t *i, bytes_t labels); /* after its route is known */
 void item_drop_letter(limiter_t *l, item_t *i);
 void item_log(limiter_t *l, const item_t *i, enum log_event event, const char *text,
               const char *reason);
 
 /* order.c: keys and turns */
 key_queue_t *key_get(limiter_t *l, uint16_t route, bytes_t name);
+void item_set_class(limiter_t *l, item_t *i, uint8_t class);
+uint8_t item_class(const item_t *i); /* its own, or the best that waits in its key */
 void order_enter(limiter_t *l, item_t *i); /* joins its key's tail, gets its turn if it is free */
 void order_enter_assigned(limiter_t *l, item_t *i); /* loaded in an actor's hands: has its turn */
 void order_leave(limiter_t *l, item_t *i);          /* gives its turn on and forgets its key */

@@ -1,8 +1,12 @@
 /* items.c: making, saving and ending items. */
 #include "actors/limiter/parts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include <xxhash.h>
+
+#include "core/match.h"
 #include "core/msgid.h"
 
 item_t *item_new(limiter_t *l, int64_t seq)
@@ -10,17 +14,23 @@ item_t *item_new(limiter_t *l, int64_t seq)
     item_t *i = calloc(1, sizeof *i);
     must(i);
     i->seq = seq;
+    i->waits_on = WAITS_NOTHING;
+    i->weight = 1;
     seqmap_put(l->live, seq, i);
     return i;
 }
 
 void item_free(limiter_t *l, item_t *i)
 {
-    must(i->state != STATE_ASSIGNED && !i->place.next && !i->turn.next && i->due.place == 0);
+    must(i->state != STATE_ASSIGNED && !item_is_placed(i) && !i->turn.next && i->due.place == 0 &&
+         !i->job_held);
     item_drop_letter(l, i);
     seqmap_remove(l->live, i->seq);
+    needs_free(l, &i->job);
+    needs_free(l, &i->needs);
     free(i->results);
     free(i->reason);
+    free(i->lease_id);
     free(i);
 }
 
@@ -42,28 +52,30 @@ void item_touch(limiter_t *l, item_t *i)
     }
 }
 
-/* Names of the limits of which it holds a slot, for the row: a person reads them there. */
-static size_t slot_names(const limiter_t *l, const item_t *i, char *out, size_t size)
+static void line_add(char *out, size_t *length, size_t size, size_t wrote)
 {
-    const step_t *step = item_step(l, i);
+    *length += wrote;
+    if (wrote > 0 && *length + 1 < size)
+        out[(*length)++] = '\n';
+}
+
+/* What it holds, for the row: the next life of ours counts it again from there. */
+static size_t slots_text(const item_t *i, char *out, size_t size)
+{
     size_t length = 0;
-    if (i->state != STATE_ASSIGNED || !step)
-        return 0;
-    for (size_t n = 0; n < step->draw_count; n++) {
-        const char *name = l->config->limits[step->draws[n].limit].name;
-        size_t len = strlen(name);
-        must(length + len + 1 < size);
-        if (length > 0)
-            out[length++] = ' ';
-        memcpy(out + length, name, len);
-        length += len;
-    }
-    return length;
+    if (i->job_held)
+        line_add(out, &length, size, needs_text(i->job, 'J', out, size));
+    if (i->state == STATE_ASSIGNED)
+        line_add(out, &length, size, needs_text(i->needs, 'S', out + length, size - length));
+    if (i->state == STATE_ASSIGNED && i->lease_id)
+        line_add(out, &length, size,
+                 (size_t)snprintf(out + length, size - length, "I\t%s", i->lease_id));
+    return length > 0 ? length - 1 : 0;
 }
 
 static void save_as(limiter_t *l, item_t *i, wall_t finished)
 {
-    char slots[DRAWS_MAX * (12 + NAME_BYTES_MAX + 1) + 1];
+    char slots[SLOTS_BYTES_MAX];
     const step_t *step = item_step(l, i);
     change_t c = {.kind = CHANGE_PROGRESS};
     c.progress = (progress_t){
@@ -79,7 +91,7 @@ static void save_as(limiter_t *l, item_t *i, wall_t finished)
         .step = bytes_str(step ? step->name : ""),
         .reason = bytes_str(i->reason ? i->reason : ""),
         .results = bytes_of(i->results, i->results_len),
-        .slots = bytes_of(slots, slot_names(l, i, slots, sizeof slots)),
+        .slots = bytes_of(slots, slots_text(i, slots, sizeof slots)),
     };
     if (i->state == STATE_ASSIGNED) {
         c.progress.holder_actor = i->hand.by->actor;
@@ -170,6 +182,8 @@ static void first_live_moves(limiter_t *l)
 
 void item_finish(limiter_t *l, item_t *i, uint8_t state)
 {
+    if (i->job_held)
+        job_give(l, i);
     i->state = state;
     i->blocker = BLOCKER_NONE;
     const route_t *r = item_route(l, i);
@@ -177,6 +191,7 @@ void item_finish(limiter_t *l, item_t *i, uint8_t state)
     must(l->tally.live > 0 && l->tally.live_bytes >= i->bytes);
     l->tally.live--;
     l->tally.live_bytes -= i->bytes;
+    source_count(l, i, -1);
     if (state == STATE_DONE) {
         l->tally.done++;
         wish_count(l->e, METRIC_DONE, bytes_str(r ? r->name : ""), 1);
@@ -186,6 +201,29 @@ void item_finish(limiter_t *l, item_t *i, uint8_t state)
     order_leave(l, i);
     item_free(l, i);
     first_live_moves(l);
+}
+
+void source_count(limiter_t *l, const item_t *i, int more)
+{
+    const route_t *r = item_route(l, i);
+    if (r)
+        l->of_source[r->source - l->config->sources] += (uint64_t)(int64_t)more;
+}
+
+/* Whose turns it shares: by the value of the route's label. */
+void item_flow(limiter_t *l, item_t *i, bytes_t labels)
+{
+    const route_t *r = item_route(l, i);
+    char value[LABEL_VALUE_MAX + 1];
+    if (!r || !r->fair_by)
+        return;
+    label_value(&(label_values_t){.labels = labels}, r->fair_by, value);
+    i->flow = (uint32_t)XXH3_64bits_withSeed(value, strlen(value), l->hash_seed) | 1u;
+    for (size_t n = 0; n < r->weight_count; n++)
+        if (glob_matches(bytes_str(r->weights[n].pattern), bytes_str(value)))
+            i->weight = (uint8_t)(r->weights[n].value < 1     ? 1
+                                  : r->weights[n].value > 100 ? 100
+                                                              : r->weights[n].value);
 }
 
 letter_t *letter_new(bytes_t source, bytes_t labels, bytes_t content_type, bytes_t trace,

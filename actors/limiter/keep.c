@@ -108,6 +108,8 @@ const char *redrive_one(limiter_t *l, const stored_message_t *m)
     i->step = s ? (uint8_t)(s - r->steps) : 0;
     item_take_results(i, m->progress.results); /* what is confirmed is not done again */
     i->key = key_get(l, i->route, e.key);
+    item_flow(l, i, e.labels);
+    source_count(l, i, 1);
     l->tally.live++;
     l->tally.live_bytes += i->bytes;
     l->tally.dead -= l->tally.dead > 0;
@@ -115,7 +117,7 @@ const char *redrive_one(limiter_t *l, const stored_message_t *m)
     if (l->phase == LOADED)
         order_enter(l, i);
     else
-        list_push(&l->newcomers, &i->place); /* behind what is not loaded yet */
+        list_push(&l->newcomers, &i->place.place); /* behind what is not loaded yet */
     item_log(l, i, LOG_REDRIVEN, "dead letter put back at the tail of its key", "");
     return NULL;
 }

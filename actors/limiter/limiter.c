@@ -7,7 +7,7 @@ static void *limiter_create(const birth_t *birth)
 {
     const config_t *c = birth->config;
     limiter_t *l = calloc(1, sizeof *l);
-    must(l && birth->opened && c->pool_count <= UINT8_MAX && c->limit_count <= UINT8_MAX);
+    must(l && birth->opened && c->limit_count <= UINT16_MAX);
     l->birth = birth;
     l->config = c;
     l->chance = rand_seeded(birth->seed);
@@ -24,16 +24,18 @@ static void *limiter_create(const birth_t *birth)
     l->prints = prints_new(ITEMS_MAX, rand_next(&l->chance));
     l->agenda = agenda_new(ITEMS_MAX);
     l->pools = calloc(c->pool_count, sizeof *l->pools);
-    l->limits = calloc(c->limit_count + 1, sizeof *l->limits);
+    l->of_source = calloc(c->source_count + 1, sizeof *l->of_source);
+    l->pace_room = malloc(PACE_ROOM);
+    l->pace_percent = 100;
     l->echoes = calloc(ECHOES_MAX, sizeof *l->echoes);
     l->verdicts = calloc(BATCH_ITEMS_MAX, sizeof *l->verdicts);
-    must(l->pools && l->limits && l->echoes && l->verdicts);
+    must(l->pools && l->of_source && l->pace_room && l->echoes && l->verdicts);
     for (size_t n = 0; n < c->pool_count; n++) {
         list_init(&l->pools[n].woken);
-        list_init(&l->pools[n].ready);
+        fair_init(&l->pools[n].ready, &l->rules);
     }
-    for (size_t n = 0; n < c->limit_count; n++)
-        list_init(&l->limits[n].waiters);
+    buckets_start(l);
+    leases_start(l);
     list_init(&l->newcomers);
     list_init(&l->held);
     mode_load(l, birth->store);
@@ -42,8 +44,11 @@ static void *limiter_create(const birth_t *birth)
 
 static void free_item(void *arg, void *value)
 {
-    (void)arg;
+    limiter_t *l = arg;
     item_t *i = value;
+    needs_free(l, &i->job);
+    needs_free(l, &i->needs);
+    free(i->lease_id);
     if (i->letter) {
         blob_unref(&i->letter->content);
         free(i->letter);
@@ -58,7 +63,8 @@ static void limiter_destroy(void **self)
     limiter_t *l = *self;
     if (!l)
         return;
-    seqmap_each(l->live, free_item, NULL);
+    waits_end(l);
+    seqmap_each(l->live, free_item, l);
     seqmap_destroy(&l->live);
     prints_destroy(&l->prints);
     agenda_destroy(&l->agenda);
@@ -68,8 +74,12 @@ static void limiter_destroy(void **self)
         free(l->holders[n]->purses);
         free(l->holders[n]);
     }
+    leases_end(l);
+    buckets_end(l);
     free(l->pools);
-    free(l->limits);
+    free(l->dirty);
+    free(l->pace_room);
+    free(l->of_source);
     free(l->echoes);
     free(l->verdicts);
     free(l->changed);
@@ -98,6 +108,9 @@ static void on_message(limiter_t *l, const event_t *event)
     switch (m->head.type) {
     case MESSAGE_SUBMIT:
         submissions(l, event);
+        break;
+    case MESSAGE_LEASE:
+        leases_told(l, event);
         break;
     case MESSAGE_SETTLE:
         settles(l, m);
@@ -213,7 +226,6 @@ static void on_event(limiter_t *l, const event_t *event)
 {
     switch (event->kind) {
     case EVENT_START:
-        restored_say(l);
         load_start(l);
         break;
     case EVENT_MESSAGE:
@@ -263,6 +275,10 @@ static void timer_set(limiter_t *l)
     const agenda_entry_t *first = agenda_first(l->agenda);
     if (first && l->phase == LOADED && mode_starts_work(l))
         due = instant_min(due, first->due);
+    if ((first = agenda_first(l->wakes)) && l->phase == LOADED && mode_starts_work(l))
+        due = instant_min(due, first->due);
+    if ((first = agenda_first(l->expiries)))
+        due = instant_min(due, first->due);
     wish_timer(l->e, due);
 }
 
@@ -275,9 +291,11 @@ static void limiter_step(void *self, const event_t *event, now_t now, effects_t 
     on_event(l, event);
     holders_bury(l);
     echoes_read(l);
+    leases_expire(l);
     pump(l);
     watch(l);
     items_save_changed(l);
+    paces_save(l);
     answers_send(l, event);
     intake_regrant(l);
     timer_set(l);

@@ -34,9 +34,12 @@ static void messages_ask(limiter_t *l)
     must(read_ask(l, &r));
 }
 
+/* First what the limits know, so that nothing is given out before it is counted. */
 void load_start(limiter_t *l)
 {
     l->phase = LOAD_PRINTS;
+    paces_load(l, l->birth->store);
+    leases_load(l, l->birth->store);
     wish_gauge(l->e, METRIC_LOADING, bytes_of(NULL, 0), 1);
     prints_ask(l, 0);
 }
@@ -88,6 +91,29 @@ static bool find_step(const limiter_t *l, item_t *i, bytes_t route, bytes_t step
     return s != NULL;
 }
 
+/* The line "I", TAB, id of the slots. */
+static void load_lease_id(item_t *i, bytes_t slots)
+{
+    const uint8_t *at = slots.data, *end = slots.data + slots.len;
+    while (at < end) {
+        const uint8_t *line = memchr(at, '\n', (size_t)(end - at));
+        size_t length = (size_t)((line ? line : end) - at);
+        if (length > 2 && *at == 'I') {
+            i->lease_id = strndup((const char *)at + 2, length - 2);
+            must(i->lease_id);
+        }
+        at += length + 1;
+    }
+}
+
+static void load_job(limiter_t *l, item_t *i, bytes_t slots)
+{
+    i->job = needs_parse(l, slots, 'J');
+    i->job_held = i->job != NULL;
+    for (size_t n = 0; i->job && n < i->job->count; n++)
+        bucket_hold(l, &i->job->of[n]);
+}
+
 static void load_assigned(limiter_t *l, item_t *i, const progress_t *p)
 {
     holder_t *h = holder_of(l, p->holder_actor, p->holder_instance, p->holder_generation);
@@ -98,8 +124,12 @@ static void load_assigned(limiter_t *l, item_t *i, const progress_t *p)
     i->hand.by = h;
     l->assigned++;
     order_enter_assigned(l, i);
-    slots_take(l, item_step(l, i));
-    list_push(&h->items, &i->place);
+    i->needs = needs_parse(l, p->slots, 'S');
+    needs_add_own(l, &i->needs, item_step(l, i));
+    for (size_t n = 0; i->needs && n < i->needs->count; n++)
+        bucket_hold(l, &i->needs->of[n]);
+    load_lease_id(i, p->slots);
+    list_push(&h->items, &i->place.place);
     if (!h->heard && generation_is_dead(l, h->generation))
         h->dead = true;
 }
@@ -127,7 +157,7 @@ static void load_held(limiter_t *l, item_t *i)
     }
     i->state = STATE_HELD;
     i->blocker = BLOCKER_HOLD;
-    list_push(&l->held, &i->place);
+    list_push(&l->held, &i->place.place);
     order_enter(l, i);
 }
 
@@ -163,8 +193,14 @@ static void load_message(limiter_t *l, const stored_message_t *m)
     i->bytes = p->bytes;
     load_text(i, p);
     load_print(l, &m->envelope);
+    if (p->flags & PROGRESS_CLASS_SET)
+        i->class = (p->flags >> PROGRESS_CLASS_SHIFT) & 3;
     bool known = find_step(l, i, m->envelope.route, p->step);
     i->key = key_get(l, i->route, m->envelope.key);
+    item_flow(l, i, m->envelope.labels);
+    source_count(l, i, 1);
+    if (known && p->state != STATE_HELD)
+        load_job(l, i, p->slots);
     if (!known) {
         i->lost = true;
         item_set_reason(i, "route_changed", strlen("route_changed"));
@@ -199,11 +235,7 @@ static void load_finished(limiter_t *l)
     if (l->mode == MODE_NORMAL || l->mode == MODE_DEGRADED)
         unpark_all(l); /* before the newcomers: they were accepted later */
     for (list_node_t *n; (n = list_pop(&l->newcomers));) {
-        item_t *i = list_of(n, item_t, place);
-        if (mode_starts_work(l))
-            order_enter(l, i);
-        else
-            item_park(l, i);
+        join_queue(l, item_of(n));
     }
     welcome_waiting(l);
     wish_gauge(l->e, METRIC_LOADING, bytes_of(NULL, 0), 0);

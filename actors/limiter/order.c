@@ -77,10 +77,63 @@ static void turn_give(limiter_t *l, item_t *i)
         offer(l, i);
 }
 
+/* A key runs at its best waiting class: what stands before an urgent message must not make it wait.
+ */
+static uint8_t best_class(const key_queue_t *k)
+{
+    uint8_t class = 0;
+    while (class < CLASS_COUNT - 1 && k->of_class[class] == 0)
+        class ++;
+    return class;
+}
+
+uint8_t item_class(const item_t *i)
+{
+    return i->key && i->turn.next && !BUG(CLASS_NOT_INHERITED) ? best_class(i->key) : i->class;
+}
+
+/* Those of the key that have their turn and wait stand where its best class says. */
+static void key_reclass(limiter_t *l, key_queue_t *k)
+{
+    uint32_t turns = k->turns;
+    for (list_node_t *n = list_first(&k->items); n && turns > 0; n = list_next(&k->items, n)) {
+        item_t *i = list_of(n, item_t, turn);
+        turns -= i->has_turn;
+        if (i->has_turn)
+            item_reclass(l, i);
+    }
+}
+
+static void key_join(limiter_t *l, item_t *i)
+{
+    key_queue_t *k = i->key;
+    if (!k)
+        return;
+    uint8_t before = best_class(k);
+    bool had = k->items.count > 0;
+    list_push(&k->items, &i->turn);
+    k->of_class[i->class]++;
+    if (had && i->class < before)
+        key_reclass(l, k);
+}
+
+void item_set_class(limiter_t *l, item_t *i, uint8_t class)
+{
+    key_queue_t *k = i->turn.next ? i->key : NULL;
+    if (k)
+        k->of_class[i->class]--;
+    i->class = class;
+    if (k) {
+        k->of_class[i->class]++;
+        key_reclass(l, k);
+    } else {
+        item_reclass(l, i);
+    }
+}
+
 void order_enter(limiter_t *l, item_t *i)
 {
-    if (i->key)
-        list_push(&i->key->items, &i->turn);
+    key_join(l, i);
     if (!i->key || i->key->turns < item_route(l, i)->parallel)
         turn_give(l, i);
     else if (i->state != STATE_HELD)
@@ -89,9 +142,7 @@ void order_enter(limiter_t *l, item_t *i)
 
 void order_enter_assigned(limiter_t *l, item_t *i)
 {
-    (void)l;
-    if (i->key)
-        list_push(&i->key->items, &i->turn);
+    key_join(l, i);
     turn_take(i);
 }
 
@@ -115,8 +166,10 @@ void order_leave(limiter_t *l, item_t *i)
     i->key = NULL;
     if (!k)
         return;
-    if (i->turn.next)
+    if (i->turn.next) {
         list_remove(&k->items, &i->turn);
+        k->of_class[i->class]--;
+    }
     if (had_turn)
         k->turns--;
     if (had_turn && !BUG(KEY_NOT_WOKEN))

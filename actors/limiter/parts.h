@@ -3,6 +3,8 @@
 #define WEIR_LIMITER_PARTS_H
 
 #include "actors/limiter/queue.h"
+#include "core/json_text.h"
+#include "core/utf8.h"
 
 /* Tokens of reads: what for in the top byte, whose below. */
 enum read_for {
@@ -31,22 +33,52 @@ static inline const step_t *item_step(const limiter_t *l, const item_t *i)
     return r && i->step < r->step_count ? &r->steps[i->step] : NULL;
 }
 
-/* dispatch.c: who runs next */
+/* wait.c: the one place where an item waits */
+void waits_end(limiter_t *l);
+void look_at_pool(limiter_t *l, size_t pool);
+void make_ready(limiter_t *l, item_t *i, size_t pool, bool woken);
+void pool_take(limiter_t *l, item_t *i, size_t pool); /* the first of its list */
 void offer(limiter_t *l, item_t *i); /* it has its turn: wait for time or connection */
 void hold(limiter_t *l, item_t *i, const char *reason);
+void item_keep(limiter_t *l, item_t *i, uint8_t on); /* by a limit, WAITS_* */
+void item_wake(limiter_t *l, item_t *i);
+void unwake(limiter_t *l, item_t *i);
+void item_unplace(limiter_t *l, item_t *i);
+void item_reclass(limiter_t *l, item_t *i);
+uint32_t blocker_cost(const item_t *i);
+bucket_t *item_blocker(const limiter_t *l, const item_t *i); /* NULL: no limit keeps it */
 void item_park(limiter_t *l, item_t *i); /* accepted during a drain */
 void unpark_all(limiter_t *l);
 void pause_until(limiter_t *l, item_t *i, instant_t due);
+
+/* dispatch.c: who runs next */
 void step_ended(limiter_t *l, item_t *i); /* done, skipped or given up: the next one, or the end */
 void pump(limiter_t *l);
-void slots_take(limiter_t *l, const step_t *step);
-void slots_give(limiter_t *l, const step_t *step);
+void job_give(limiter_t *l, item_t *i); /* the slots of its route's limits */
+holder_t *holder_for(limiter_t *l, size_t pool);
+uint64_t pool_free(const limiter_t *l, size_t pool); /* connections free over all holders */
+item_t *pool_first(const pool_t *p);                 /* who is tried next; NULL: nobody waits */
+document_t *item_document(const limiter_t *l, const item_t *i, char *id); /* room: MSGID_TEXT */
+static inline size_t own_pool(const limiter_t *l) { return l->config->pool_count - 1; }
+
+/* learn.c: what ends of calls teach the limits */
+bucket_t *route_gate(const limiter_t *l, uint16_t route);
+void limits_learn(limiter_t *l, const item_t *i, const msg_settle_t *s);
+void limits_lost(limiter_t *l, const item_t *i);
+
+/* poison.c: what must not go on */
+holder_t *holder_alone(limiter_t *l, const item_t *i, size_t pool); /* for a suspect; NULL: wait */
+bool holder_is_emptied(const limiter_t *l, const holder_t *h);
+void holders_refilled(limiter_t *l);
+bool loop_is_closed(limiter_t *l, item_t *i, const route_t *r);
+void loop_hold(limiter_t *l, item_t *i);
 void letter_arrived(limiter_t *l, const read_result_t *read);
 
 /* settle.c: the ends of assignments */
 void settle(limiter_t *l, const msg_settle_t *s);
 void unbegun(limiter_t *l, item_t *i, bool pause);   /* nothing was sent: again at no cost */
 void bereave(limiter_t *l, item_t *i, bool ordered); /* its holder is dead */
+void step_failed(limiter_t *l, item_t *i, const char *reason);
 void item_die(limiter_t *l, item_t *i,
               const char *reason); /* whatever its route says of failures */
 
@@ -59,6 +91,7 @@ holder_t *holder_of(limiter_t *l, actor_kind_t actor, uint16_t instance, uint64_
 holder_t *holder_of_peer(limiter_t *l, peer_t peer);
 bool generation_is_dead(const limiter_t *l, uint64_t generation);
 void holders_bury(limiter_t *l);    /* dead holders' items, within the budget */
+void pools_look(limiter_t *l);
 void welcome_waiting(limiter_t *l); /* after a phase of loading ended */
 void intake_arrived(limiter_t *l, peer_t peer, uint64_t messages,
                     uint64_t bytes); /* uses up what was given */
@@ -69,6 +102,7 @@ bool intake_refused(const limiter_t *l, const char **why);
 void submissions(limiter_t *l, const event_t *event);
 void echo_arrived(limiter_t *l, const read_result_t *read);
 void echoes_read(limiter_t *l);
+void join_queue(limiter_t *l, item_t *i);
 
 /* load.c: after a start; keep.c: retention and redrive */
 void load_start(limiter_t *l);
@@ -105,6 +139,5 @@ bool act_is_possible(const limiter_t *l);
 void act_arrived(limiter_t *l, const struct question *q, const stored_message_t *m);
 void backup_query(limiter_t *l, const struct question *q, bytes_t verb);
 void backup_arrived(limiter_t *l, const read_result_t *read);
-void restored_say(limiter_t *l); /* at the start, when it is so */
 
 #endif

@@ -65,7 +65,7 @@ holder_t *holder_of_peer(limiter_t *l, peer_t peer)
     return NULL;
 }
 
-static void pools_look(limiter_t *l)
+void pools_look(limiter_t *l)
 {
     for (size_t n = 0; n < l->config->pool_count; n++)
         l->pools[n].look = true;
@@ -96,7 +96,7 @@ static void reconcile(limiter_t *l, holder_t *h)
     if (h->holding_count > 1)
         qsort(h->holding, h->holding_count, sizeof *h->holding, by_assignment);
     for (list_node_t *n = list_first(&h->items), *next; n; n = next) {
-        item_t *i = list_of(n, item_t, place);
+        item_t *i = item_of(n);
         next = list_next(&h->items, n);
         if (!holds(h, i) || (BUG(HOLDING_FORGOTTEN) && i->hand.fence != l->epoch))
             unbegun(l, i, false);
@@ -153,7 +153,7 @@ void holders_bury(limiter_t *l)
             continue;
         for (list_node_t *i;
              l->budget > 0 && effects_room(l->e) > 1024 && (i = list_first(&h->items)); l->budget--)
-            bereave(l, list_of(i, item_t, place), h->ordered);
+            bereave(l, item_of(i), h->ordered);
         if (h->items.count > 0)
             wish_again(l->e);
         else

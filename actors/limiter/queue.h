@@ -4,7 +4,7 @@
  *   KEY         behind an earlier item of its key; woken when that one leaves         (order.c)
  *   DUE         in the agenda, for its time                                           (dispatch.c)
  *   CONNECTION  in its pool's woken or ready list, for credit                         (dispatch.c)
- *   LIMIT       in the waiters of the first full limit of its step                    (dispatch.c)
+ *   LIMIT       in the waiters of the first bucket (of a limit) that keeps it           (bucket.c)
  *   BODY        its letter is being read from the store                               (dispatch.c)
  *   HOLD        in the held list, for an operator, the end of a drain, a new configuration
  * or it is ASSIGNED, in its holder's list. Events change items and mark pools and limits as worth a
@@ -14,6 +14,7 @@
 #define WEIR_LIMITER_QUEUE_H
 
 #include "actors/limiter/item.h"
+#include "actors/limiter/lease.h"
 #include "actors/limiter/limiter.h"
 #include "core/bugs.h"
 #include "core/credit.h"
@@ -33,14 +34,14 @@
 #define SWEEP_US (5 * US_PER_S)
 #define UNBEGUN_PAUSE_US (50 * US_PER_MS)
 #define NO_ROUTE UINT16_MAX
+#define SUSPECT_DEATHS 2
+#define STRICT_ROOM 65536 /* leases above queue.leases_max for calls whose actor died */
+#define OWN_READS_MAX 64
+#define PACE_ROOM (WINDOW_BYTES_MAX + 64) /* bytes of one kept pace */
 
-typedef struct limit_state {
-    unsigned in_use;
-    list_t waiters;
-    bool look;
-} limit_state_t;
 typedef struct pool {
-    list_t woken, ready;
+    list_t woken; /* by a bucket, or with its letter read */
+    fair_t ready;
     size_t reading, next_holder;
     bool look;
 } pool_t;
@@ -52,6 +53,8 @@ typedef struct holder {
     uint16_t instance;
     uint64_t generation;
     bool silent, dead, ordered, welcomed;
+    struct item *alone; /* a suspect that killed before: nothing else is given to it (poison.c) */
+    int64_t emptied_for; /* seq of a suspect that waits for it to have nothing in hand; 0 */
     list_t items;
     credit_purse_t *purses; /* one a pool, of this link generation */
     msg_holding_t *holding;
@@ -97,7 +100,22 @@ struct limiter {
     size_t bucket_mask, key_count;
     agenda_t *agenda;
     pool_t *pools;
-    limit_state_t *limits;
+    fair_rules_t rules;
+    limit_state_t *limits; /* as config->limits */
+    bucket_t **bucket_table;
+    size_t table_mask, bucket_count;
+    list_t looking;        /* buckets whose first waiter may be able to pass */
+    agenda_t *wakes;       /* buckets whose first waiter only time keeps */
+    bucket_t **dirty;      /* whose pace changed in this step */
+    size_t dirty_count, dirty_room;
+    uint8_t *pace_room;
+    unsigned pace_percent; /* slow_down: so much of every rate and limit */
+    bool safe;             /* no automated replies */
+    struct lease **leases; /* by hash of the id */
+    size_t lease_count;
+    agenda_t *expiries;
+    uint64_t fences;       /* of leases, in this life */
+    uint64_t *of_source;   /* messages not finished, as config->sources */
     holder_t *holders[HOLDERS_MAX];
     size_t holder_count;
     intake_t intakes[INTAKES_MAX];

@@ -9,12 +9,17 @@
 /* Takes it out of its holder's hands; its slots are free from here on. */
 static void taken_back(limiter_t *l, item_t *i)
 {
-    list_remove(&i->hand.by->items, &i->place);
+    holder_t *h = i->hand.by;
+    list_remove(&h->items, &i->place.place);
+    if (h->alone == i || (h->emptied_for && h->items.count == 0))
+        pools_look(l); /* a suspect may have it now, or all others again */
+    if (h->alone == i)
+        h->alone = NULL;
     i->state = STATE_QUEUED;
     i->due = (agenda_entry_t){0};
     must(l->assigned > 0);
     l->assigned--;
-    slots_give(l, item_step(l, i));
+    needs_give(l, i->needs);
 }
 
 void item_die(limiter_t *l, item_t *i, const char *reason)
@@ -29,7 +34,7 @@ void item_die(limiter_t *l, item_t *i, const char *reason)
 }
 
 /* The step will not succeed: what its route says of that. */
-static void step_failed(limiter_t *l, item_t *i, const char *reason)
+void step_failed(limiter_t *l, item_t *i, const char *reason)
 {
     switch ((enum on_failure)item_route(l, i)->on_failure) {
     case ON_FAILURE_DEAD:
@@ -87,6 +92,8 @@ static void unknown(limiter_t *l, item_t *i, const char *reason, bool failed)
 
 void unbegun(limiter_t *l, item_t *i, bool pause)
 {
+    needs_refund(l, i->needs);
+    limits_lost(l, i);
     taken_back(l, i);
     item_touch(l, i);
     if (pause)
@@ -102,19 +109,28 @@ void bereave(limiter_t *l, item_t *i, bool ordered)
 {
     const step_t *step = item_step(l, i);
     if (BUG(SLOT_LEAKED)) {
-        list_remove(&i->hand.by->items, &i->place);
+        list_remove(&i->hand.by->items, &i->place.place);
         i->state = STATE_QUEUED;
         i->due = (agenda_entry_t){0};
         l->assigned--;
         offer(l, i);
         return;
     }
+    bool alone = i->hand.by->alone == i;
     if (!ordered)
         i->deaths++;
+    if (!ordered && alone && i->deaths > SUSPECT_DEATHS && !BUG(POISON_GOES_ON)) {
+        taken_back(l, i);
+        i->flags |= PROGRESS_UNKNOWN;
+        item_die(l, i, "poison: the actor that had it alone in hand died");
+        return;
+    }
     if (step->kind == STEP_CLASSIFY || BUG(DEATH_MEANS_UNSENT)) {
         unbegun(l, i, false);
         return;
     }
+    strict_keep(l, i);
+    limits_lost(l, i);
     taken_back(l, i);
     unknown(l, i, "its responder died while the call was in hand", false);
 }
@@ -128,15 +144,19 @@ static void succeeded(limiter_t *l, item_t *i, const msg_settle_t *s)
         return;
     }
     item_set_reason(i, NULL, 0);
+    if (step->lease_id && step->kind == STEP_CALL)
+        lease_from_step(l, i, step);
     step_ended(l, i);
 }
 
-static void deferred(limiter_t *l, item_t *i, const msg_settle_t *s, const char *reason)
+/* The far side said when to come back: its limit waits, and everybody with it. Not an attempt. */
+static void deferred(limiter_t *l, item_t *i, const char *reason)
 {
-    int64_t wait = backoff_us(US_PER_S, US_PER_S, 1, (int64_t)s->retry_after_ms * US_PER_MS,
-                              rand_next(&l->chance));
     item_set_reason(i, reason, strlen(reason));
-    pause_until(l, i, instant_after_us(l->now.at, wait));
+    item_touch(l, i);
+    if (BUG(DEFER_IS_FAILING))
+        i->failed++;
+    offer(l, i);
 }
 
 static void stale(limiter_t *l, const msg_settle_t *s)
@@ -181,13 +201,14 @@ void settle(limiter_t *l, const msg_settle_t *s)
         unbegun(l, i, true);
         return;
     }
+    limits_learn(l, i, s);
     taken_back(l, i);
     if (s->outcome == OUTCOME_OK)
         succeeded(l, i, s);
     else if (s->outcome == OUTCOME_RETRY)
         try_again(l, i, reason, (uint32_t)s->retry_after_ms);
     else if (s->outcome == OUTCOME_DEFER)
-        deferred(l, i, s, reason);
+        deferred(l, i, reason);
     else if (s->outcome == OUTCOME_UNKNOWN)
         unknown(l, i, reason, true);
     else

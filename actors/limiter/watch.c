@@ -3,6 +3,8 @@
  * counts: a repair is a bug. */
 #include "actors/limiter/parts.h"
 
+#include <stdlib.h>
+
 static uint64_t oldest_age_us(const limiter_t *l)
 {
     const item_t *i = l->phase == LOADED ? seqmap_find(l->live, l->tally.first_live) : NULL;
@@ -10,18 +12,33 @@ static uint64_t oldest_age_us(const limiter_t *l)
     return age > 0 ? (uint64_t)age : 0;
 }
 
-/* What waits for nothing else waits for an earlier message of its key. */
-static void waiting(limiter_t *l)
+/* Of each limit over its label values: in use, as many as there may be, and who waits. */
+typedef struct limit_sum {
+    uint64_t in_use, slots, waiting;
+} limit_sum_t;
+
+static void sum_bucket(limiter_t *l, bucket_t *b, void *arg)
 {
-    size_t of[BLOCKER_COUNT] = {
-        [BLOCKER_HOLD] = l->held.count, [BLOCKER_DUE] = agenda_count(l->agenda)};
-    for (size_t n = 0; n < l->config->named_limits; n++)
-        of[BLOCKER_LIMIT] += l->limits[n].waiters.count;
+    limit_sum_t *sum = (limit_sum_t *)arg + b->of->index;
+    sum->waiting += fair_count(&b->waiters);
+    if (b->whole)
+        return;
+    uint32_t slots = bucket_slots(l, b, CLASS_CRITICAL);
+    sum->in_use += b->in_use;
+    sum->slots += slots == SLOTS_ANY ? 0 : slots;
+}
+
+/* What waits for nothing else waits for an earlier message of its key. */
+static void waiting(limiter_t *l, uint64_t kept)
+{
+    uint64_t of[BLOCKER_COUNT] = {[BLOCKER_HOLD] = l->held.count,
+                                  [BLOCKER_DUE] = agenda_count(l->agenda),
+                                  [BLOCKER_LIMIT] = kept};
     for (size_t n = 0; n < l->config->pool_count; n++) {
-        of[BLOCKER_CONNECTION] += l->pools[n].woken.count + l->pools[n].ready.count;
+        of[BLOCKER_CONNECTION] += l->pools[n].woken.count + fair_count(&l->pools[n].ready);
         of[BLOCKER_BODY] += l->pools[n].reading;
     }
-    size_t others = l->assigned + l->newcomers.count;
+    uint64_t others = l->assigned + l->newcomers.count;
     for (unsigned b = 0; b < BLOCKER_COUNT; b++)
         others += of[b];
     if (l->phase == LOADED && l->tally.live > others)
@@ -30,13 +47,25 @@ static void waiting(limiter_t *l)
         wish_gauge(l->e, METRIC_WAITING, bytes_str(blocker_name(b)), (double)of[b]);
 }
 
-static void slots(limiter_t *l)
+/* Returns how many wait for a limit. */
+static uint64_t slots(limiter_t *l)
 {
-    for (size_t n = 0; n < l->config->named_limits; n++) {
-        const limit_t *limit = &l->config->limits[n];
-        wish_gauge(l->e, METRIC_SLOTS, bytes_str(limit->name), l->limits[n].in_use);
-        wish_gauge(l->e, METRIC_SLOTS_MAX, bytes_str(limit->name), limit->slots);
+    limit_sum_t *sums = calloc(l->config->limit_count + 1, sizeof *sums);
+    uint64_t kept = 0;
+    must(sums);
+    buckets_each(l, sum_bucket, sums);
+    for (size_t n = 0; n < l->config->limit_count; n++) {
+        bytes_t name = bytes_str(l->config->limits[n].name);
+        kept += sums[n].waiting;
+        if (n >= l->config->named_limits)
+            continue;
+        wish_gauge(l->e, METRIC_SLOTS, name, (double)sums[n].in_use);
+        wish_gauge(l->e, METRIC_SLOTS_MAX, name, (double)sums[n].slots);
+        wish_gauge(l->e, METRIC_LIMIT_WAITING, name, (double)sums[n].waiting);
     }
+    free(sums);
+    wish_gauge(l->e, METRIC_LEASES, bytes_of(NULL, 0), (double)l->lease_count);
+    return kept;
 }
 
 static void gauges(limiter_t *l)
@@ -52,8 +81,7 @@ static void gauges(limiter_t *l)
     for (unsigned m = 0; m < MODE_COUNT; m++)
         wish_gauge(l->e, METRIC_MODE, bytes_str(mode_name(m)), m == l->mode);
     wish_gauge(l->e, METRIC_DEAD_LETTERS, none, (double)l->tally.dead);
-    slots(l);
-    waiting(l);
+    waiting(l, slots(l));
 }
 
 static void pressure(limiter_t *l)
@@ -97,19 +125,31 @@ void space_arrived(limiter_t *l, const read_result_t *read)
 static bool pool_could_run(const limiter_t *l, size_t pool)
 {
     const pool_t *p = &l->pools[pool];
-    if (p->look || p->woken.count + p->ready.count == 0)
+    const item_t *i = pool_first(p);
+    if (p->look || !i || pool == own_pool(l))
         return false;
-    for (size_t n = 0; n < l->holder_count; n++) {
-        const holder_t *h = l->holders[n];
-        if (h->peer != PEER_NOBODY && h->welcomed && !h->silent && !h->dead &&
-            credit_left(&h->purses[pool]).messages > p->reading)
-            return true;
-    }
-    return false;
+    if (i->deaths >= SUSPECT_DEATHS)
+        return false; /* it waits until somebody has nothing else in hand */
+    return pool_free(l, pool) > p->reading;
+}
+
+/* Its first waiter could pass, nobody is on his way, and no time was set. */
+static void sweep_bucket(limiter_t *l, bucket_t *b, void *arg)
+{
+    (void)arg;
+    if (fair_count(&b->waiters) == 0 || b->looking.next || b->woken > 0 || b->wake.place != 0)
+        return;
+    const item_t *i = list_of(fair_first(&b->waiters), item_t, place);
+    enum can can = bucket_can(l, b, 0, blocker_cost(i), item_class(i)).can;
+    if (can == CAN_FULL || can == CAN_STOPPED)
+        return;
+    l->repairs++;
+    bucket_look(l, b);
 }
 
 static void sweep(limiter_t *l)
 {
+    paces_sweep(l);
     if (l->phase != LOADED || !mode_starts_work(l) || l->look)
         return;
     for (size_t n = 0; n < l->config->pool_count; n++)
@@ -117,11 +157,7 @@ static void sweep(limiter_t *l)
             l->look = l->pools[n].look = true;
             l->repairs++;
         }
-    for (size_t n = 0; n < l->config->named_limits; n++)
-        if (l->limits[n].waiters.count > 0 && l->limits[n].in_use < l->config->limits[n].slots) {
-            l->look = l->limits[n].look = true;
-            l->repairs++;
-        }
+    buckets_each(l, sweep_bucket, NULL);
     if (l->look) {
         wish_count(l->e, METRIC_REPAIRED, bytes_of(NULL, 0), 1);
         wish_log(l->e, &(log_line_t){.event = LOG_BUG,

@@ -48,6 +48,8 @@ enum {
     PROGRESS_WROTE = 2,           /* a write of the current step was reported */
     PROGRESS_REDRIVEN = 4,        /* came back from the dead letters */
     PROGRESS_UNKNOWN = 8,         /* the outcome of an attempt of it is unknown */
+    PROGRESS_CLASS_SET = 16,      /* its class was changed by hand: bits 8 and 9, not the envelope's */
+    PROGRESS_CLASS_SHIFT = 8,
 };
 
 #define SLOTS_BYTES_MAX (8u << 10) /* of one holder, a message or a lease */

@@ -240,7 +240,7 @@ config_t *config_load(json_t *json)
                   leaf_text(json_object_get(json, "http"), "api_token"));
     load_sources(&l, json_object_get(json, "sources"));
     load_downstreams(&l, json_object_get(json, "downstreams"));
-    load_limits(&l, json_object_get(json, "limits"));
+    load_limits(&l, json_object_get(json, "limits"), json_object_get(json, "routes"));
     load_downstream_limits(&l, json_object_get(json, "downstreams"));
     load_routes(&l, json_object_get(json, "routes"));
     return c;

@@ -2,14 +2,13 @@
 #ifndef WEIR_SYS_CONFIG_LIMIT_H
 #define WEIR_SYS_CONFIG_LIMIT_H
 
-#include "core/base.h"
+#include "core/calendar.h"
 #include "core/words.h"
 
 /* One entry of a limit's overrides: a label's value, or a pattern of values with '*'. */
 typedef struct override { const char *pattern; uint32_t value; } override_t;
 
 enum rate_shape { RATE_NONE, RATE_BUCKET, RATE_SPACING, RATE_WINDOW };
-enum cap_each { CAP_NONE, CAP_HOUR, CAP_DAY, CAP_WEEK, CAP_MONTH };
 
 /* What to ask a downstream so that leases agree with what really lives there. */
 typedef struct truth {
@@ -21,14 +20,15 @@ typedef struct truth {
 typedef struct limit {
     const char *name;
     bool own;             /* every downstream has one, "downstream:NAME", without a maximum: what
-                             pauses, breaks and starts slowly when its calls fail */
+                             pauses, breaks and starts slowly when its calls fail; every route
+                             has one, "route:NAME": its switch */
     uint32_t slots;       /* 0: any number at once */
     struct {
         enum rate_shape shape;
         uint32_t count, burst; /* headroom taken off */
         int64_t period_us;
     } rate;
-    struct { enum cap_each each; uint32_t count; const char *zone; } cap;
+    calendar_cap_t cap;   /* zone NULL: none */
     const char *per[4]; size_t per_count; /* names of labels, or key, route, source */
     const override_t *overrides; size_t override_count; /* of slots; without slots, rate.count */
     bool reject;          /* at the enqueue, in its commit; else it waits at dispatch */

@@ -1,11 +1,12 @@
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "core/pointer.h"
 #include "sys/config_check.h"
+#include "sys/zone.h"
 
-#define OVERRIDES_MAX 10000
+#define OVERRIDES_FILE_MAX 10000
 #define WINDOW_MAX 4096
 
 static bool has(json_t *object, const char *leaf) { return json_object_get(object, leaf) != NULL; }
@@ -118,12 +119,10 @@ static void check_rate(const limit_walk_t *w)
                         "shape window remembers each take: at most %d", WINDOW_MAX);
 }
 
-static bool zone_is_known(const char *zone)
+static bool zone_is_known(const char *name)
 {
-    char path[128];
-    snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", zone);
-    return strcmp(zone, "UTC") == 0 ||
-           (!strstr(zone, "..") && *zone != '/' && access(path, R_OK) == 0);
+    zone_t zone;
+    return zone_read(name, (wall_t){time(NULL) * US_PER_S}, &zone) == 0;
 }
 
 static void check_cap(const limit_walk_t *w)
@@ -171,9 +170,9 @@ static void merge_overrides(const limit_walk_t *w)
     json_t *file = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (!file)
         config_complain(w->tree, at, "%s:%d:%d: %s", path, error.line, error.column, error.text);
-    else if (!json_is_object(file) || json_object_size(file) > OVERRIDES_MAX)
+    else if (!json_is_object(file) || json_object_size(file) > OVERRIDES_FILE_MAX)
         config_complain(w->tree, at, "%s is not one JSON object of up to %d values and numbers",
-                        path, OVERRIDES_MAX);
+                        path, OVERRIDES_FILE_MAX);
     json_object_foreach(file, value, amount)
     {
         json_int_t n = json_integer_value(amount);

@@ -1,7 +1,9 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "sys/config_load.h"
+#include "sys/zone.h"
 
 static int by_pattern(const void *a, const void *b)
 {
@@ -41,17 +43,23 @@ static void load_rate(limit_t *limit, json_t *rate)
                             : (uint32_t)number_or(rate, "burst", limit->rate.count);
 }
 
-static void load_cap(limit_t *limit, json_t *cap)
+static void load_cap(loading_t *l, limit_t *limit, json_t *cap)
 {
-    static const char *const words[] = {
-        [CAP_HOUR] = "hour", [CAP_DAY] = "day", [CAP_WEEK] = "week", [CAP_MONTH] = "month"};
+    static const char *const words[] = {[CALENDAR_HOUR] = "hour",
+                                        [CALENDAR_DAY] = "day",
+                                        [CALENDAR_WEEK] = "week",
+                                        [CALENDAR_MONTH] = "month"};
     if (!cap)
         return;
-    limit->cap.count = (uint32_t)leaf_number(cap, "count");
-    limit->cap.zone = leaf_word(cap, "zone");
-    for (unsigned n = CAP_HOUR; n <= CAP_MONTH; n++)
+    zone_t *zone = config_hold(l, 1, sizeof *zone);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (zone_read(leaf_word(cap, "zone"), (wall_t){now.tv_sec * US_PER_S}, zone) != 0)
+        *zone = (zone_t){.count = 1}; /* the tables went away since the check: UTC */
+    limit->cap = (calendar_cap_t){.zone = zone, .most = leaf_number(cap, "count")};
+    for (unsigned n = CALENDAR_HOUR; n <= CALENDAR_MONTH; n++)
         if (strcmp(leaf_word(cap, "each"), words[n]) == 0)
-            limit->cap.each = n;
+            limit->cap.unit = n;
 }
 
 static void load_adaptive(limit_t *limit, json_t *adaptive)
@@ -87,14 +95,13 @@ static void load_limit(loading_t *l, limit_t *limit, const char *name, json_t *j
     limit->name = name;
     limit->slots = (uint32_t)number_or(json, "slots", 0);
     load_rate(limit, json_object_get(json, "rate"));
-    load_cap(limit, json_object_get(json, "cap"));
+    load_cap(l, limit, json_object_get(json, "cap"));
     load_adaptive(limit, json_object_get(json, "adaptive"));
     load_truth(l, limit, json_object_get(json, "truth"));
     limit->per_count = json_array_size(per);
     for (size_t i = 0; i < limit->per_count; i++)
         limit->per[i] = json_string_value(json_array_get(per, i));
-    limit->overrides =
-        load_numbers(l, json_object_get(json, "overrides"), &limit->override_count);
+    limit->overrides = load_numbers(l, json_object_get(json, "overrides"), &limit->override_count);
     limit->reject = *leaf_word(json, "at_limit") == 'r';
     limit->observe = leaf_bool(json, "observe");
     limit->strict = leaf_bool(json, "strict");
@@ -109,22 +116,29 @@ static void load_limit(loading_t *l, limit_t *limit, const char *name, json_t *j
     limit->shown = leaf_text(json, "shown");
 }
 
-/* The limits of the file; then one of each downstream, which are loaded already. */
-void load_limits(loading_t *l, json_t *json)
+static limit_t own_limit(loading_t *l, const char *of, const char *name)
+{
+    size_t size = strlen(of) + strlen(name) + 2;
+    char *own = config_hold(l, size, 1);
+    snprintf(own, size, "%s:%s", of, name);
+    return (limit_t){
+        .name = own, .own = true, .max_share_percent = 100, .reserved_class = CLASS_LOW};
+}
+
+/* The limits of the file; then one of each downstream, which are loaded already; then the switches
+ * of the routes. */
+void load_limits(loading_t *l, json_t *json, json_t *routes)
 {
     config_t *c = l->config;
     const char *name;
     json_t *limit;
     c->named_limits = json_object_size(json);
-    c->limit_count = c->named_limits + c->downstream_count;
+    c->limit_count = c->named_limits + c->downstream_count + json_object_size(routes);
     limit_t *at = c->limits = config_hold(l, c->limit_count, sizeof *at);
     json_object_foreach(json, name, limit) load_limit(l, at++, name, limit);
-    for (size_t i = 0; i < c->downstream_count; i++, at++) {
-        size_t size = sizeof "downstream:" + strlen(c->downstreams[i].name);
-        char *own = config_hold(l, size, 1);
-        snprintf(own, size, "downstream:%s", c->downstreams[i].name);
-        *at = (limit_t){.name = own, .own = true, .max_share_percent = 100};
-    }
+    for (size_t i = 0; i < c->downstream_count; i++)
+        *at++ = own_limit(l, "downstream", c->downstreams[i].name);
+    json_object_foreach(routes, name, limit) *at++ = own_limit(l, "route", name);
 }
 
 size_t load_draws(loading_t *l, json_t *limits, json_t *costs, draw_t *out, size_t most)
@@ -156,8 +170,8 @@ void load_downstream_limits(loading_t *l, json_t *json)
     for (size_t i = 0; i < c->downstream_count; i++) {
         downstream_t *d = &c->downstreams[i];
         json_t *of = json_object_get(json, d->name);
-        d->draw_count = load_draws(l, json_object_get(of, "limits"), NULL, d->draws,
-                                   COUNT_OF(d->draws) - 1);
+        d->draw_count =
+            load_draws(l, json_object_get(of, "limits"), NULL, d->draws, COUNT_OF(d->draws) - 1);
         d->draws[d->draw_count++] = (draw_t){(uint16_t)(c->named_limits + i), 1};
         load_breaker(&d->breaker, json_object_get(of, "breaker"));
     }

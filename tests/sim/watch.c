@@ -170,6 +170,8 @@ static void check_dead(const op_t *op, const stored_message_t *m)
     const step_t *step = route_step(&sim.config->routes[op->route], m->progress.step);
     if (begins(m->progress.reason, "unknown"))
         return;
+    if (begins(m->progress.reason, "poison") && m->progress.deaths > 2)
+        return;
     if (!step)
         violation("operation %u died without a step", op->number);
     size_t place = (size_t)(step - sim.config->routes[op->route].steps);

@@ -1,0 +1,462 @@
+#include "actors/limiter/parts.h"
+
+#include <stdlib.h>
+#include <xxhash.h>
+
+#define ADAPTIVE_KEEP_PERCENT 70
+#define BREAKER_WINDOW_US (10 * US_PER_S)
+
+/* ---- who there is ---- */
+
+static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+static int64_t accepted_of(const fair_node_t *node)
+{
+    return list_of(node, item_t, place)->accepted.us;
+}
+
+static overrides_t *overrides_of(const limit_t *limit)
+{
+    bytes_t *texts = calloc(limit->override_count + 1, sizeof *texts);
+    must(texts);
+    for (size_t n = 0; n < limit->override_count; n++)
+        texts[n] = bytes_str(limit->overrides[n].pattern);
+    overrides_t *made = overrides_new(texts, limit->override_count);
+    free(texts);
+    return made;
+}
+
+/* A take of a window may reach the wire so much later (start_by): the window is longer by it. A
+ * fiftieth of the period at most, so that the allowance is used; the assignment's start_by is cut
+ * to it. */
+static int64_t slack_of(const config_t *c, const limit_t *limit)
+{
+    int64_t most = limit->rate.period_us / 50, longest = 0;
+    for (size_t r = 0; r < c->route_count; r++)
+        for (size_t n = 0; n < c->routes[r].step_count; n++)
+            if (c->routes[r].steps[n].start_within_ms * US_PER_MS > longest)
+                longest = c->routes[r].steps[n].start_within_ms * US_PER_MS;
+    return longest < most ? longest : most;
+}
+
+void buckets_start(limiter_t *l)
+{
+    const config_t *c = l->config;
+    l->limits = calloc(c->limit_count + 1, sizeof *l->limits);
+    must(l->limits);
+    list_init(&l->looking);
+    l->wakes = agenda_new(c->queue.buckets_max + c->limit_count + c->route_count);
+    memcpy(l->rules.shift_us, c->queue.head_start_us, sizeof l->rules.shift_us);
+    l->rules.accepted_us = accepted_of;
+    for (size_t n = 0; n < c->limit_count; n++) {
+        const limit_t *limit = &c->limits[n];
+        limit_state_t *s = &l->limits[n];
+        *s = (limit_state_t){.limit = limit, .index = (uint16_t)n};
+        s->slots = limit->slots ? limit->slots : SLOTS_ANY;
+        s->slack_us = slack_of(c, limit);
+        s->count = limit->rate.count;
+        s->observe = limit->observe;
+        s->overrides = overrides_of(limit);
+        if (limit->per_count == 0)
+            s->only = bucket_get(l, s, bytes_of(NULL, 0), bytes_of(NULL, 0));
+    }
+}
+
+static void bucket_free(bucket_t *b)
+{
+    window_destroy(&b->window);
+    free(b->adaptive);
+    free(b->breaker);
+    free(b);
+}
+
+void buckets_end(limiter_t *l)
+{
+    for (size_t n = 0; l->bucket_table && n <= l->table_mask; n++)
+        for (bucket_t *b = l->bucket_table[n], *next; b; b = next) {
+            next = b->next;
+            bucket_free(b);
+        }
+    for (size_t n = 0; l->limits && n < l->config->limit_count; n++)
+        overrides_destroy(&l->limits[n].overrides);
+    free(l->bucket_table);
+    free(l->limits);
+    agenda_destroy(&l->wakes);
+}
+
+static void table_grow(limiter_t *l)
+{
+    size_t places = l->bucket_table ? (l->table_mask + 1) * 2 : 256;
+    bucket_t **table = calloc(places, sizeof(bucket_t *));
+    must(table);
+    for (size_t n = 0; l->bucket_table && n <= l->table_mask; n++)
+        for (bucket_t *b = l->bucket_table[n], *next; b; b = next) {
+            next = b->next;
+            b->next = table[b->hash & (places - 1)];
+            table[b->hash & (places - 1)] = b;
+        }
+    free(l->bucket_table);
+    l->bucket_table = table;
+    l->table_mask = places - 1;
+}
+
+/* What this value may: the limit's numbers, or the most specific override of one of its values. */
+void bucket_set(limiter_t *l, bucket_t *b)
+{
+    const limit_state_t *s = b->of;
+    (void)l;
+    b->slots = s->slots;
+    b->count = s->count;
+    long place =
+        s->overrides && !b->whole ? overrides_find(s->overrides, bytes_of(b->name, b->length)) : -1;
+    if (place >= 0 && s->slots != SLOTS_ANY)
+        b->slots = s->limit->overrides[place].value;
+    else if (place >= 0)
+        b->count = s->limit->overrides[place].value;
+    const limit_t *limit = s->limit;
+    b->rate = (gcra_rate_t){.period_us = limit->rate.period_us,
+                            .count = b->count,
+                            .burst = limit->rate.shape == RATE_SPACING ? 1
+                                     : b->count == limit->rate.count   ? limit->rate.burst
+                                                                       : b->count};
+}
+
+/* floor, floor + step ... up to the slots, where these are few enough; else one by one. */
+static void make_adaptive(limiter_t *l, bucket_t *b)
+{
+    const limit_t *limit = b->of->limit;
+    b->adaptive = calloc(1, sizeof *b->adaptive);
+    must(b->adaptive);
+    adaptive_rules_t *rules = &b->adaptive->rules;
+    *rules = (adaptive_rules_t){.floor = least(limit->adaptive.floor, b->slots),
+                                .ceiling = b->slots,
+                                .keep_percent = ADAPTIVE_KEEP_PERCENT,
+                                .stay_us = limit->adaptive.stay_us};
+    uint32_t step = limit->adaptive.step, rungs = (b->slots - rules->floor + step - 1) / step + 1;
+    for (uint32_t n = 0; step > 1 && rungs <= ADAPTIVE_RUNGS_MAX && n < rungs; n++)
+        rules->ladder[rules->rungs++] = least(rules->floor + n * step, b->slots);
+    adaptive_init(&b->adaptive->now, rules, l->now.at, limit->adaptive.start);
+}
+
+static void make_own(limiter_t *l, bucket_t *b)
+{
+    const limit_t *limit = b->of->limit;
+    if (limit->rate.shape == RATE_WINDOW && !b->whole)
+        b->window =
+            window_new(least(b->count, WINDOW_COUNT_MAX), limit->rate.period_us + b->of->slack_us);
+    if (limit->adaptive.on && !b->whole)
+        make_adaptive(l, b);
+    size_t downstream = b->of->index - l->config->named_limits;
+    if (!limit->own || downstream >= l->config->downstream_count)
+        return;
+    const breaker_config_t *c = &l->config->downstreams[downstream].breaker;
+    if (c->percent == 0 && c->consecutive == 0)
+        return;
+    b->breaker = calloc(1, sizeof *b->breaker);
+    must(b->breaker);
+    b->breaker->rules = (breaker_rules_t){.percent = c->percent,
+                                          .calls_min = c->least,
+                                          .consecutive = c->consecutive,
+                                          .window_us = BREAKER_WINDOW_US,
+                                          .open_us = c->open_ms * US_PER_MS,
+                                          .open_us_max = c->open_max_ms * US_PER_MS};
+}
+
+static bucket_t *bucket_new(limiter_t *l, limit_state_t *of, bytes_t values, uint32_t hash)
+{
+    bucket_t *b = calloc(1, sizeof *b + values.len + 1);
+    must(b);
+    *b = (bucket_t){.of = of, .hash = hash, .length = (uint16_t)values.len};
+    if (values.len)
+        memcpy(b->name, values.data, values.len);
+    fair_init(&b->waiters, &l->rules);
+    bucket_set(l, b);
+    b->next = l->bucket_table[hash & l->table_mask];
+    l->bucket_table[hash & l->table_mask] = b;
+    l->bucket_count++;
+    return b;
+}
+
+/* share: 0x1e and the value of share_by, appended to the values of per; NULL: the whole. */
+bucket_t *bucket_get(limiter_t *l, limit_state_t *of, bytes_t values, bytes_t share)
+{
+    char name[BUCKET_NAME_MAX];
+    must(values.len + share.len + 1 < sizeof name);
+    size_t length = values.len;
+    if (values.len)
+        memcpy(name, values.data, values.len);
+    if (share.len) {
+        name[length++] = '\x1e';
+        memcpy(name + length, share.data, share.len);
+        length += share.len;
+    }
+    if (!l->bucket_table || l->bucket_count > l->table_mask)
+        table_grow(l);
+    bytes_t whole_name = bytes_of(name, length);
+    uint32_t hash = (uint32_t)XXH3_64bits_withSeed(name, length, l->hash_seed + of->index);
+    for (bucket_t *b = l->bucket_table[hash & l->table_mask]; b; b = b->next)
+        if (b->hash == hash && b->of == of &&
+            bytes_equal(bytes_of(b->name, b->length), whole_name)) {
+            b->users++;
+            return b;
+        }
+    if (l->bucket_count >= l->config->queue.buckets_max + l->config->limit_count)
+        return NULL;
+    bucket_t *whole = NULL;
+    if (share.len && !(whole = bucket_get(l, of, values, bytes_of(NULL, 0))))
+        return NULL;
+    bucket_t *b = bucket_new(l, of, whole_name, hash);
+    b->whole = whole;
+    b->users = 1;
+    make_own(l, b);
+    return b;
+}
+
+void bucket_release(limiter_t *l, bucket_t *b)
+{
+    (void)l;
+    must(b->users > 0);
+    b->users--; /* paces_sweep() takes it away when its rate is forgotten too */
+}
+
+bool bucket_is_idle(const limiter_t *l, const bucket_t *b)
+{
+    return b->users == 0 && b->in_use == 0 && fair_count(&b->waiters) == 0 && !b->stopped &&
+           b->paused_until_us <= l->now.at.us && gcra_kept_us(&b->gcra) <= l->now.at.us &&
+           (!b->window || window_left(b->window, l->now.at) == least(b->count, WINDOW_COUNT_MAX)) &&
+           (!b->of->limit->cap.zone ||
+            calendar_left(&b->of->limit->cap, &b->used, l->now.wall) == b->of->limit->cap.most);
+}
+
+void bucket_end(limiter_t *l, bucket_t *b)
+{
+    bucket_t **at = &l->bucket_table[b->hash & l->table_mask];
+    while (*at != b)
+        at = &(*at)->next;
+    *at = b->next;
+    agenda_remove(l->wakes, &b->wake);
+    if (b->looking.next)
+        list_remove(&l->looking, &b->looking);
+    if (b->whole)
+        bucket_release(l, b->whole);
+    l->bucket_count--;
+    bucket_free(b);
+}
+
+void buckets_each(limiter_t *l, void (*each)(limiter_t *l, bucket_t *b, void *arg), void *arg)
+{
+    for (size_t n = 0; l->bucket_table && n <= l->table_mask; n++)
+        for (bucket_t *b = l->bucket_table[n], *next; b; b = next) {
+            next = b->next;
+            each(l, b, arg);
+        }
+}
+
+/* ---- may it pass? ---- */
+
+static uint32_t part_of(uint32_t slots, unsigned percent)
+{
+    uint32_t part = (uint32_t)((uint64_t)slots * percent / 100);
+    return slots == SLOTS_ANY || percent == 100 ? slots : part > 0 ? part : 1;
+}
+
+uint32_t bucket_slots(const limiter_t *l, const bucket_t *b, uint8_t class)
+{
+    const limit_t *limit = b->of->limit;
+    uint32_t slots;
+    if (b->whole && BUG(SHARE_IGNORED))
+        return SLOTS_ANY;
+    if (b->whole)
+        return part_of(bucket_slots(l, b->whole, CLASS_CRITICAL), limit->max_share_percent);
+    slots = b->of->pinned ? b->slots : part_of(b->slots, l->pace_percent);
+    if (b->adaptive && !b->of->pinned)
+        slots = least(slots, b->adaptive->now.limit);
+    if (slots != SLOTS_ANY && class > limit->reserved_class)
+        slots = slots > limit->reserved ? slots - limit->reserved : 0;
+    return slots;
+}
+
+static gcra_rate_t rate_now(const limiter_t *l, const bucket_t *b)
+{
+    return b->of->pinned ? b->rate : gcra_slowed(b->rate, l->pace_percent);
+}
+
+static answer_can_t rate_can(const limiter_t *l, const bucket_t *b, uint32_t wanted)
+{
+    int64_t wait;
+    if (b->whole || b->of->limit->rate.shape == RATE_NONE)
+        return (answer_can_t){CAN_NOW, {0}};
+    if (b->count == 0)
+        return (answer_can_t){CAN_STOPPED, {0}};
+    gcra_rate_t rate = rate_now(l, b);
+    if (b->window)
+        wait = window_wait_us(b->window, l->now.at, wanted);
+    else
+        wait = gcra_wait_us(&b->gcra, &rate, l->now.at, wanted);
+    if (wait < 0)
+        return (answer_can_t){CAN_FULL, {0}};
+    return (answer_can_t){wait > 0 ? CAN_LATER : CAN_NOW, instant_after_us(l->now.at, wait)};
+}
+
+static answer_can_t cap_can(const limiter_t *l, const bucket_t *b, uint32_t wanted)
+{
+    const calendar_cap_t *cap = &b->of->limit->cap;
+    int64_t wait =
+        b->whole || !cap->zone ? 0 : calendar_wait_us(cap, &b->used, l->now.wall, wanted);
+    if (wait < 0)
+        return (answer_can_t){CAN_FULL, {0}};
+    return (answer_can_t){wait > 0 ? CAN_CAPPED : CAN_NOW, instant_after_us(l->now.at, wait)};
+}
+
+/* Until its time is up; while its probe is out, until that ends. */
+static answer_can_t breaker_can(const bucket_t *b)
+{
+    instant_t due = breaker_due(&b->breaker->now);
+    return (answer_can_t){instant_is_never(due) ? CAN_FULL : CAN_LATER, due};
+}
+
+answer_can_t bucket_can(const limiter_t *l, const bucket_t *b, uint32_t ahead, uint32_t cost,
+                        uint8_t class)
+{
+    if (b->stopped)
+        return (answer_can_t){CAN_STOPPED, {0}};
+    if (b->paused_until_us > l->now.at.us)
+        return (answer_can_t){CAN_LATER, {b->paused_until_us}};
+    if (b->of->disabled || b->of->observe)
+        return (answer_can_t){CAN_NOW, {0}};
+    if (ahead >= slow_start_room(&b->slow))
+        return (answer_can_t){CAN_FULL, {0}};
+    if (b->breaker && !breaker_allows(&b->breaker->now, l->now.at))
+        return breaker_can(b);
+    uint32_t slots = bucket_slots(l, b, class);
+    if (slots != SLOTS_ANY && b->in_use + ahead + cost > slots)
+        return (answer_can_t){CAN_FULL, {0}};
+    answer_can_t rate = rate_can(l, b, ahead + cost);
+    return rate.can != CAN_NOW ? rate : cap_can(l, b, ahead + cost);
+}
+
+/* ---- taking and giving ---- */
+
+static void observed(limiter_t *l, bucket_t *b, uint32_t cost)
+{
+    limit_state_t *s = b->of;
+    bool on = s->observe;
+    s->observe = false;
+    if (bucket_can(l, b, 0, cost, CLASS_NORMAL).can != CAN_NOW) {
+        s->would_keep++;
+        wish_count(l->e, METRIC_WOULD_KEEP, bytes_str(s->limit->name), 1);
+    }
+    s->observe = on;
+}
+
+void bucket_take(limiter_t *l, need_t *need)
+{
+    bucket_t *b = need->bucket;
+    const limit_t *limit = b->of->limit;
+    if (b->of->observe)
+        observed(l, b, need->cost);
+    b->in_use += need->cost;
+    need->taken_us = l->now.at.us;
+    if (slow_start_room(&b->slow) > 0 && slow_start_room(&b->slow) < UINT32_MAX)
+        slow_start_began(&b->slow);
+    if (b->breaker && breaker_allows(&b->breaker->now, l->now.at))
+        breaker_began(&b->breaker->now, l->now.at);
+    if (b->whole || BUG(RATE_NOT_TAKEN))
+        return;
+    if (b->window)
+        window_take(b->window, l->now.at, need->cost);
+    else if (limit->rate.shape != RATE_NONE) {
+        gcra_rate_t rate = rate_now(l, b);
+        need->receipt = gcra_take(&b->gcra, &rate, l->now.at, need->cost);
+    }
+    if (limit->cap.zone)
+        need->cap_receipt = calendar_take(&limit->cap, &b->used, l->now.wall, need->cost);
+    if (limit->rate.shape != RATE_NONE || limit->cap.zone)
+        bucket_changed(l, b);
+}
+
+void bucket_hold(limiter_t *l, const need_t *need)
+{
+    (void)l;
+    need->bucket->in_use += need->cost;
+}
+
+void bucket_give(limiter_t *l, const need_t *need)
+{
+    bucket_t *b = need->bucket;
+    must(b->in_use >= need->cost);
+    b->in_use -= need->cost;
+    if (!BUG(SLOT_NOT_WOKEN))
+        bucket_look(l, b);
+    if (b->whole)
+        bucket_look(l, b->whole);
+}
+
+void bucket_refund(limiter_t *l, const need_t *need)
+{
+    bucket_t *b = need->bucket;
+    const limit_t *limit = b->of->limit;
+    if (b->whole || need->taken_us == 0 || BUG(TOKEN_NOT_REFUNDED))
+        return;
+    if (b->window)
+        window_give(b->window, (instant_t){need->taken_us}, need->cost);
+    else if (limit->rate.shape != RATE_NONE)
+        gcra_give(&b->gcra, &b->rate, need->receipt, need->cost);
+    if (limit->cap.zone)
+        calendar_give(&b->used, need->cap_receipt, need->cost);
+    if (limit->rate.shape != RATE_NONE || limit->cap.zone)
+        bucket_changed(l, b);
+    bucket_look(l, b);
+}
+
+/* ---- waking ---- */
+
+void bucket_look(limiter_t *l, bucket_t *b)
+{
+    if (b->looking.next || fair_count(&b->waiters) == 0)
+        return;
+    list_push(&l->looking, &b->looking);
+    l->look = true;
+}
+
+static void wake_at(limiter_t *l, bucket_t *b, instant_t at)
+{
+    if (b->wake.place != 0 && b->wake.due.us == at.us)
+        return;
+    agenda_remove(l->wakes, &b->wake);
+    if (!BUG(PACE_NOT_WOKEN))
+        agenda_add(l->wakes, &b->wake, at);
+}
+
+void bucket_pump(limiter_t *l, bucket_t *b)
+{
+    list_remove(&l->looking, &b->looking);
+    agenda_remove(l->wakes, &b->wake);
+    while (l->budget > 0 && fair_count(&b->waiters) > 0) {
+        item_t *i = list_of(fair_first(&b->waiters), item_t, place);
+        uint32_t cost = blocker_cost(i);
+        answer_can_t can = bucket_can(l, b, b->woken, cost, item_class(i));
+        if (can.can == CAN_LATER || can.can == CAN_CAPPED)
+            wake_at(l, b, can.at);
+        if (can.can != CAN_NOW)
+            return;
+        fair_take(&b->waiters);
+        b->woken += cost;
+        item_wake(l, i);
+        l->budget--;
+    }
+    if (fair_count(&b->waiters) > 0)
+        bucket_look(l, b);
+}
+
+void bucket_pause(limiter_t *l, bucket_t *b, instant_t until, const char *why)
+{
+    if (until.us <= b->paused_until_us)
+        return;
+    b->paused_until_us = until.us;
+    snprintf(b->pause_why, sizeof b->pause_why, "%s", why);
+    if (!BUG(HERD_AFTER_PAUSE))
+        slow_start_begin(&b->slow, l->now.at, b->in_use > 0 ? b->in_use : 1);
+    bucket_changed(l, b);
+    bucket_look(l, b); /* sets the wake anew */
+}

@@ -1,0 +1,152 @@
+/* bucket.h: one label value's part of a limit (a limit without labels has one): what is in use,
+ * what it may pass and when, and who waits for it. A limit that shares by a label has two for each
+ * message: the whole, and the value's share of it.
+ *
+ * bucket_can() alone decides; nothing is counted by asking. Slots are counted by bucket_take() and
+ * bucket_give(), rates and caps are used up by the first and come back by bucket_refund() only if
+ * nothing was sent. Who waits is woken by bucket_pump() in the order of core/fair.h, as many as
+ * could pass; who is woken and cannot run parks on its new blocker, and the wake goes on. */
+#ifndef WEIR_LIMITER_BUCKET_H
+#define WEIR_LIMITER_BUCKET_H
+
+#include "actors/actor.h"
+#include "core/adaptive.h"
+#include "core/agenda.h"
+#include "core/breaker.h"
+#include "core/calendar.h"
+#include "core/fair.h"
+#include "core/gcra.h"
+#include "core/overrides.h"
+#include "core/slow_start.h"
+#include "core/window.h"
+#include "store/store.h"
+#include "sys/config.h"
+
+#define SLOTS_ANY UINT32_MAX
+#define LABEL_VALUE_MAX 200 /* bytes of a value that count */
+#define BUCKET_NAME_MAX 1100 /* limit's name, values joined by 0x1f */
+
+typedef struct limiter limiter_t;
+typedef struct bucket bucket_t;
+
+/* A limit as it is now: the configuration's, and what people changed while it runs. */
+typedef struct limit_state {
+    const limit_t *limit;
+    uint16_t index;
+    uint32_t slots, count;    /* as set: slots (SLOTS_ANY: no maximum), the rate's count */
+    int64_t slack_us;         /* shape window: a take reaches the wire within it */
+    bool observe, disabled;   /* disabled: everything passes and nothing is counted as kept */
+    bool pinned;              /* neither adaptive nor slow_down touch it */
+    bool by_hand;             /* slots, count, observe or disabled are not the configuration's */
+    overrides_t *overrides;   /* NULL: none */
+    bucket_t *only;           /* of a limit without labels; else NULL */
+    uint64_t kept, would_keep, drift; /* how often it kept somebody; observed; leases corrected */
+} limit_state_t;
+
+struct bucket {
+    struct bucket *next; /* in its hash chain */
+    limit_state_t *of;
+    bucket_t *whole;     /* this is the share of one value in it; NULL: not a share */
+    fair_t waiters;
+    agenda_entry_t wake;    /* when its first waiter could pass, if only time keeps it */
+    list_node_t looking;    /* in l->looking: its first waiter may be able to pass */
+    uint32_t users;         /* needs that name it */
+    uint32_t slots, count;  /* of this value, as overridden */
+    uint32_t in_use, woken; /* woken: cost of those on their way */
+    uint32_t counted;       /* in_use counted anew, for limiter_check() */
+    gcra_rate_t rate;
+    gcra_t gcra;
+    window_t *window;       /* shape window; else NULL */
+    calendar_use_t used;
+    int64_t paused_until_us; /* Retry-After, breaker */
+    slow_start_t slow;
+    struct { adaptive_t now; adaptive_rules_t rules; } *adaptive; /* NULL: the slots stay */
+    struct { breaker_t now; breaker_rules_t rules; } *breaker; /* NULL: none */
+    bool stopped;           /* by an operator: nothing passes until they say so */
+    bool dirty;             /* its pace changed in this step */
+    char pause_why[48];
+    uint32_t hash;
+    uint16_t length;
+    char name[];            /* values joined by 0x1f; of a limit without labels "" */
+};
+
+typedef struct need {
+    bucket_t *bucket;
+    uint32_t cost;
+    gcra_receipt_t receipt;
+    int64_t taken_us; /* 0: in an earlier life of ours */
+    int64_t cap_receipt;
+} need_t;
+/* What one level (a step, or the route) takes together. */
+typedef struct needs {
+    uint8_t count;
+    uint16_t bytes; /* of needs_text(), about */
+    need_t of[];
+} needs_t;
+
+/* What a limit counts by, of one message or lease. labels: JSON object as text. */
+typedef struct label_values {
+    bytes_t labels, key, route, source;
+} label_values_t;
+
+enum can { CAN_NOW, CAN_LATER, CAN_CAPPED, CAN_FULL, CAN_STOPPED };
+typedef struct answer_can {
+    enum can can;
+    instant_t at; /* LATER, CAPPED: not before this */
+} answer_can_t;
+
+/* bucket.c */
+void buckets_start(limiter_t *l);
+void buckets_end(limiter_t *l);
+/* NULL: as many values as there may be have a bucket already. The caller is a user of it. */
+bucket_t *bucket_get(limiter_t *l, limit_state_t *of, bytes_t values, bytes_t share);
+void bucket_release(limiter_t *l, bucket_t *b); /* one user less */
+void bucket_set(limiter_t *l, bucket_t *b);     /* its limit was changed */
+bool bucket_is_idle(const limiter_t *l, const bucket_t *b);
+void bucket_end(limiter_t *l, bucket_t *b);
+/* Every bucket, in no order. */
+void buckets_each(limiter_t *l, void (*each)(limiter_t *l, bucket_t *b, void *arg), void *arg);
+/* As many as there may be for a message of this class now; SLOTS_ANY: no maximum. */
+uint32_t bucket_slots(const limiter_t *l, const bucket_t *b, uint8_t class);
+answer_can_t bucket_can(const limiter_t *l, const bucket_t *b, uint32_t ahead, uint32_t cost,
+                        uint8_t class);
+void bucket_take(limiter_t *l, need_t *need);
+void bucket_hold(limiter_t *l, const need_t *need); /* loaded: its slot only */
+void bucket_give(limiter_t *l, const need_t *need);
+void bucket_refund(limiter_t *l, const need_t *need); /* nothing was sent */
+void bucket_look(limiter_t *l, bucket_t *b);
+void bucket_pump(limiter_t *l, bucket_t *b);
+void bucket_pause(limiter_t *l, bucket_t *b, instant_t until, const char *why);
+/* shown.c */
+void bucket_value(const bucket_t *b, char *out, size_t size);  /* for people: "a/b, c" */
+void bucket_shown(const bucket_t *b, char *out, size_t size);  /* as the limit's `shown` says */
+
+/* needs.c */
+/* NULL: more label values than there may be buckets, or too long ones. */
+needs_t *needs_new(limiter_t *l, const draw_t *draws, size_t count, const label_values_t *of);
+needs_t *needs_room(size_t count);
+bool needs_add(limiter_t *l, needs_t *needs, const draw_t *draw, const label_values_t *of);
+/* How late the first byte may be sent: what the step says, or sooner if a window counts on it. */
+int64_t needs_start_within_us(const needs_t *needs, unsigned most_ms);
+void needs_free(limiter_t *l, needs_t **needs);
+/* The first of them that keeps; -1: none. fresh: who comes while others wait, waits behind them. */
+int needs_keep(const limiter_t *l, const needs_t *needs, uint8_t class, bool fresh,
+               answer_can_t *why);
+void needs_take(limiter_t *l, needs_t *needs);
+void needs_give(limiter_t *l, const needs_t *needs);
+void needs_refund(limiter_t *l, const needs_t *needs);
+/* For the row, a line each: level TAB limit TAB cost TAB values [TAB share]. Returns its length. */
+size_t needs_text(const needs_t *needs, char level, char *out, size_t size);
+/* The lines of this level; what is no longer in the configuration is left out. NULL: none. */
+needs_t *needs_parse(limiter_t *l, bytes_t text, char level);
+void needs_add_own(limiter_t *l, needs_t **needs, const step_t *step);
+/* A label's value, "" when it has none. out: room for LABEL_VALUE_MAX + 1 bytes. */
+void label_value(const label_values_t *of, const char *name, char *out);
+
+/* kept.c: rates over restarts */
+void bucket_changed(limiter_t *l, bucket_t *b);
+void paces_save(limiter_t *l);
+void paces_load(limiter_t *l, store_t *store);
+void paces_sweep(limiter_t *l); /* buckets that nobody needs go, a bounded slice a call */
+
+#endif

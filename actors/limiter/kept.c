@@ -1,0 +1,129 @@
+/* kept.c: rates, caps and pauses over restarts: written in the commit of what used them up, on the
+ * boot clock; after another boot a rate starts as if one period were spent, and a pause that was
+ * for a wall clock's time is over. A row: version, tat, pause, cap's period and use, window. */
+#include "actors/limiter/parts.h"
+
+#include <stdlib.h>
+
+#define PACE_VERSION 1
+#define SWEEP_SLICE 2048
+
+void bucket_changed(limiter_t *l, bucket_t *b)
+{
+    if (b->dirty)
+        return;
+    if (l->dirty_count == l->dirty_room) {
+        l->dirty_room = l->dirty_room ? l->dirty_room * 2 : 64;
+        l->dirty = realloc(l->dirty, l->dirty_room * sizeof(bucket_t *));
+        must(l->dirty);
+    }
+    b->dirty = true;
+    l->dirty[l->dirty_count++] = b;
+}
+
+/* "limit", 0x1f, the values */
+static bytes_t pace_name(const bucket_t *b, char *out)
+{
+    size_t name = strlen(b->of->limit->name);
+    memcpy(out, b->of->limit->name, name);
+    out[name] = '\x1f';
+    memcpy(out + name + 1, b->name, b->length);
+    return bytes_of(out, name + 1 + b->length);
+}
+
+static void put(uint8_t **at, int64_t value)
+{
+    for (int n = 0; n < 8; n++)
+        *(*at)++ = (uint8_t)((uint64_t)value >> (8 * n));
+}
+
+static int64_t get(const uint8_t **at)
+{
+    uint64_t value = 0;
+    for (int n = 0; n < 8; n++)
+        value |= (uint64_t) * (*at)++ << (8 * n);
+    return (int64_t)value;
+}
+
+#define PACE_FIXED (1 + 4 * 8)
+
+static void pace_save(limiter_t *l, bucket_t *b)
+{
+    char name[BUCKET_NAME_MAX + NAME_BYTES_MAX + 16];
+    uint8_t *data = l->pace_room, *at = data;
+    *at++ = PACE_VERSION;
+    put(&at, gcra_kept_us(&b->gcra));
+    put(&at, b->paused_until_us);
+    put(&at, b->used.period_us);
+    put(&at, (int64_t)b->used.used);
+    if (b->window)
+        at += window_to_bytes(b->window, l->now.at, at);
+    wish_change(l->e, &(change_t){.kind = CHANGE_PACE,
+                                  .pace = {.name = pace_name(b, name),
+                                           .data = bytes_of(data, (size_t)(at - data))}});
+}
+
+void paces_save(limiter_t *l)
+{
+    for (size_t n = 0; n < l->dirty_count; n++) {
+        l->dirty[n]->dirty = false;
+        pace_save(l, l->dirty[n]);
+    }
+    l->dirty_count = 0;
+}
+
+static void pace_kept(void *arg, const stored_pace_t *pace)
+{
+    limiter_t *l = arg;
+    const uint8_t *mark = pace->name.len ? memchr(pace->name.data, '\x1f', pace->name.len) : NULL;
+    if (!mark || pace->data.len < PACE_FIXED || pace->data.data[0] != PACE_VERSION)
+        return;
+    long limit =
+        config_limit(l->config, bytes_of(pace->name.data, (size_t)(mark - pace->name.data)));
+    bytes_t values = bytes_of(mark + 1, pace->name.len - (size_t)(mark + 1 - pace->name.data));
+    bucket_t *b = limit < 0 ? NULL : bucket_get(l, &l->limits[limit], values, bytes_of(NULL, 0));
+    if (!b)
+        return;
+    const uint8_t *at = pace->data.data + 1;
+    int64_t kept = get(&at), paused = get(&at);
+    b->used.period_us = get(&at);
+    b->used.used = (uint64_t)get(&at);
+    if (b->of->limit->rate.shape != RATE_NONE && b->count > 0)
+        b->gcra = l->new_boot ? gcra_new_boot(&b->rate, l->now.at)
+                              : gcra_restored(&b->rate, l->now.at, kept);
+    bytes_t takes = bytes_of(at, pace->data.len - PACE_FIXED);
+    if (b->window && (l->new_boot || window_from_bytes(b->window, takes, l->now.at) != 0))
+        window_new_boot(b->window, l->now.at);
+    if (!l->new_boot && paused > l->now.at.us) {
+        b->paused_until_us = paused;
+        slow_start_begin(&b->slow, l->now.at, 1);
+        snprintf(b->pause_why, sizeof b->pause_why, "learned before a restart");
+    }
+    bucket_release(l, b);
+}
+
+/* At birth, when there is no step yet: the instant is that of the opening. */
+void paces_load(limiter_t *l, store_t *store)
+{
+    if (store)
+        store_paces(store, pace_kept, l);
+}
+
+static void sweep_one(limiter_t *l, bucket_t *b, void *arg)
+{
+    size_t *left = arg;
+    char name[BUCKET_NAME_MAX + NAME_BYTES_MAX + 16];
+    if (*left == 0 || b == b->of->only || b->dirty || !bucket_is_idle(l, b))
+        return;
+    (*left)--;
+    if (b->of->limit->rate.shape != RATE_NONE || b->of->limit->cap.zone)
+        wish_change(l->e,
+                    &(change_t){.kind = CHANGE_PACE_DROP, .pace = {.name = pace_name(b, name)}});
+    bucket_end(l, b);
+}
+
+void paces_sweep(limiter_t *l)
+{
+    size_t left = SWEEP_SLICE;
+    buckets_each(l, sweep_one, &left);
+}

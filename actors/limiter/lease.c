@@ -1,0 +1,393 @@
+#include "actors/limiter/parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#define TABLE 4096 /* chains; a lease's own memory is what counts */
+#define RETRY_SOON_MS 1000u
+
+/* ---- the table ---- */
+
+void leases_start(limiter_t *l)
+{
+    l->leases = calloc(TABLE, sizeof(lease_t *));
+    l->expiries = agenda_new(l->config->queue.leases_max + STRICT_ROOM);
+    must(l->leases);
+}
+
+static void lease_free(limiter_t *l, lease_t *lease)
+{
+    lease_t **at = &l->leases[lease->hash % TABLE];
+    while (*at != lease)
+        at = &(*at)->next;
+    *at = lease->next;
+    agenda_remove(l->expiries, &lease->expiry);
+    needs_free(l, &lease->needs);
+    free(lease->holder);
+    free(lease);
+    l->lease_count--;
+}
+
+void leases_end(limiter_t *l)
+{
+    for (size_t n = 0; l->leases && n < TABLE; n++)
+        while (l->leases[n])
+            lease_free(l, l->leases[n]);
+    free(l->leases);
+    agenda_destroy(&l->expiries);
+}
+
+void leases_recount(const limiter_t *l, void (*each)(const needs_t *needs))
+{
+    for (size_t n = 0; n < TABLE; n++)
+        for (const lease_t *lease = l->leases[n]; lease; lease = lease->next)
+            each(lease->needs);
+}
+
+static uint32_t hash_of(const limiter_t *l, bytes_t id)
+{
+    return (uint32_t)XXH3_64bits_withSeed(id.data, id.len, l->hash_seed);
+}
+
+lease_t *lease_find(const limiter_t *l, bytes_t id)
+{
+    uint32_t hash = hash_of(l, id);
+    for (lease_t *lease = l->leases[hash % TABLE]; lease; lease = lease->next)
+        if (lease->hash == hash && bytes_equal(bytes_of(lease->id, lease->length), id))
+            return lease;
+    return NULL;
+}
+
+static lease_t *lease_add(limiter_t *l, bytes_t id, bytes_t holder)
+{
+    lease_t *lease = calloc(1, sizeof *lease + id.len + 1);
+    char *text = calloc(1, holder.len + 1);
+    must(lease && text && id.len <= LEASE_ID_BYTES_MAX);
+    memcpy(lease->id, id.data, id.len);
+    if (holder.len)
+        memcpy(text, holder.data, holder.len);
+    lease->holder = text;
+    lease->length = (uint16_t)id.len;
+    lease->hash = hash_of(l, id);
+    lease->next = l->leases[lease->hash % TABLE];
+    l->leases[lease->hash % TABLE] = lease;
+    l->lease_count++;
+    return lease;
+}
+
+/* ---- keeping ---- */
+
+static void lease_save(limiter_t *l, const lease_t *lease)
+{
+    char slots[SLOTS_BYTES_MAX];
+    stored_lease_t row = {.id = bytes_of(lease->id, lease->length),
+                          .fence = lease->fence,
+                          .flags = lease->flags,
+                          .made = lease->made,
+                          .expires_us = lease->expiry.due.us,
+                          .ttl_ms = lease->ttl_ms,
+                          .holder = bytes_str(lease->holder),
+                          .slots =
+                              bytes_of(slots, needs_text(lease->needs, 'L', slots, sizeof slots))};
+    wish_change(l->e, &(change_t){.kind = CHANGE_LEASE, .lease = row});
+}
+
+static void expire_after(limiter_t *l, lease_t *lease, int64_t us)
+{
+    agenda_remove(l->expiries, &lease->expiry);
+    agenda_add(l->expiries, &lease->expiry, instant_after_us(l->now.at, us));
+}
+
+lease_t *lease_new(limiter_t *l, bytes_t id, bytes_t holder, needs_t *needs, uint64_t ttl_ms,
+                   uint32_t flags)
+{
+    size_t most = l->config->queue.leases_max + (flags & LEASE_OF_MESSAGE ? STRICT_ROOM : 0);
+    if (l->lease_count >= most)
+        return NULL;
+    lease_t *lease = lease_add(l, id, holder);
+    lease->needs = needs;
+    lease->ttl_ms = ttl_ms;
+    lease->flags = flags;
+    lease->made = l->now.wall;
+    lease->fence = l->epoch << 32 | ++l->fences;
+    expire_after(l, lease, (int64_t)ttl_ms * US_PER_MS);
+    lease_save(l, lease);
+    return lease;
+}
+
+void lease_renew(limiter_t *l, lease_t *lease)
+{
+    if (!BUG(RENEWAL_IGNORED))
+        expire_after(l, lease, (int64_t)lease->ttl_ms * US_PER_MS);
+    lease_save(l, lease);
+}
+
+void lease_end(limiter_t *l, lease_t *lease, const char *why)
+{
+    if (!BUG(LEASE_LEAKED))
+        needs_give(l, lease->needs);
+    wish_change(l->e, &(change_t){.kind = CHANGE_LEASE_DROP,
+                                  .lease = {.id = bytes_of(lease->id, lease->length)}});
+    if (why && lease->needs) {
+        char text[200], name[LEASE_ID_BYTES_MAX + 1];
+        text_printable(bytes_of(lease->id, lease->length), name, sizeof name);
+        snprintf(text, sizeof text, "lease %s ended by itself: %s", name, why);
+        wish_count(l->e, METRIC_LEASES_RECLAIMED, bytes_of(NULL, 0), 1);
+        wish_log(l->e,
+                 &(log_line_t){.event = LOG_LEASE_RECLAIMED,
+                               .text = text,
+                               .limit = bytes_str(lease->needs->count
+                                                      ? lease->needs->of[0].bucket->of->limit->name
+                                                      : ""),
+                               .reason = bytes_str(why)});
+    }
+    lease_free(l, lease);
+}
+
+void leases_expire(limiter_t *l)
+{
+    if (l->phase == LOAD_PRINTS)
+        return;
+    for (agenda_entry_t *due; l->budget > 0 && effects_room(l->e) > 1024 &&
+                              (due = agenda_take_due(l->expiries, l->now.at));
+         l->budget--)
+        lease_end(l, list_of(due, lease_t, expiry), "it was not renewed in its time");
+    const agenda_entry_t *first = agenda_first(l->expiries);
+    if (first && !instant_before(l->now.at, first->due))
+        wish_again(l->e);
+}
+
+/* After another boot its clock began anew: all of its time again, so that nothing is taken back
+ * early. */
+static void lease_kept(void *arg, const stored_lease_t *row)
+{
+    limiter_t *l = arg;
+    lease_t *lease = lease_add(l, row->id, row->holder);
+    lease->needs = row->flags & LEASE_TOMBSTONE ? NULL : needs_parse(l, row->slots, 'L');
+    lease->ttl_ms = row->ttl_ms;
+    lease->flags = row->flags;
+    lease->made = row->made;
+    lease->fence = row->fence;
+    for (size_t n = 0; lease->needs && n < lease->needs->count; n++)
+        bucket_hold(l, &lease->needs->of[n]);
+    int64_t full = l->now.at.us + (int64_t)row->ttl_ms * US_PER_MS;
+    bool whole = l->new_boot || row->expires_us > full;
+    agenda_add(l->expiries, &lease->expiry, (instant_t){whole ? full : row->expires_us});
+}
+
+void leases_load(limiter_t *l, store_t *store)
+{
+    if (store)
+        store_leases(store, lease_kept, l);
+}
+
+/* ---- asked for ---- */
+
+typedef struct asking {
+    limiter_t *l;
+    peer_t peer;
+    const msg_lease_t *m;
+} asking_t;
+
+static json_t *limit_row(limiter_t *l, const need_t *need)
+{
+    const bucket_t *b = need->bucket;
+    char shown[BUCKET_NAME_MAX + 256];
+    bucket_shown(b, shown, sizeof shown);
+    uint32_t slots = bucket_slots(l, b, CLASS_CRITICAL);
+    return json_pack("{s:s,s:s%,s:I,s:I,s:o}", "name", b->of->limit->name, "shown", shown,
+                     utf8_prefix(bytes_str(shown), 300), "cost", (json_int_t)need->cost, "in_use",
+                     (json_int_t)b->in_use, "slots",
+                     slots == SLOTS_ANY ? json_null() : json_integer(slots));
+}
+
+/* `only`: the one that keeps it, or -1 for all. */
+static char *limits_text(limiter_t *l, const needs_t *needs, int only)
+{
+    json_t *all = json_array();
+    for (int n = 0; needs && n < needs->count; n++)
+        if ((only < 0 || n == only) && !needs->of[n].bucket->whole)
+            json_array_append_new(all, limit_row(l, &needs->of[n]));
+    char *text = json_dumps(all, JSON_COMPACT);
+    json_decref(all);
+    must(text);
+    if (strlen(text) > LEASE_LIMITS_BYTES_MAX)
+        strcpy(text, "[]");
+    return text;
+}
+
+static void answer(const asking_t *a, msg_leased_t said, bool on_disk)
+{
+    said.number = a->m->number;
+    wish_count(a->l->e, METRIC_GRANTS, bytes_str(grant_name((unsigned)said.grant)), 1);
+    (on_disk ? wish_send : wish_send_now)(a->l->e, a->peer, MESSAGE_LEASED, &said);
+}
+
+static void refuse(const asking_t *a, grant_t grant, const char *reason, uint64_t retry_after_ms)
+{
+    answer(a,
+           (msg_leased_t){
+               .grant = grant, .reason = bytes_str(reason), .retry_after_ms = retry_after_ms},
+           false);
+}
+
+static void granted(const asking_t *a, lease_t *lease, bool repeated)
+{
+    limiter_t *l = a->l;
+    char *limits = limits_text(l, lease->needs, -1);
+    int64_t left = lease->expiry.due.us - l->now.at.us;
+    answer(a,
+           (msg_leased_t){.grant = GRANT_GRANTED,
+                          .fence = lease->fence,
+                          .left_ms = left > 0 ? (uint64_t)(left / US_PER_MS) : 0,
+                          .limits = bytes_str(limits),
+                          .repeated = repeated},
+           true);
+    free(limits);
+}
+
+/* One of [{"name", "labels": {label: text}, "cost"}]; false: refused, and *why says so. */
+static bool limit_asked(limiter_t *l, json_t *of, needs_t *needs, uint64_t *ttl_ms,
+                        const char **why)
+{
+    const char *name = json_string_value(json_object_get(of, "name"));
+    long limit = name ? config_limit(l->config, bytes_str(name)) : -1;
+    json_t *cost = json_object_get(of, "cost"), *given = json_object_get(of, "labels");
+    draw_t draw = {(uint16_t)limit, cost ? (uint16_t)json_integer_value(cost) : 1};
+    *why = limit < 0 || l->config->limits[limit].own ? "no such limit" : NULL;
+    if (*why)
+        return false;
+    char *labels = given ? json_dumps(given, JSON_COMPACT) : NULL;
+    label_values_t values = {.labels = labels ? bytes_str(labels) : bytes_of(NULL, 0)};
+    if (!needs_add(l, needs, &draw, &values))
+        *why = "too many label values";
+    free(labels);
+    if (l->limits[limit].limit->ttl_ms < *ttl_ms || *ttl_ms == 0)
+        *ttl_ms = l->limits[limit].limit->ttl_ms;
+    const need_t *need = &needs->of[needs->count - 1];
+    if (!*why && (draw.cost == 0 || draw.cost > need->bucket->slots))
+        *why = "the cost is more than the limit has";
+    return !*why;
+}
+
+static needs_t *limits_asked(limiter_t *l, bytes_t text, uint64_t *ttl_ms, const char **why)
+{
+    json_t *asked = json_loadb((const char *)text.data, text.len, 0, NULL);
+    size_t count = json_array_size(asked);
+    *why = count == 0 || count > 8 ? "1 to 8 limits are needed" : NULL;
+    needs_t *needs = *why ? NULL : needs_room(2 * count);
+    for (size_t n = 0; needs && n < count; n++)
+        if (!limit_asked(l, json_array_get(asked, n), needs, ttl_ms, why))
+            needs_free(l, &needs);
+    json_decref(asked);
+    return needs;
+}
+
+static void limited(const asking_t *a, needs_t *needs, int nth, answer_can_t why)
+{
+    limiter_t *l = a->l;
+    bool timed = why.can == CAN_LATER || why.can == CAN_CAPPED;
+    int64_t wait = timed ? (why.at.us - l->now.at.us) / US_PER_MS + 1 : RETRY_SOON_MS;
+    char *limits = limits_text(l, needs, nth);
+    needs->of[nth].bucket->of->kept++;
+    wish_count(l->e, METRIC_KEPT, bytes_str(needs->of[nth].bucket->of->limit->name), 1);
+    answer(a,
+           (msg_leased_t){.grant = why.can == CAN_CAPPED ? GRANT_CAPPED : GRANT_LIMITED,
+                          .retry_after_ms = wait < UINT32_MAX ? (uint64_t)wait : UINT32_MAX,
+                          .limits = bytes_str(limits),
+                          .reason = bytes_str(why.can == CAN_CAPPED ? "usage_cap_exceeded"
+                                                                    : "rate_limit_exceeded")},
+           false);
+    free(limits);
+}
+
+static void acquire(const asking_t *a)
+{
+    limiter_t *l = a->l;
+    const char *why = NULL;
+    uint64_t ttl_ms = 0;
+    answer_can_t can = {0};
+    lease_t *held = lease_find(l, a->m->id);
+    if (held && held->needs) {
+        lease_renew(l, held);
+        granted(a, held, true);
+        return;
+    }
+    if (held) {
+        lease_end(l, held, NULL);
+        answer(a, (msg_leased_t){.grant = GRANT_RELEASED, .repeated = 1}, true);
+        return;
+    }
+    needs_t *needs = limits_asked(l, a->m->limits, &ttl_ms, &why);
+    if (!needs) {
+        refuse(a, GRANT_REFUSED, why, 0);
+        return;
+    }
+    int nth = a->m->provisional ? -1 : needs_keep(l, needs, CLASS_NORMAL, true, &can);
+    if (nth >= 0) {
+        limited(a, needs, nth, can);
+        needs_free(l, &needs);
+        return;
+    }
+    needs_take(l, needs);
+    uint64_t ttl = a->m->ttl_ms && a->m->ttl_ms < ttl_ms ? a->m->ttl_ms : ttl_ms;
+    lease_t *lease =
+        lease_new(l, a->m->id, a->m->holder, needs, ttl, a->m->provisional ? LEASE_PROVISIONAL : 0);
+    if (!lease) {
+        needs_give(l, needs);
+        needs_refund(l, needs);
+        needs_free(l, &needs);
+        refuse(a, GRANT_UNAVAILABLE, "as many leases as there may be are held", RETRY_SOON_MS);
+        return;
+    }
+    granted(a, lease, false);
+}
+
+static void renew(const asking_t *a, bool look)
+{
+    lease_t *lease = lease_find(a->l, a->m->id);
+    if (!lease || !lease->needs) {
+        refuse(a, GRANT_ABSENT, "no lease has this id: its time was up, or it was released", 0);
+        return;
+    }
+    if (!look)
+        lease_renew(a->l, lease);
+    granted(a, lease, false);
+}
+
+static void release(const asking_t *a)
+{
+    lease_t *lease = lease_find(a->l, a->m->id);
+    bool held = lease && lease->needs;
+    if (held)
+        lease_end(a->l, lease, NULL);
+    answer(a, (msg_leased_t){.grant = GRANT_RELEASED, .repeated = !held}, true);
+}
+
+static void lease_told(const asking_t *a)
+{
+    const limiter_t *l = a->l;
+    bool closed = l->mode == MODE_DRAINING || l->mode == MODE_MAINTENANCE || l->stopping;
+    bool anew = a->m->order == LEASE_ACQUIRE && !a->m->provisional;
+    if (l->phase == LOAD_PRINTS || (l->phase != LOADED && anew))
+        refuse(a, GRANT_UNAVAILABLE, "slots are counted after a start", RETRY_SOON_MS);
+    else if (anew && closed)
+        refuse(a, GRANT_DRAINING, "System draining", RETRY_SOON_MS);
+    else if (anew && (l->disk_full || l->disk_low))
+        refuse(a, GRANT_UNAVAILABLE, "the disk is nearly full", RETRY_SOON_MS);
+    else if (a->m->order == LEASE_ACQUIRE)
+        acquire(a);
+    else if (a->m->order == LEASE_RELEASE)
+        release(a);
+    else
+        renew(a, a->m->order == LEASE_LOOK);
+}
+
+void leases_told(limiter_t *l, const event_t *event)
+{
+    const msg_lease_t *m = event->message->items;
+    for (size_t n = 0; n < event->message->count; n++)
+        if (m[n].id.len > 0)
+            lease_told(&(asking_t){l, event->from.peer, &m[n]});
+}

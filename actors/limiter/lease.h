@@ -1,0 +1,45 @@
+/* lease.h: slots held for work outside Weir, by a named holder: taken over HTTP or by an acquire
+ * step, made of a call's slots, or kept for a call whose actor died (strict limits). A lease ends by
+ * its release, or by itself when it was not renewed for its time; its fence is greater than that of
+ * every lease before it. A release that comes before its acquire leaves a tombstone, which voids
+ * the acquire. All of it is in the store; in use is the number of records. */
+#ifndef WEIR_LIMITER_LEASE_H
+#define WEIR_LIMITER_LEASE_H
+
+#include "actors/limiter/bucket.h"
+#include "core/agenda.h"
+
+typedef struct lease {
+    struct lease *next; /* in its hash chain */
+    agenda_entry_t expiry;
+    needs_t *needs; /* NULL: a tombstone */
+    uint64_t fence, ttl_ms;
+    wall_t made;
+    uint32_t flags, hash; /* LEASE_* */
+    char *holder;         /* for people; "" */
+    uint16_t length;
+    char id[];
+} lease_t;
+
+void leases_start(limiter_t *l);
+void leases_end(limiter_t *l);
+void leases_load(limiter_t *l, store_t *store);
+void leases_told(limiter_t *l, const event_t *event); /* LEASE */
+void leases_expire(limiter_t *l);                     /* those whose time is up, within the budget */
+lease_t *lease_find(const limiter_t *l, bytes_t id);
+/* Takes over `needs`, which are counted already. NULL: there are as many as there may be. */
+lease_t *lease_new(limiter_t *l, bytes_t id, bytes_t holder, needs_t *needs, uint64_t ttl_ms,
+                   uint32_t flags);
+void lease_renew(limiter_t *l, lease_t *lease);
+/* Gives its slots back; why: for the log when it is not its release. */
+void lease_end(limiter_t *l, lease_t *lease, const char *why);
+
+void leases_recount(const limiter_t *l, void (*each)(const needs_t *needs)); /* for checks */
+
+/* lease_step.c: what steps do with leases */
+void own_step(limiter_t *l, item_t *i, const step_t *step); /* acquire, release */
+bool lease_prepare(limiter_t *l, item_t *i, const step_t *step);
+void lease_from_step(limiter_t *l, item_t *i, const step_t *step);
+void strict_keep(limiter_t *l, const item_t *i); /* before its slots are given back */
+
+#endif

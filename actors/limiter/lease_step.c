@@ -1,0 +1,176 @@
+/* lease_step.c: what steps do with leases: acquire and release, which the limiter does itself; a
+ * call whose slots live on; and the slots of a call that may still run after its actor died. */
+#include "actors/limiter/parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/msgid.h"
+#include "core/template.h"
+
+#define TOMBSTONE_MS (600u * 1000)
+
+/* The lease's id as the step's template says it; false: it cannot be made, *why says so. */
+static bool id_of(const limiter_t *l, const item_t *i, const step_t *step, char *id, char *why,
+                  size_t why_size)
+{
+    char message[MSGID_TEXT];
+    document_t *d = item_document(l, i, message);
+    long length = template_text(bytes_str(step->lease_id), d, TEMPLATE_HEADER, id,
+                                LEASE_ID_BYTES_MAX + 1, why, why_size);
+    document_destroy(&d);
+    return length > 0;
+}
+
+static uint64_t ttl_of(const needs_t *needs, const step_t *step)
+{
+    uint64_t ttl = step->lease_ttl_ms;
+    for (size_t n = 0; ttl == 0 && needs && n < needs->count; n++)
+        if (!needs->of[n].bucket->of->limit->own)
+            ttl = needs->of[n].bucket->of->limit->ttl_ms;
+    return ttl ? ttl : TOMBSTONE_MS;
+}
+
+static void ended_well(limiter_t *l, item_t *i, const step_t *step, const char *id, uint64_t fence)
+{
+    char *text = NULL;
+    json_t *result = json_pack("{s:s,s:I}", "lease", id, "fence", (json_int_t)fence);
+    bool kept = result && (text = json_dumps(result, JSON_COMPACT)) &&
+                item_add_result(i, step->name, bytes_str(text));
+    json_decref(result);
+    free(text);
+    if (kept)
+        step_ended(l, i);
+    else
+        item_die(l, i, "results: too large to keep");
+}
+
+static void acquire(limiter_t *l, item_t *i, const step_t *step, const char *id)
+{
+    lease_t *held = lease_find(l, bytes_str(id));
+    char holder[MSGID_TEXT];
+    uint64_t fence = 0;
+    msgid_text(&i->id, holder);
+    if (held && !held->needs && !BUG(TOMBSTONE_IGNORED)) {
+        lease_end(l, held, NULL); /* released before it was acquired: it is over already */
+    } else if (held && held->needs) {
+        lease_renew(l, held);
+        fence = held->fence;
+    } else {
+        needs_take(l, i->needs);
+        lease_t *lease = lease_new(l, bytes_str(id), bytes_str(holder), i->needs,
+                                   ttl_of(i->needs, step), LEASE_OF_MESSAGE);
+        if (!lease) {
+            needs_give(l, i->needs);
+            needs_refund(l, i->needs);
+            item_set_reason(i, "too many leases", strlen("too many leases"));
+            pause_until(l, i, instant_after_us(l->now.at, US_PER_S));
+            return;
+        }
+        i->needs = NULL; /* the lease's now */
+        fence = lease->fence;
+    }
+    ended_well(l, i, step, id, fence);
+}
+
+static void release(limiter_t *l, item_t *i, const step_t *step, const char *id)
+{
+    lease_t *held = lease_find(l, bytes_str(id));
+    uint64_t fence = held ? held->fence : 0;
+    if (held && held->needs)
+        lease_end(l, held, NULL);
+    else if (!held)
+        lease_new(l, bytes_str(id), bytes_of(NULL, 0), NULL, ttl_of(NULL, step),
+                  LEASE_TOMBSTONE | LEASE_OF_MESSAGE);
+    ended_well(l, i, step, id, fence);
+}
+
+void own_step(limiter_t *l, item_t *i, const step_t *step)
+{
+    char id[LEASE_ID_BYTES_MAX + 1], why[200], reason[256];
+    i->woken = false;
+    if (!id_of(l, i, step, id, why, sizeof why)) {
+        snprintf(reason, sizeof reason, "lease: %s", why);
+        step_failed(l, i, reason);
+    } else if (step->kind == STEP_ACQUIRE) {
+        acquire(l, i, step, id);
+    } else {
+        release(l, i, step, id);
+    }
+}
+
+/* Those of the needs that `wanted` says, counted once more. NULL: none of them. */
+static needs_t *needs_copy(limiter_t *l, const needs_t *from, bool (*wanted)(const limit_t *))
+{
+    needs_t *needs = needs_room(from ? from->count : 0);
+    for (size_t n = 0; from && n < from->count; n++) {
+        bucket_t *b = from->of[n].bucket;
+        if (!wanted(b->of->limit))
+            continue;
+        needs->of[needs->count] = (need_t){.bucket = b, .cost = from->of[n].cost};
+        b->users++;
+        bucket_hold(l, &needs->of[needs->count++]);
+    }
+    if (needs->count == 0)
+        needs_free(l, &needs);
+    return needs;
+}
+
+static bool is_named(const limit_t *limit) { return !limit->own; }
+static bool is_strict(const limit_t *limit) { return limit->strict; }
+
+/* Before the assignment, while its body is at hand. False: it cannot be made, and the step failed.
+ */
+bool lease_prepare(limiter_t *l, item_t *i, const step_t *step)
+{
+    char id[LEASE_ID_BYTES_MAX + 1], why[200], reason[256];
+    if (!id_of(l, i, step, id, why, sizeof why)) {
+        snprintf(reason, sizeof reason, "lease: %s", why);
+        step_failed(l, i, reason);
+        return false;
+    }
+    free(i->lease_id);
+    i->lease_id = strdup(id);
+    must(i->lease_id);
+    return true;
+}
+
+/* Its slots are given back already: they are counted again in the same step, so nobody came
+ * between.
+ */
+void lease_from_step(limiter_t *l, item_t *i, const step_t *step)
+{
+    char holder[MSGID_TEXT];
+    msgid_text(&i->id, holder);
+    lease_t *held = i->lease_id ? lease_find(l, bytes_str(i->lease_id)) : NULL;
+    if (held && !held->needs)
+        lease_end(l, held, NULL); /* the work outside is over already */
+    if (held || !i->lease_id)
+        return;
+    needs_t *needs = needs_copy(l, i->needs, is_named);
+    if (!needs)
+        return;
+    if (!lease_new(l, bytes_str(i->lease_id), bytes_str(holder), needs, ttl_of(needs, step),
+                   LEASE_OF_MESSAGE)) {
+        needs_give(l, needs);
+        needs_free(l, &needs);
+        item_log(l, i, LOG_HOLD, "as many leases as there may be are held: this one is not counted",
+                 i->lease_id);
+    }
+}
+
+/* The far side may still work for a call whose actor died: until the call's own timeout. */
+void strict_keep(limiter_t *l, const item_t *i)
+{
+    const step_t *step = item_step(l, i);
+    char id[64];
+    needs_t *needs = BUG(STRICT_GIVEN_BACK) ? NULL : needs_copy(l, i->needs, is_strict);
+    if (!needs)
+        return;
+    snprintf(id, sizeof id, "call:%lld:%u", (long long)i->seq, i->attempt);
+    if (!lease_new(l, bytes_str(id), bytes_str("a call whose actor died"), needs,
+                   step->downstream ? step->downstream->total_ms : 1000, LEASE_OF_MESSAGE)) {
+        needs_give(l, needs);
+        needs_free(l, &needs);
+    }
+}

@@ -1,0 +1,207 @@
+/* needs.c: what one level takes together, all of it or nothing. */
+#include "actors/limiter/parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NEEDS_BYTES_MAX 3900 /* two levels fit one row */
+
+void label_value(const label_values_t *of, const char *name, char *out)
+{
+    json_t *labels = NULL;
+    bytes_t value = bytes_of(NULL, 0);
+    if (strcmp(name, "key") == 0)
+        value = of->key;
+    else if (strcmp(name, "route") == 0)
+        value = of->route;
+    else if (strcmp(name, "source") == 0)
+        value = of->source;
+    else if (of->labels.len &&
+             (labels = json_loadb((const char *)of->labels.data, of->labels.len, 0, NULL))) {
+        const json_t *found = json_object_get(labels, name);
+        value = bytes_of(json_string_value(found), json_string_length(found));
+    }
+    size_t n = 0;
+    for (; n < value.len && n < LABEL_VALUE_MAX; n++) /* control characters part values in names */
+        out[n] = value.data[n] < 0x20 ? ' ' : (char)value.data[n];
+    out[n] = '\0';
+    json_decref(labels);
+}
+
+static size_t values_of(const limit_t *limit, const label_values_t *of, char *out)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < limit->per_count; k++) {
+        if (k > 0)
+            out[n++] = '\x1f';
+        label_value(of, limit->per[k], out + n);
+        n += strlen(out + n);
+    }
+    return n;
+}
+
+needs_t *needs_room(size_t count)
+{
+    needs_t *needs = calloc(1, sizeof *needs + count * sizeof(need_t));
+    must(needs);
+    return needs;
+}
+
+static bool need_add(limiter_t *l, needs_t *needs, limit_state_t *s, uint32_t cost, bytes_t values,
+                     bytes_t share)
+{
+    bucket_t *b = s->only && share.len == 0 ? s->only : bucket_get(l, s, values, share);
+    if (!b)
+        return false;
+    if (b == s->only)
+        b->users++;
+    needs->of[needs->count++] = (need_t){.bucket = b, .cost = cost};
+    needs->bytes += (uint16_t)(b->length + strlen(s->limit->name) + 16);
+    return needs->bytes <= NEEDS_BYTES_MAX;
+}
+
+bool needs_add(limiter_t *l, needs_t *needs, const draw_t *draw, const label_values_t *of)
+{
+    limit_state_t *s = &l->limits[draw->limit];
+    char values[4 * (LABEL_VALUE_MAX + 1)], share[LABEL_VALUE_MAX + 2] = "=";
+    bytes_t per = bytes_of(values, s->only ? 0 : values_of(s->limit, of, values));
+    if (!need_add(l, needs, s, draw->cost, per, bytes_of(NULL, 0)))
+        return false;
+    if (!s->limit->share_by)
+        return true;
+    label_value(of, s->limit->share_by, share + 1);
+    return need_add(l, needs, s, draw->cost, per, bytes_str(share));
+}
+
+needs_t *needs_new(limiter_t *l, const draw_t *draws, size_t count, const label_values_t *of)
+{
+    needs_t *needs = needs_room(2 * count);
+    for (size_t n = 0; n < count; n++)
+        if (!needs_add(l, needs, &draws[n], of)) {
+            needs_free(l, &needs);
+            return NULL;
+        }
+    return needs;
+}
+
+void needs_free(limiter_t *l, needs_t **needs)
+{
+    for (size_t n = 0; *needs && n < (*needs)->count; n++)
+        bucket_release(l, (*needs)->of[n].bucket);
+    free(*needs);
+    *needs = NULL;
+}
+
+int needs_keep(const limiter_t *l, const needs_t *needs, uint8_t class, bool fresh,
+               answer_can_t *why)
+{
+    for (int n = 0; needs && n < needs->count; n++) {
+        const bucket_t *b = needs->of[n].bucket;
+        *why = bucket_can(l, b, 0, needs->of[n].cost, class);
+        if (why->can != CAN_NOW)
+            return n;
+        if (fresh && fair_count(&b->waiters) > 0) {
+            why->can = CAN_FULL;
+            return n;
+        }
+        if (BUG(FIRST_LEVEL_ONLY))
+            break;
+    }
+    return -1;
+}
+
+void needs_take(limiter_t *l, needs_t *needs)
+{
+    for (size_t n = 0; needs && n < needs->count; n++)
+        bucket_take(l, &needs->of[n]);
+}
+
+void needs_give(limiter_t *l, const needs_t *needs)
+{
+    for (size_t n = 0; needs && n < needs->count; n++)
+        bucket_give(l, &needs->of[n]);
+}
+
+void needs_refund(limiter_t *l, const needs_t *needs)
+{
+    for (size_t n = 0; needs && n < needs->count; n++)
+        bucket_refund(l, &needs->of[n]);
+}
+
+int64_t needs_start_within_us(const needs_t *needs, unsigned most_ms)
+{
+    int64_t within = most_ms * US_PER_MS;
+    for (size_t n = 0; needs && n < needs->count; n++) {
+        const bucket_t *b = needs->of[n].bucket;
+        if (b->window && b->of->slack_us < within)
+            within = b->of->slack_us;
+    }
+    return within;
+}
+
+/* ---- in the row ---- */
+
+size_t needs_text(const needs_t *needs, char level, char *out, size_t size)
+{
+    size_t length = 0;
+    for (size_t n = 0; needs && n < needs->count; n++) {
+        const bucket_t *b = needs->of[n].bucket;
+        if (b->of->limit->own)
+            continue; /* it follows from the step */
+        int wrote = snprintf(out + length, size - length, "%s%c\t%s\t%u\t%.*s", length ? "\n" : "",
+                             level, b->of->limit->name, needs->of[n].cost, (int)b->length, b->name);
+        must(wrote > 0 && length + (size_t)wrote < size);
+        length += (size_t)wrote;
+    }
+    return length;
+}
+
+static bytes_t part_to(bytes_t *rest, char end)
+{
+    const uint8_t *at = rest->len ? memchr(rest->data, end, rest->len) : NULL;
+    bytes_t part = at ? bytes_of(rest->data, (size_t)(at - rest->data)) : *rest;
+    *rest = at ? bytes_of(at + 1, rest->len - part.len - 1) : bytes_of(NULL, 0);
+    return part;
+}
+
+static void need_parse(limiter_t *l, needs_t *needs, bytes_t line)
+{
+    part_to(&line, '\t'); /* the level */
+    long limit = config_limit(l->config, part_to(&line, '\t'));
+    bytes_t cost = part_to(&line, '\t');
+    uint32_t number = 0;
+    for (size_t n = 0; n < cost.len && n < 6; n++)
+        number = number * 10 + (uint32_t)(cost.data[n] - '0');
+    if (limit < 0 || number == 0)
+        return;
+    const uint8_t *mark = line.len ? memchr(line.data, '\x1e', line.len) : NULL;
+    bytes_t values = mark ? bytes_of(line.data, (size_t)(mark - line.data)) : line;
+    bytes_t share = mark ? bytes_of(mark + 1, line.len - values.len - 1) : bytes_of(NULL, 0);
+    need_add(l, needs, &l->limits[limit], number, values, share);
+}
+
+needs_t *needs_parse(limiter_t *l, bytes_t text, char level)
+{
+    needs_t *needs = NULL;
+    while (text.len > 0) {
+        bytes_t line = part_to(&text, '\n');
+        if (line.len < 2 || line.data[0] != (uint8_t)level)
+            continue;
+        if (!needs)
+            needs = needs_room(2 * DRAWS_MAX + 2);
+        if (needs->count < 2 * DRAWS_MAX)
+            need_parse(l, needs, line);
+    }
+    return needs;
+}
+
+/* The slot of its downstream's own limit follows from the step, and is not in the row. */
+void needs_add_own(limiter_t *l, needs_t **needs, const step_t *step)
+{
+    if (!step->downstream)
+        return;
+    if (!*needs)
+        *needs = needs_room(1);
+    const draw_t *own = &step->downstream->draws[step->downstream->draw_count - 1];
+    need_add(l, *needs, &l->limits[own->limit], own->cost, bytes_of(NULL, 0), bytes_of(NULL, 0));
+}

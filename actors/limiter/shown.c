@@ -1,0 +1,49 @@
+/* shown.c: a bucket as people read it. */
+#include "actors/limiter/parts.h"
+
+void bucket_value(const bucket_t *b, char *out, size_t size)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < b->length && n + 3 < size; k++) {
+        if (b->name[k] == '\x1f' || b->name[k] == '\x1e') {
+            out[n++] = ',';
+            out[n++] = ' ';
+        } else {
+            out[n++] = b->name[k];
+        }
+    }
+    out[n] = '\0';
+}
+
+/* The value of the nth label of per. */
+static bytes_t nth_value(const bucket_t *b, size_t nth)
+{
+    const char *at = b->name, *end = b->name + b->length;
+    for (; nth > 0 && at < end; at++)
+        nth -= *at == '\x1f';
+    const char *stop = at;
+    while (stop < end && *stop != '\x1f' && *stop != '\x1e')
+        stop++;
+    return bytes_of(at, (size_t)(stop - at));
+}
+
+void bucket_shown(const bucket_t *b, char *out, size_t size)
+{
+    const limit_t *limit = b->of->limit;
+    const char *shown = limit->shown ? limit->shown : limit->name;
+    size_t n = 0;
+    while (*shown && n + 1 < size) {
+        const char *close = *shown == '{' ? strchr(shown, '}') : NULL;
+        bytes_t value = bytes_of(shown, 1);
+        for (size_t k = 0; close && k < limit->per_count; k++)
+            if (bytes_is(bytes_of(shown + 1, (size_t)(close - shown - 1)), limit->per[k])) {
+                value = nth_value(b, k);
+                shown = close;
+                break;
+            }
+        for (size_t k = 0; k < value.len && n + 1 < size; k++)
+            out[n++] = (char)value.data[k];
+        shown++;
+    }
+    out[n] = '\0';
+}

@@ -1,0 +1,218 @@
+/* wait.c: the one place where an item waits, and how it gets in and out of it. */
+#include "actors/limiter/parts.h"
+
+void look_at_pool(limiter_t *l, size_t pool) { l->look = l->pools[pool].look = true; }
+
+static fair_put_t put_as(const item_t *i, bool front)
+{
+    return (fair_put_t){
+        .class = item_class(i), .weight = i->weight, .flow = i->flow, .front = front};
+}
+
+void make_ready(limiter_t *l, item_t *i, size_t pool, bool woken)
+{
+    i->blocker = BLOCKER_CONNECTION;
+    i->woken = woken;
+    if (woken)
+        list_push(&l->pools[pool].woken, &i->place.place);
+    else
+        fair_put(&l->pools[pool].ready, &i->place, put_as(i, false));
+    look_at_pool(l, pool);
+}
+
+/* The first of its list. */
+void pool_take(limiter_t *l, item_t *i, size_t pool)
+{
+    if (i->woken)
+        list_remove(&l->pools[pool].woken, &i->place.place);
+    else
+        must(fair_take(&l->pools[pool].ready) == &i->place);
+}
+
+static void pool_remove(limiter_t *l, item_t *i, size_t pool)
+{
+    if (i->woken)
+        list_remove(&l->pools[pool].woken, &i->place.place);
+    else
+        fair_remove(&l->pools[pool].ready, &i->place);
+}
+
+void offer(limiter_t *l, item_t *i)
+{
+    const step_t *step = item_step(l, i);
+    must(step && i->state != STATE_ASSIGNED && i->has_turn && !item_is_placed(i) &&
+         i->due.place == 0);
+    i->state = STATE_QUEUED;
+    if (i->due.due.us > l->now.at.us) {
+        i->blocker = BLOCKER_DUE;
+        agenda_add(l->agenda, &i->due, i->due.due);
+        return;
+    }
+    i->due.due.us = 0;
+    make_ready(l, i, step->pool, false);
+}
+
+void pause_until(limiter_t *l, item_t *i, instant_t due)
+{
+    if (i->job_held && !item_route(l, i)->keep_slots_in_backoff)
+        job_give(l, i);
+    i->due.due = due;
+    item_touch(l, i);
+    offer(l, i);
+    if (BUG(KEY_ORDER_BROKEN) && i->key) {
+        i->key->turns--; /* the next of its key overtakes */
+        order_wake_next(l, i->key);
+    }
+}
+
+void hold(limiter_t *l, item_t *i, const char *reason)
+{
+    if (i->job_held)
+        job_give(l, i);
+    i->state = STATE_HELD;
+    i->blocker = BLOCKER_HOLD;
+    item_set_reason(i, reason, strlen(reason));
+    list_push(&l->held, &i->place.place);
+    item_touch(l, i);
+    item_log(l, i, LOG_HOLD, "message held; it waits for an operator", reason);
+}
+
+void item_park(limiter_t *l, item_t *i)
+{
+    i->state = STATE_HELD;
+    i->blocker = BLOCKER_HOLD;
+    i->parked = true;
+    item_set_reason(i, "draining", strlen("draining"));
+    list_push(&l->held, &i->place.place);
+    l->parked++;
+    item_touch(l, i);
+}
+
+void unpark_all(limiter_t *l)
+{
+    for (list_node_t *n = list_first(&l->held), *next; n && l->parked > 0; n = next) {
+        item_t *i = item_of(n);
+        next = list_next(&l->held, n);
+        if (!i->parked)
+            continue;
+        list_remove(&l->held, n);
+        l->parked--;
+        i->parked = false;
+        i->state = STATE_QUEUED;
+        item_set_reason(i, NULL, 0);
+        item_touch(l, i);
+        order_enter(l, i);
+    }
+}
+
+/* ---- kept by a limit ---- */
+
+static bucket_t *blocker_bucket(const limiter_t *l, const item_t *i)
+{
+    if (i->waits_on == WAITS_GATE)
+        return route_gate(l, i->route);
+    const need_t *need = i->waits_on >= WAITS_JOB ? &i->job->of[i->waits_on - WAITS_JOB]
+                                                  : &i->needs->of[i->waits_on];
+    return need->bucket;
+}
+
+uint32_t blocker_cost(const item_t *i)
+{
+    return i->waits_on == WAITS_GATE  ? 1
+           : i->waits_on >= WAITS_JOB ? i->job->of[i->waits_on - WAITS_JOB].cost
+                                      : i->needs->of[i->waits_on].cost;
+}
+
+bucket_t *item_blocker(const limiter_t *l, const item_t *i)
+{
+    return i->blocker == BLOCKER_LIMIT ? blocker_bucket(l, i) : NULL;
+}
+
+/* It has left the way that a bucket woke it to: the wake goes on to the next. */
+void unwake(limiter_t *l, item_t *i)
+{
+    if (i->waits_on == WAITS_NOTHING)
+        return;
+    bucket_t *b = blocker_bucket(l, i);
+    must(b->woken >= blocker_cost(i));
+    b->woken -= blocker_cost(i);
+    i->waits_on = WAITS_NOTHING;
+    if (!BUG(WAKE_NOT_PASSED_ON))
+        bucket_look(l, b);
+}
+
+void item_wake(limiter_t *l, item_t *i) { make_ready(l, i, item_step(l, i)->pool, true); }
+
+void item_keep(limiter_t *l, item_t *i, uint8_t on)
+{
+    bool front =
+        i->woken &&
+        !BUG(WOKEN_GOES_LAST); /* it keeps its place before those that wait longer behind it */
+    i->blocker = BLOCKER_LIMIT;
+    i->woken = false;
+    i->waits_on = on;
+    if (BUG(WAITING_IS_FAILING))
+        i->failed++;
+    bucket_t *b = blocker_bucket(l, i);
+    if (b->of)
+        b->of->kept++;
+    fair_put(&b->waiters, &i->place, put_as(i, front));
+    bucket_look(l, b); /* only to arm its wake: it keeps this one */
+}
+
+/* Out of whatever list it waits in: to be held, ended, or put again in another class. */
+void item_unplace(limiter_t *l, item_t *i)
+{
+    must(i->state != STATE_ASSIGNED);
+    agenda_remove(l->agenda, &i->due);
+    if (i->blocker == BLOCKER_LIMIT) {
+        bucket_t *b = blocker_bucket(l, i);
+        fair_remove(&b->waiters, &i->place);
+        i->waits_on = WAITS_NOTHING;
+        bucket_look(l, b);
+    } else if (i->blocker == BLOCKER_CONNECTION) {
+        pool_remove(l, i, item_step(l, i)->pool);
+        unwake(l, i);
+    } else if (i->blocker == BLOCKER_BODY) {
+        i->reading = false;
+        l->pools[item_step(l, i)->pool].reading--;
+        look_at_pool(l, item_step(l, i)->pool);
+        unwake(l, i);
+    } else if (i->blocker == BLOCKER_HOLD && item_is_placed(i)) {
+        list_remove(&l->held, &i->place.place);
+    }
+    i->woken = false;
+    i->blocker = BLOCKER_NONE;
+}
+
+/* Its key waits with a better class now, or no longer: its place in the order changes. */
+void item_reclass(limiter_t *l, item_t *i)
+{
+    if (i->blocker == BLOCKER_CONNECTION && !i->woken) {
+        fair_t *ready = &l->pools[item_step(l, i)->pool].ready;
+        fair_remove(ready, &i->place);
+        fair_put(ready, &i->place, put_as(i, false));
+    } else if (i->blocker == BLOCKER_LIMIT) {
+        bucket_t *b = blocker_bucket(l, i);
+        fair_remove(&b->waiters, &i->place);
+        fair_put(&b->waiters, &i->place, put_as(i, false));
+        bucket_look(l, b);
+    }
+}
+
+static void nobody_waits(limiter_t *l, bucket_t *b, void *arg)
+{
+    (void)l;
+    (void)arg;
+    while (fair_take(&b->waiters))
+        continue;
+}
+
+/* At the end of a life: whoever waits in an order of core/fair.h is taken out of it. */
+void waits_end(limiter_t *l)
+{
+    buckets_each(l, nobody_waits, NULL);
+    for (size_t n = 0; n < l->config->pool_count; n++)
+        while (fair_take(&l->pools[n].ready))
+            continue;
+}
