@@ -58,12 +58,12 @@ typedef struct breaker {
 bool breaker_allows(const breaker_t *b, instant_t now);
 /* One begins (it must be allowed): the first after the open time is the probe. */
 breaker_event_t breaker_began(breaker_t *b, instant_t now);
-/* One that began at `started` ended. A far side that says "later" (429) is no failure: it answers;
- * pass neither. chance: 64 random bits. */
+/* One that began at `started` ended. "Later" (429) is neither ok nor a failure: see breaker_lost.
+ * chance: 64 random bits. */
 breaker_event_t breaker_ended(breaker_t *b, const breaker_rules_t *rules, instant_t started,
                               instant_t now, bool ok, uint64_t chance);
-/* One that began at `started` never gave an answer of its own (unbegun, its holder died, 429): if
- * it was the probe, another may go. */
+/* One that began at `started` said nothing of its far side's health (unbegun, its holder died, 429):
+ * if it was the probe, another may go. */
 void breaker_lost(breaker_t *b, instant_t started);
 /* When time alone lets a call go that is not allowed now; never: not time alone. */
 instant_t breaker_due(const breaker_t *b);
