@@ -23,6 +23,14 @@ document_t *work_document(const msg_assign_t *assign, char id_text[MSGID_TEXT])
     });
 }
 
+const char *work_outcome(const step_t *step, document_t *document)
+{
+    for (size_t i = 0; i < step->rule_count; i++)
+        if (match_holds(&step->rules[i].when, document))
+            return step->rules[i].outcome;
+    return step->otherwise;
+}
+
 bool work_is_late(const msg_assign_t *assign, now_t now)
 {
     return instant_before((instant_t){(int64_t)assign->start_by_us}, now.at);

@@ -13,6 +13,8 @@
 const step_t *work_step(const config_t *config, const msg_assign_t *assign, enum step_kind kind);
 /* Reads from the assignment and from id_text as long as the document lives. */
 document_t *work_document(const msg_assign_t *assign, char id_text[MSGID_TEXT]);
+/* Of a classify step: the first rule that holds names the outcome; where none does, `otherwise`. */
+const char *work_outcome(const step_t *step, document_t *document);
 /* Has the time to begin it passed? */
 bool work_is_late(const msg_assign_t *assign, now_t now);
 /* The settle of an assignment that failed before anything was sent. */

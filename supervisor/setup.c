@@ -9,6 +9,7 @@
 
 #include "supervisor/place.h"
 #include "supervisor/supervisor.h"
+#include "sys/config_found.h"
 #include "sys/credentials.h"
 #include "sys/loop.h"
 #include "sys/process.h"
@@ -32,15 +33,14 @@ static int refuse(int code, int error, const char *format, ...)
 /* ---- configuration ---------------------------------------------------------------------- */
 
 /* The command line wins, and the actors must see what holds: it goes into the checked form. */
-static void override(json_t *json, const options_t *o)
+static void override(config_found_t *found, const options_t *o)
 {
-    json_t *log = json_object_get(json, "log");
     if (o->state_dir)
-        must(json_object_set_new(json, "state_dir", json_string(o->state_dir)) == 0);
+        config_found_override(found, "state_dir", json_string(o->state_dir), "--state");
     if (o->run_dir)
-        must(json_object_set_new(json, "run_dir", json_string(o->run_dir)) == 0);
-    if (o->foreground && log)
-        must(json_object_set_new(log, "journal", json_false()) == 0);
+        config_found_override(found, "run_dir", json_string(o->run_dir), "--run");
+    if (o->foreground)
+        config_found_override(found, "log.journal", json_false(), "--foreground");
 }
 
 static void on_config_error(void *arg, const char *line)
@@ -54,13 +54,11 @@ static void on_config_error(void *arg, const char *line)
 
 config_t *setup_config(const options_t *o, void (*report)(void *, const char *), void *arg)
 {
-    json_t *json = NULL;
-    if (config_read(o->config, &json, report, arg) < 0)
+    config_found_t found;
+    if (config_find(o->config, &found, report, arg) < 0)
         return NULL;
-    override(json, o);
-    config_t *config = config_load(json);
-    json_decref(json);
-    return config;
+    override(&found, o);
+    return config_load_found(&found);
 }
 
 int setup_launch(const options_t *o, const config_t *config, launch_t *l, char *why, size_t size)

@@ -6,7 +6,7 @@
  *   renew.c        the configuration is read again: what changed, whom it concerns, the answer
  *   peers.c        the links to the children: who may speak, what they say, what they are told
  *   ctl_server.c   the people's socket
- *   verbs.c        what it answers, with verbs_self.c and verbs_events.c */
+ *   verbs.c        what it answers, with verbs_self.c, verbs_config.c and verbs_events.c */
 #ifndef WEIR_SUPERVISOR_H
 #define WEIR_SUPERVISOR_H
 
@@ -172,5 +172,8 @@ void verbs_listen(supervisor_t *s);
 void verbs_deaf(supervisor_t *s);
 void verbs_event(supervisor_t *s, const outside_t *from, const msg_event_t *events, size_t count);
 void verbs_events(supervisor_t *s, const ctl_asked_t *asked);
+
+/* verbs_config.c: what config.* are answered; NULL: it is another verb */
+json_t *verbs_config(const supervisor_t *s, const ctl_request_t *request);
 
 #endif

@@ -220,6 +220,6 @@ json_t *self_answer(supervisor_t *s, const ctl_request_t *request, int *fd)
     case CTL_VERB_BACKUP_TAKE:
         return take_backup(s, fd);
     default:
-        return NULL;
+        return verbs_config(s, request);
     }
 }

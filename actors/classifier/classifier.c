@@ -5,7 +5,6 @@
 
 #include "actors/work.h"
 #include "core/bugs.h"
-#include "core/match.h"
 
 #define RULES_WINDOW 256u /* assignments on their way or waiting, at most */
 #define HAND_MOST 4096u   /* and settles that the limiter has not on disk yet */
@@ -39,22 +38,13 @@ static void destroy(void **self)
     *self = NULL;
 }
 
-/* The first rule that holds names the outcome; where none does, `otherwise`. */
-static const char *classified(const step_t *step, document_t *document)
-{
-    for (size_t i = 0; i < step->rule_count; i++)
-        if (match_holds(&step->rules[i].when, document))
-            return step->rules[i].outcome;
-    return step->otherwise;
-}
-
 /* The step's result, {"outcome": ...}; the caller frees it. NULL: no rule matches and there is no
  * otherwise. */
 static char *result_of(const step_t *step, const msg_assign_t *assign)
 {
     char id[MSGID_TEXT], *text = NULL;
     document_t *document = work_document(assign, id);
-    const char *outcome = classified(step, document);
+    const char *outcome = work_outcome(step, document);
     if (outcome) {
         json_t *result = json_pack("{s:s}", "outcome", outcome);
         must(result && (text = json_dumps(result, JSON_COMPACT)));

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "sys/config_found.h"
 #include "sys/config_load.h"
 
 struct held {
@@ -246,6 +247,15 @@ config_t *config_load(json_t *json)
     return c;
 }
 
+config_t *config_load_found(config_found_t *found)
+{
+    config_t *c = config_load(found->json);
+    c->origins = json_incref(found->origins);
+    c->files = json_incref(found->files);
+    config_found_clear(found);
+    return c;
+}
+
 void config_destroy(config_t **config)
 {
     if (!*config)
@@ -256,6 +266,8 @@ void config_destroy(config_t **config)
         free(at);
     }
     json_decref(whole->config.json);
+    json_decref(whole->config.origins);
+    json_decref(whole->config.files);
     free(whole);
     *config = NULL;
 }

@@ -104,6 +104,7 @@ typedef struct route {
 typedef struct config {
     uint64_t epoch;           /* fingerprint of the checked form */
     json_t *json;             /* the checked form itself, defaults filled in */
+    json_t *origins, *files;  /* config_found.h; NULL in the actors */
     const char *state_dir, *run_dir;
     struct {
         const char **listen; size_t listen_count; /* "127.0.0.1:8080", "[::1]:8080" */
@@ -159,6 +160,9 @@ int config_read_text(bytes_t text, const char *name, json_t **json,
                      void (*report)(void *, const char *line), void *arg);
 /* From the checked form. Only our own bug makes it fail. */
 config_t *config_load(json_t *json);
+/* The same with the sources of its values, which it takes over. */
+struct config_found;
+config_t *config_load_found(struct config_found *found);
 void config_destroy(config_t **config);
 
 const route_t *config_route(const config_t *c, bytes_t name);       /* NULL: none */

@@ -1,7 +1,8 @@
 #include "sys/config_check.h"
 
 #include <stdio.h>
-#include <stdlib.h>
+
+#include "sys/config_explain.h"
 
 #define PATTERN_MAX 128
 
@@ -10,33 +11,6 @@ static json_t *check_section(config_tree_t *tree, const node_t *node, const node
 
 /* ---- "did you mean" ---- */
 
-#define WORD_MAX 48
-
-/* Levenshtein's distance, for short words; SIZE_MAX when one is too long to be a slip of the other.
- */
-static size_t distance(const char *a, const char *b)
-{
-    size_t la = strlen(a), lb = strlen(b), row[WORD_MAX + 1];
-    if (la > WORD_MAX || lb > WORD_MAX)
-        return SIZE_MAX;
-    for (size_t k = 0; k <= lb; k++)
-        row[k] = k;
-    for (size_t i = 1; i <= la; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t k = 1; k <= lb; k++) {
-            size_t above = row[k], best = diagonal + (a[i - 1] != b[k - 1]);
-            if (above + 1 < best)
-                best = above + 1;
-            if (row[k - 1] + 1 < best)
-                best = row[k - 1] + 1;
-            diagonal = above;
-            row[k] = best;
-        }
-    }
-    return row[lb];
-}
-
 static const config_key_t *nearest(const char *name, const char *prefix)
 {
     const config_key_t *best = NULL;
@@ -44,7 +18,7 @@ static const config_key_t *nearest(const char *name, const char *prefix)
     for (size_t i = 0; i < config_key_count(); i++) {
         const config_key_t *key = config_key_at(i);
         size_t d =
-            config_key_is_below(key, prefix) ? distance(name, config_key_leaf(key)) : SIZE_MAX;
+            config_key_is_below(key, prefix) ? word_distance(name, config_key_leaf(key)) : SIZE_MAX;
         if (d < least) {
             least = d;
             best = key;
@@ -226,11 +200,12 @@ static bool shape_fits(config_tree_t *tree, const config_key_t *key, const node_
     return false;
 }
 
-static json_t *preset_value(config_tree_t *tree, const config_key_t *key)
+json_t *config_preset(const config_key_t *key)
 {
+    config_tree_t none = {.silent = true}; /* a test sees to it that every default is right */
     node_t node = {
         .kind = NODE_SCALAR, .plain = true, .file = "default", .text = (char *)key->preset};
-    return config_value(tree, key, &node);
+    return key->preset && !config_key_has_keys(key) ? config_value(&none, key, &node) : NULL;
 }
 
 static json_t *check_nested(config_tree_t *tree, const config_key_t *key, const node_t *node,
@@ -258,7 +233,7 @@ static json_t *check_key(config_tree_t *tree, const config_key_t *key, const nod
     if (config_key_has_keys(key))
         return check_nested(tree, key, given ? node : NULL, at);
     if (!given)
-        return key->preset ? preset_value(tree, key) : make_up(tree, key, at);
+        return key->preset ? config_preset(key) : make_up(tree, key, at);
     json_t *value = config_value(tree, key, node);
     return value ? value : make_up(tree, key, node);
 }

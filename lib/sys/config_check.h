@@ -10,6 +10,8 @@
 /* The checked form of the whole tree, defaults filled in; what is wrong was reported and is left
  * out. */
 json_t *config_check_keys(config_tree_t *tree);
+/* The default of a key that is not a section, as checked; NULL: it has none. The caller's. */
+json_t *config_preset(const config_key_t *key);
 /* The value of one key that is not a section; NULL: reported. A node of file NULL is a default. */
 json_t *config_value(config_tree_t *tree, const config_key_t *key, const node_t *node);
 /* Sets quiet beside every error so far; then, in the same round, what must fit together. The form

@@ -205,10 +205,10 @@ static size_t depth_of(const char *path)
     return depth;
 }
 
-/* What stands in the sample for a key without a default: commented out, so it only has to be
- * readable. */
-static const char *example_of(const config_key_t *key)
+const char *config_key_example(const config_key_t *key)
 {
+    if (key->preset)
+        return *key->preset ? key->preset : "\"\"";
     switch (key->kind) {
     case KIND_SECRET:
         return "NAME";
@@ -240,6 +240,8 @@ static const char *example_of(const config_key_t *key)
         return "{NAME: 1}";
     case KIND_TEMPLATE:
         return "${/message/id}";
+    case KIND_TEXT:
+        return "text";
     default:
         return "1";
     }
@@ -247,12 +249,8 @@ static const char *example_of(const config_key_t *key)
 
 static void write_sample_value(FILE *to, const config_key_t *key)
 {
-    if (!key->preset)
-        fprintf(to, " %s", example_of(key));
-    else if (key->kind == KIND_TEXTS)
-        fprintf(to, " [\"%s\"]", key->preset);
-    else
-        fprintf(to, " %s", *key->preset ? key->preset : "\"\"");
+    bool is_list = key->kind == KIND_TEXTS && key->preset;
+    fprintf(to, is_list ? " [\"%s\"]" : " %s", config_key_example(key));
 }
 
 /* Where a line of the sample begins: "#" for what hangs on a name of the operator's choice, then

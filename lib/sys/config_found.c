@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "sys/config.h"
+#include "sys/config_check.h"
 #include "sys/config_walk.h"
 
 static void set(json_t *object, const char *name, json_t *value)
@@ -55,20 +57,37 @@ void config_found_clear(config_found_t *found)
     *found = (config_found_t){0};
 }
 
+config_found_t config_found_of(const config_t *config)
+{
+    return (config_found_t){config->json, config->origins, config->files};
+}
+
 /* ---- as rows ---- */
 
 typedef struct rows {
     json_t *list;
     const json_t *origins;
+    enum config_which which;
 } rows_t;
+
+static bool is_default(const config_key_t *key, const json_t *value)
+{
+    json_t *preset = config_preset(key);
+    bool same = preset && json_equal(preset, value);
+    json_decref(preset);
+    return same;
+}
 
 static void add_row(void *arg, const char *path, const config_key_t *key, json_t *value,
                     const node_t *node)
 {
     rows_t *rows = arg;
-    (void)key, (void)node;
-    json_t *row = json_pack("{s:s, s:O}", "key", path, "value", value);
     json_t *origin = json_object_get(rows->origins, path);
+    (void)node;
+    if ((rows->which != CONFIG_ALL && !origin) ||
+        (rows->which == CONFIG_CHANGED && is_default(key, value)))
+        return;
+    json_t *row = json_pack("{s:s, s:O}", "key", path, "value", value);
     must(row && json_array_append_new(rows->list, row) == 0);
     if (origin)
         must(json_object_update(row, origin) == 0);
@@ -76,9 +95,9 @@ static void add_row(void *arg, const char *path, const config_key_t *key, json_t
         set(row, "from", json_string("default"));
 }
 
-json_t *config_found_values(const config_found_t *found)
+json_t *config_found_values(const config_found_t *found, enum config_which which)
 {
-    rows_t rows = {json_array(), found->origins};
+    rows_t rows = {json_array(), found->origins, which};
     config_walk(NULL, found->json, add_row, &rows);
     return rows.list;
 }

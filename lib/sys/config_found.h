@@ -29,9 +29,14 @@ void config_found_clear(config_found_t *found);
 void config_found_override(config_found_t *found, const char *key, json_t *value,
                            const char *option);
 
+/* `found` of a configuration in force; lent, not to be cleared. */
+struct config;
+config_found_t config_found_of(const struct config *config);
 /* Every key that has a value, in the order of the table: [{"key": "http.idle_ms", "value": 5000,
- * "from": ...}], with what the origin says, or "from": "default". The caller's. */
-json_t *config_found_values(const config_found_t *found);
+ * "from": ...}], with what the origin says, or "from": "default". The caller's. GIVEN: of these
+ * only what is written somewhere; CHANGED: and is not what the default is. */
+enum config_which { CONFIG_ALL, CONFIG_GIVEN, CONFIG_CHANGED };
+json_t *config_found_values(const config_found_t *found, enum config_which which);
 /* Where a row of them came from, for people: "default", "weir.yaml:3:12", "--state",
  * "${SLOTS} of weir.yaml:3:12". */
 void config_value_source(const json_t *row, char *out, size_t size);

@@ -51,6 +51,8 @@ bool config_key_has_keys(const config_key_t *key); /* it is no value itself */
  * "routes.*.steps[]" are what stands inside a NAMED and an ITEMS). */
 bool config_key_is_below(const config_key_t *key, const char *prefix);
 const char *config_kind_text(enum config_kind kind); /* for a person: "a whole number" */
+/* A value as it may be written: the default, or else something readable. */
+const char *config_key_example(const config_key_t *key);
 
 /* docs/CONFIGURATION.md and etc/weir.yaml. */
 void config_write_reference(FILE *to);

@@ -33,7 +33,7 @@ static size_t split(bytes_t text, bytes_t *out, size_t most)
 
 static void look(const config_found_t *found)
 {
-    json_t *rows = config_found_values(found);
+    json_t *rows = config_found_values(found, CONFIG_ALL);
     config_diff_t *diff = config_diff_new(found->json, found->json);
     must(diff->count == 0 && json_array_size(rows) > 0);
     config_diff_destroy(&diff);

@@ -316,7 +316,7 @@ static void every_value_knows_where_it_came_from(void **state)
         fail_msg("%s", said.text);
     config_found_override(&found, "state_dir", json_string("/x"), "--state");
     config_found_override(&found, "log.journal", json_false(), "--foreground");
-    json_t *rows = config_found_values(&found);
+    json_t *rows = config_found_values(&found, CONFIG_ALL);
     for (size_t i = 0; i < COUNT_OF(sources); i++) {
         source_of(rows, sources[i].key, source, sizeof source);
         if (strcmp(source, sources[i].source) != 0)

@@ -1,50 +1,87 @@
 #include <stdio.h>
 
 #include "commands.h"
+#include "input.h"
+#include "show.h"
 #include "sys/config.h"
+#include "sys/config_found.h"
 
 typedef struct reader {
     bool json;
     unsigned errors;
 } reader_t;
 
+/* {"ok": false, "file", "line", "column", "error"}; the place as far as the line has one. */
+static json_t *error_json(const char *line)
+{
+    unsigned row, column;
+    int end = 0;
+    json_t *j = json_pack("{s:b}", "ok", 0);
+    for (const char *at = strchr(line, ':'); at && !end; at = strchr(at + 1, ':')) {
+        if (sscanf(at, ":%u:%u: %n", &row, &column, &end) < 2 || !end)
+            continue;
+        json_t *file = json_stringn(line, (size_t)(at - line));
+        must(json_object_set_new(j, "file", file ? file : json_string("?")) == 0 &&
+             json_object_set_new(j, "line", json_integer(row)) == 0 &&
+             json_object_set_new(j, "column", json_integer(column)) == 0);
+        line = at + end;
+    }
+    json_t *text = json_string(line);
+    must(json_object_set_new(j, "error", text ? text : json_string("?")) == 0);
+    return j;
+}
+
 static void on_error(void *arg, const char *line)
 {
     reader_t *r = arg;
-    r->errors++;
-    if (!r->json) {
+    unsigned more = 1;
+    sscanf(line, "and %u more", &more); /* the last line, when there are too many */
+    r->errors += more;
+    if (r->json)
+        cli_print_json(error_json(line));
+    else
         fprintf(stderr, "%s\n", line);
-        return;
-    }
-    json_t *j = json_pack("{s:b, s:s}", "ok", 0, "error", line);
-    if (j) {
-        json_dumpf(j, stdout, JSON_COMPACT);
-        putchar('\n');
-    }
-    json_decref(j);
+}
+
+static size_t count_read(const json_t *files)
+{
+    size_t i, count = 0;
+    json_t *file;
+    json_array_foreach((json_t *)files, i, file) count +=
+        strcmp(text_at(file, "state"), "read") == 0;
+    return count;
+}
+
+static void show_right(const config_t *c)
+{
+    size_t drop_ins = count_read(c->files) - 1;
+    printf("the configuration is right: %zu routes, %zu sources, %zu downstreams, %zu limits",
+           c->route_count, c->source_count, c->downstream_count, c->named_limits);
+    printf(drop_ins ? "; with %zu drop-in%s\n" : "\n", drop_ins, drop_ins == 1 ? "" : "s");
+    for (size_t i = 0; i < c->route_count; i++)
+        printf("  %-20s POST %s\n", c->routes[i].name, c->routes[i].path);
 }
 
 int run_check(const cli_t *cli)
 {
     const char *typed = cli_value(cli, "file");
-    const char *file = typed ? typed : cli->config ? cli->config : CLI_CONFIG_DEFAULT;
+    const char *file = typed ? typed : input_config_file(cli);
     reader_t reader = {.json = cli->json};
-    json_t *json = NULL;
-    if (config_read(file, &json, on_error, &reader) < 0) {
+    config_found_t found;
+    if (config_find(file, &found, on_error, &reader) < 0) {
         if (!cli->json)
             cli_complain(0, "%s: %u error%s; Weir would not start with it", file, reader.errors,
                          reader.errors == 1 ? "" : "s");
         return EXIT_CONFIG;
     }
-    config_t *config = config_load(json);
-    json_decref(json);
-    printf(
-        cli->json
-            ? "{\"ok\":true,\"routes\":%zu,\"sources\":%zu,\"downstreams\":%zu,\"limits\":%zu}\n"
-            : "the configuration is right: %zu routes, %zu sources, %zu downstreams, %zu limits\n",
-        config->route_count, config->source_count, config->downstream_count, config->named_limits);
-    for (size_t i = 0; i < config->route_count && !cli->json; i++)
-        printf("  %-20s POST %s\n", config->routes[i].name, config->routes[i].path);
-    config_destroy(&config);
+    config_t *c = config_load_found(&found);
+    if (cli->json)
+        cli_print_json(json_pack("{s:b, s:I, s:I, s:I, s:I, s:O}", "ok", 1, "routes",
+                                 (json_int_t)c->route_count, "sources", (json_int_t)c->source_count,
+                                 "downstreams", (json_int_t)c->downstream_count, "limits",
+                                 (json_int_t)c->named_limits, "files", c->files));
+    else
+        show_right(c);
+    config_destroy(&c);
     return EXIT_OK;
 }

@@ -1,7 +1,6 @@
 /* send.c: weirctl send: a file to a route, signed as the route's source demands, as a sender would.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -10,13 +9,13 @@
 
 #include "client.h"
 #include "commands.h"
+#include "input.h"
 #include "show.h"
 #include "sys/config.h"
 #include "sys/credentials.h"
 #include "sys/http_once.h"
 #include "sys/signature.h"
 
-#define BODY_MAX (4u << 20)
 #define HEADER_BYTES 1024
 #define TIMEOUT_MS 30000
 
@@ -35,25 +34,7 @@ typedef struct sending {
 
 static int read_body(sending_t *s)
 {
-    const char *file = cli_value(s->cli, "file");
-    bool is_stdin = strcmp(file, "-") == 0;
-    int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return cli_complain(EXIT_USAGE, "%s: %s", file, strerror(errno));
-    s->body = malloc(BODY_MAX + 1);
-    must(s->body);
-    ssize_t n = 1;
-    while (n > 0 && s->body_len <= BODY_MAX) {
-        n = read(fd, s->body + s->body_len, BODY_MAX + 1 - s->body_len);
-        s->body_len += n > 0 ? (size_t)n : 0;
-    }
-    int error = errno;
-    if (!is_stdin)
-        close(fd);
-    if (n < 0)
-        return cli_complain(EXIT_USAGE, "%s: %s", file, strerror(error));
-    return s->body_len > BODY_MAX ? cli_complain(EXIT_USAGE, "%s is longer than 4 MiB", file)
-                                  : EXIT_OK;
+    return input_body(cli_value(s->cli, "file"), &s->body, &s->body_len);
 }
 
 static bool has_header(const sending_t *s, const char *name)
@@ -83,11 +64,10 @@ static int add_typed_headers(sending_t *s)
         if (strcmp(v->name, "header") != 0)
             continue;
         char name[128];
-        size_t len = strcspn(v->value, ":");
-        if (len == 0 || len >= sizeof name || v->value[len] != ':')
-            return cli_complain(EXIT_USAGE, "--header is NAME:VALUE, not \"%s\"", v->value);
-        snprintf(name, sizeof name, "%.*s", (int)len, v->value);
-        int code = add_header(s, name, v->value + len + 1 + strspn(v->value + len + 1, " "));
+        const char *value;
+        int code = input_header(v->value, name, sizeof name, &value);
+        if (code == EXIT_OK)
+            code = add_header(s, name, value);
         if (code)
             return code;
     }
@@ -264,25 +244,13 @@ static int post(sending_t *s)
 
 /* ---- the command ------------------------------------------------------------------------ */
 
-static void on_config_error(void *arg, const char *line)
-{
-    (void)arg;
-    fprintf(stderr, "%s\n", line);
-}
-
 static int find_route(sending_t *s)
 {
-    json_t *json = NULL;
-    const char *name = cli_value(s->cli, "route");
-    if (config_read(s->config_file, &json, on_config_error, NULL) < 0)
+    s->config = input_config(s->cli);
+    if (!s->config)
         return EXIT_CONFIG;
-    s->config = config_load(json);
-    json_decref(json);
-    s->route = config_route(s->config, bytes_str(name));
-    return s->route ? EXIT_OK
-                    : cli_complain(EXIT_REFUSED,
-                                   "%s has no route \"%s\"; weirctl check --config %s lists them",
-                                   s->config_file, name, s->config_file);
+    s->route = input_route(s->cli, s->config);
+    return s->route ? EXIT_OK : EXIT_REFUSED;
 }
 
 int run_send(const cli_t *cli)
@@ -290,7 +258,7 @@ int run_send(const cli_t *cli)
     static sending_t s;
     int (*const steps[])(sending_t *) = {find_route, read_body, add_typed_headers,
                                          add_id,     add_proof, post};
-    s = (sending_t){.cli = cli, .config_file = cli->config ? cli->config : CLI_CONFIG_DEFAULT};
+    s = (sending_t){.cli = cli, .config_file = input_config_file(cli)};
     int code = EXIT_OK;
     for (size_t i = 0; i < COUNT_OF(steps) && code == EXIT_OK; i++)
         code = steps[i](&s);
