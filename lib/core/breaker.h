@@ -62,8 +62,8 @@ breaker_event_t breaker_began(breaker_t *b, instant_t now);
  * chance: 64 random bits. */
 breaker_event_t breaker_ended(breaker_t *b, const breaker_rules_t *rules, instant_t started,
                               instant_t now, bool ok, uint64_t chance);
-/* One that began at `started` said nothing of its far side's health (unbegun, its holder died, 429):
- * if it was the probe, another may go. */
+/* One that began at `started` says nothing of the far side's health (unbegun, its holder died,
+ * 429): if it was the probe, another may go. */
 void breaker_lost(breaker_t *b, instant_t started);
 /* When time alone lets a call go that is not allowed now; never: not time alone. */
 instant_t breaker_due(const breaker_t *b);
