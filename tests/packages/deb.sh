@@ -87,6 +87,12 @@ the_first_steps_of_the_manual_work_as_they_are_written() {
     in_ systemctl restart weir
 }
 
+each_actor_jails_itself_inside_the_walls_of_the_unit() {
+    local both=.seccomp # and Landlock, where this kernel has it
+    ! in_ perl -e 'exit(syscall(444, 0, 0, 1) < 1)' || both=.seccomp,.landlock
+    same "$(in_ weirctl --json actors ls | jq -c "[.actors[] | $both] | unique")" "[true]" jails
+}
+
 secrets_reach_only_who_needs_them() {
     configure
     stand_in
@@ -312,6 +318,7 @@ test_ the_service_says_that_it_is_ready
 test_ the_account_and_the_directories_are_weirs_own
 test_ only_members_of_the_groups_may_use_weirctl
 test_ exposure_is_at_most_1_5
+test_ each_actor_jails_itself_inside_the_walls_of_the_unit
 test_ the_first_steps_of_the_manual_work_as_they_are_written
 test_ secrets_reach_only_who_needs_them
 test_ the_journal_has_weirs_fields_and_journalctl_explains_them
