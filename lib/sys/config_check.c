@@ -46,7 +46,7 @@ static void complain_unknown(config_tree_t *tree, const node_t *name, const char
                         same->path);
     else
         config_complain(tree, name,
-                        "no key is called %.64s here; see CONFIGURATION.md for those there are",
+                        "no key is called %.64s here; weir.yaml(5) lists those there are",
                         name->text);
 }
 

@@ -27,6 +27,9 @@ void config_check_labels(config_tree_t *tree, json_t *json, json_t *of, json_t *
 void config_check_draws(config_tree_t *tree, json_t *json, json_t *of, const char *place);
 void config_check_api_keys(config_tree_t *tree, json_t *json);
 
+/* No `what` of this name: "no limit is called x; did you mean y?", or to add it to "limits". */
+void config_complain_name(config_tree_t *tree, const node_t *at, const char *what, const char *name,
+                          json_t *table);
 bool config_is_name(const char *text);
 /* A header's name: RFC 9110 section 5.6.2, up to 64 bytes. */
 bool config_is_token(const char *text);

@@ -2,6 +2,28 @@
 
 #include "sys/address.h"
 #include "sys/config_check.h"
+#include "sys/config_explain.h"
+
+void config_complain_name(config_tree_t *tree, const node_t *at, const char *what, const char *name,
+                          json_t *table)
+{
+    const char *other, *near = NULL;
+    json_t *entry;
+    size_t least = strlen(name) / 3 + 2;
+    (void)entry;
+    json_object_foreach(table, other, entry)
+    {
+        size_t distance = word_distance(name, other);
+        if (distance < least) {
+            least = distance;
+            near = other;
+        }
+    }
+    if (near)
+        config_complain(tree, at, "no %s is called %s; did you mean %s?", what, name, near);
+    else
+        config_complain(tree, at, "no %s is called %s; add it to %ss", what, name, what);
+}
 
 /* A number of the checked form, "http/connections". */
 static json_int_t number(json_t *json, const char *section, const char *leaf)

@@ -63,7 +63,7 @@ void config_check_draws(config_tree_t *tree, json_t *json, json_t *of, const cha
         const node_t *at = node_at(tree, "%s/limits/%zu", place, i);
         json_t *limit = json_object_get(json_object_get(json, "limits"), name);
         if (!limit)
-            config_complain(tree, at, "no limit is called %s; add it to limits", name);
+            config_complain_name(tree, at, "limit", name, json_object_get(json, "limits"));
         else if (strncmp(place, "routes/", 7) != 0 || strstr(place, "/steps/"))
             if (strcmp(word(limit, "at_limit"), "reject") == 0)
                 config_complain(tree, at,
@@ -213,9 +213,8 @@ static void check_truth(const limit_walk_t *w)
     if (!truth)
         return;
     if (!has(json_object_get(w->json, "downstreams"), word(truth, "downstream")))
-        config_complain(w->tree, limit_node(w, "truth/downstream"),
-                        "no downstream is called %s; add it to downstreams",
-                        word(truth, "downstream"));
+        config_complain_name(w->tree, limit_node(w, "truth/downstream"), "downstream",
+                             word(truth, "downstream"), json_object_get(w->json, "downstreams"));
     for (size_t i = 0; i < COUNT_OF(pointers); i++) {
         const char *text = word(truth, pointers[i]);
         char leaf[16];

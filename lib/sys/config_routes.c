@@ -153,9 +153,14 @@ static void check_intake_pointer(walk_t *w, const char *leaf, const char *pointe
 
 /* ---- steps ---- */
 
-static bool exists(walk_t *w, const char *section, const char *name)
+/* what: "downstream", of the table "downstreams". */
+static void check_exists(walk_t *w, const node_t *at, const char *what, const char *name)
 {
-    return json_object_get(json_object_get(w->json, section), name) != NULL;
+    char section[32];
+    snprintf(section, sizeof section, "%ss", what);
+    json_t *table = json_object_get(w->json, section);
+    if (!json_object_get(table, name))
+        config_complain_name(w->tree, at, what, name, table);
 }
 
 static void check_call(walk_t *w, json_t *call)
@@ -163,9 +168,7 @@ static void check_call(walk_t *w, json_t *call)
     const char *downstream = text_of(call, "downstream"), *method = text_of(call, "method"),
                *header;
     json_t *value;
-    if (!exists(w, "downstreams", downstream))
-        config_complain(w->tree, step_node(w, "call/downstream"),
-                        "no downstream is called %s; add it to downstreams", downstream);
+    check_exists(w, step_node(w, "call/downstream"), "downstream", downstream);
     if (json_object_get(call, "body") &&
         (strcmp(method, "GET") == 0 || strcmp(method, "DELETE") == 0))
         config_complain(w->tree, step_node(w, "call/body"), "a %s has no body; leave it out",
@@ -227,7 +230,8 @@ static void check_step(walk_t *w)
                    (json_object_get(w->step, "release") != NULL);
     char place[160];
     if (earlier_step(w, bytes_str(name)) != SIZE_MAX)
-        config_complain(w->tree, step_node(w, "name"), "a step before it is called %s too", name);
+        config_complain(w->tree, step_node(w, "name"),
+                        "a step before it is called %s too; give each a name of its own", name);
     if (kinds != 1)
         config_complain(w->tree, step_node(w, ""),
                         "step %s must have one of classify, call, acquire and release, and has %s",
@@ -269,7 +273,9 @@ static void check_path(walk_t *w)
         if (strcmp(other, w->name) == 0)
             return; /* only those before: each pair is told once */
         if (strcmp(path, text_of(route, "path")) == 0)
-            config_complain(w->tree, at, "route %s has the path %s too", other, path);
+            config_complain(w->tree, at,
+                            "route %s has the path %s too; give each a path of its own", other,
+                            path);
     }
 }
 
@@ -303,8 +309,7 @@ static void check_admission(walk_t *w)
     char place[96], leaf[32];
     snprintf(place, sizeof place, "routes/%s", w->name);
     config_check_draws(w->tree, w->json, w->route, place);
-    config_check_labels(w->tree, w->json, w->route, w->route,
-                        node_at(w->tree, "%s/limits", place));
+    config_check_labels(w->tree, w->json, w->route, w->route, node_at(w->tree, "%s/limits", place));
     check_label(w, "fair_by");
     if (json_object_size(json_object_get(w->route, "weights")) > 0 && !text_of(w->route, "fair_by"))
         config_complain(w->tree, node_at(w->tree, "routes/%s/weights", w->name),
@@ -312,9 +317,8 @@ static void check_admission(walk_t *w)
     if (json_integer_value(json_object_get(w->route, "loop_per_minute")) > 0 &&
         !text_of(w->route, "key"))
         config_complain(w->tree, node_at(w->tree, "routes/%s/loop_per_minute", w->name),
-                        "a loop is seen by its key, and this route has no key");
-    for (size_t i = 0; i < json_array_size(classes); i++)
-    {
+                        "a loop is seen by its key, and this route has no key; add one");
+    for (size_t i = 0; i < json_array_size(classes); i++) {
         snprintf(leaf, sizeof leaf, "classes/%zu/when", i);
         json_object_foreach(json_object_get(json_array_get(classes, i), "when"), pointer, patterns)
             check_intake_pointer(w, leaf, pointer);
@@ -326,13 +330,11 @@ static void check_route(walk_t *w)
     const char *source = text_of(w->route, "source"), *label;
     json_t *pointer, *steps = json_object_get(w->route, "steps");
     check_path(w);
-    if (!exists(w, "sources", source))
-        config_complain(w->tree, node_at(w->tree, "routes/%s/source", w->name),
-                        "no source is called %s; add it to sources", source);
+    check_exists(w, node_at(w->tree, "routes/%s/source", w->name), "source", source);
     check_body(w);
     if (json_integer_value(json_object_get(w->route, "parallel")) > 1 && !text_of(w->route, "key"))
         config_complain(w->tree, node_at(w->tree, "routes/%s/parallel", w->name),
-                        "parallel counts messages of one key, and this route has no key");
+                        "parallel counts messages of one key, and this route has no key; add one");
     if (json_integer_value(json_object_get(w->route, "body_bytes_max")) >
         json_integer_value(json_object_get(json_object_get(w->json, "queue"), "bytes_max")))
         config_complain(w->tree, node_at(w->tree, "routes/%s/body_bytes_max", w->name),

@@ -7,6 +7,7 @@
 #include "core/template.h"
 #include "sys/address.h"
 #include "sys/config_check.h"
+#include "sys/config_explain.h"
 
 typedef struct value {
     config_tree_t *tree;
@@ -48,7 +49,7 @@ static json_t *bool_value(const value_t *v)
     const char *text = v->node->text;
     if (v->node->plain && (strcmp(text, "true") == 0 || strcmp(text, "false") == 0))
         return json_boolean(*text == 't');
-    return refuse(v, "is neither true nor false");
+    return refuse(v, "is neither true nor false; write one of them, without quotes");
 }
 
 static uint64_t multiplier(const char *suffix, bool bytes)
@@ -62,18 +63,29 @@ static uint64_t multiplier(const char *suffix, bool bytes)
     return bytes && strcmp(suffix, "GiB") == 0 ? 1024 * 1024 * 1024 : 0;
 }
 
+/* For a number with something behind it: "5s", "4GB", "1.5". */
+static const char *number_hint(const config_key_t *key, const char *rest)
+{
+    if (!*rest)
+        return "";
+    if (strcmp(key->unit, "bytes") == 0)
+        return "; write KiB, MiB or GiB behind it, or nothing";
+    return *key->unit ? "; write the number alone, in this unit" : "; write the number alone";
+}
+
 static json_t *unsigned_value(const value_t *v)
 {
     const config_key_t *key = v->key;
-    char why[160], *end = NULL;
+    char why[200], *end = NULL;
     errno = 0;
     uint64_t number = strtoull(v->node->text, &end, 10);
     uint64_t times = multiplier(end, strcmp(key->unit, "bytes") == 0);
     if (!isdigit((unsigned char)*v->node->text) || errno || times == 0 ||
         number > UINT64_MAX / times || number * times < key->min || number * times > key->max) {
-        snprintf(why, sizeof why, "is not a whole number from %llu to %llu%s%s",
+        bool digits = isdigit((unsigned char)*v->node->text);
+        snprintf(why, sizeof why, "is not a whole number from %llu to %llu%s%s%s",
                  (unsigned long long)key->min, (unsigned long long)key->max, *key->unit ? " " : "",
-                 key->unit);
+                 key->unit, digits && times == 0 ? number_hint(key, end) : "");
         return refuse(v, why);
     }
     return json_integer((json_int_t)(number * times));
@@ -113,10 +125,15 @@ static char *unescaped(const char *text)
 static json_t *text_value(const value_t *v)
 {
     size_t len = strlen(v->node->text);
-    if (len < v->key->min || len > v->key->max)
-        return refuse(v, len < v->key->min ? "is too short" : "is too long");
+    char why[80];
+    if (len < v->key->min || len > v->key->max) {
+        snprintf(why, sizeof why, "is too %s; it may have %llu to %llu bytes",
+                 len < v->key->min ? "short" : "long", (unsigned long long)v->key->min,
+                 (unsigned long long)v->key->max);
+        return refuse(v, why);
+    }
     if (has_control(v->node->text))
-        return refuse(v, "has a control character");
+        return refuse(v, "has a control character; take it out");
     char *plain = unescaped(v->node->text);
     json_t *made = plain ? json_string(plain) : NULL;
     if (!made)
@@ -129,19 +146,41 @@ static json_t *name_value(const value_t *v)
 {
     if (config_is_name(v->node->text))
         return json_string(v->node->text);
-    return refuse(v, "cannot be a name; use up to 64 letters, digits, - and _");
+    return refuse(v, "cannot be a name; use up to 64 letters, digits, - and _, starting with a "
+                     "letter or digit");
+}
+
+/* The words with commas, and which of them was meant. */
+static json_t *refuse_word(const value_t *v)
+{
+    char why[240] = "is not one of", near[64] = "";
+    size_t least = strlen(v->node->text) / 3 + 2;
+    for (const char *at = v->key->unit; *at; at += *at == '|') {
+        char word[64];
+        size_t used = strlen(why), len = strcspn(at, "|");
+        snprintf(word, sizeof word, "%.*s", (int)len, at);
+        snprintf(why + used, sizeof why - used, "%s %s", at == v->key->unit ? "" : ",", word);
+        size_t distance = word_distance(v->node->text, word);
+        if (distance < least) {
+            least = distance;
+            strcpy(near, word);
+        }
+        at += len;
+    }
+    size_t used = strlen(why);
+    if (*near)
+        snprintf(why + used, sizeof why - used, "; did you mean %s?", near);
+    return refuse(v, why);
 }
 
 static json_t *choice_value(const value_t *v)
 {
     size_t len = strlen(v->node->text);
-    char why[160];
     for (const char *at = v->key->unit; len && at;
          at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
         if (strncmp(at, v->node->text, len) == 0 && (at[len] == '|' || !at[len]))
             return json_string(v->node->text);
-    snprintf(why, sizeof why, "is not one of %s", v->key->unit);
-    return refuse(v, why);
+    return refuse_word(v);
 }
 
 static json_t *pointer_value(const value_t *v)
@@ -171,19 +210,20 @@ static json_t *path_template_value(const value_t *v)
     bytes_t rest = bytes_str(text);
     template_part_t part;
     if (strlen(text) > v->key->max)
-        return refuse(v, "is too long");
+        return refuse(v, "is too long; it may have 2048 bytes");
     if (*text != '/' || text[1] == '/')
         return refuse(v, "must start with one /; the host comes from the downstream alone");
     int got;
     while ((got = template_next(&rest, &part, &error)) > 0)
         for (size_t i = 0; !part.is_place && i < part.text.len; i++)
             if (part.text.data[i] <= 0x20 || part.text.data[i] >= 0x7f || part.text.data[i] == '#')
-                return refuse(v,
-                              "has a space, control, # or other byte that must be percent-encoded");
+                return refuse(
+                    v,
+                    "has a space, # or other byte that must be percent-encoded: %20 for a space");
     if (got < 0)
         return refuse(v, error);
     if (strstr(text, "/./") || strstr(text, "/../"))
-        return refuse(v, "has a segment . or ..");
+        return refuse(v, "has a segment . or ..; write the path without it");
     return json_string(text);
 }
 
@@ -379,8 +419,10 @@ static json_t *condition_value(const value_t *v, const node_t *name)
     for (size_t i = 0; scalars && is_list && i < count; i++)
         scalars = v->node->items[i]->kind == NODE_SCALAR;
     if (!scalars) {
-        config_complain(v->tree, v->node,
-                        "a condition is a pattern or a list of 1 to 256 patterns");
+        config_complain(
+            v->tree, v->node,
+            "a condition is a pattern or a list of 1 to 256 patterns, such as  /message/type: "
+            "[a, \"b*\"]");
         return NULL;
     }
     json_t *list = json_array(), *pattern;
@@ -400,8 +442,8 @@ static json_t *number_value(const value_t *v, const node_t *name)
     key.min = 0;
     key.max = UINT32_MAX / 2;
     if (strlen(name->text) > 256 || has_control(name->text)) {
-        config_complain(v->tree, name,
-                        "%.64s has more than 256 bytes or a control character", name->text);
+        config_complain(v->tree, name, "%.64s has more than 256 bytes or a control character",
+                        name->text);
         return NULL;
     }
     return is_scalar(&of) ? unsigned_value(&of) : NULL;
