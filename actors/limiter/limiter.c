@@ -226,6 +226,7 @@ static void on_event(limiter_t *l, const event_t *event)
 {
     switch (event->kind) {
     case EVENT_START:
+        restored_say(l);
         load_start(l);
         break;
     case EVENT_MESSAGE:

@@ -139,5 +139,6 @@ bool act_is_possible(const limiter_t *l);
 void act_arrived(limiter_t *l, const struct question *q, const stored_message_t *m);
 void backup_query(limiter_t *l, const struct question *q, bytes_t verb);
 void backup_arrived(limiter_t *l, const read_result_t *read);
+void restored_say(limiter_t *l); /* at the start, when it is so */
 
 #endif
