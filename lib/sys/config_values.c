@@ -1,21 +1,13 @@
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/template.h"
-#include "sys/address.h"
-#include "sys/config_check.h"
 #include "sys/config_explain.h"
+#include "sys/config_value.h"
 
-typedef struct value {
-    config_tree_t *tree;
-    const config_key_t *key;
-    const node_t *node;
-} value_t;
-
-static json_t *refuse(const value_t *v, const char *why)
+json_t *value_refuse(const value_t *v, const char *why)
 {
     config_complain(v->tree, v->node, "%s: %.120s %s", config_key_leaf(v->key),
                     v->node->kind == NODE_SCALAR ? v->node->text : "this", why);
@@ -49,7 +41,7 @@ static json_t *bool_value(const value_t *v)
     const char *text = v->node->text;
     if (v->node->plain && (strcmp(text, "true") == 0 || strcmp(text, "false") == 0))
         return json_boolean(*text == 't');
-    return refuse(v, "is neither true nor false; write one of them, without quotes");
+    return value_refuse(v, "is neither true nor false; write one of them, without quotes");
 }
 
 static uint64_t multiplier(const char *suffix, bool bytes)
@@ -86,7 +78,7 @@ static json_t *unsigned_value(const value_t *v)
         snprintf(why, sizeof why, "is not a whole number from %llu to %llu%s%s%s",
                  (unsigned long long)key->min, (unsigned long long)key->max, *key->unit ? " " : "",
                  key->unit, digits && times == 0 ? number_hint(key, end) : "");
-        return refuse(v, why);
+        return value_refuse(v, why);
     }
     return json_integer((json_int_t)(number * times));
 }
@@ -122,7 +114,7 @@ static char *unescaped(const char *text)
     return out;
 }
 
-static json_t *text_value(const value_t *v)
+json_t *value_text(const value_t *v)
 {
     size_t len = strlen(v->node->text);
     char why[80];
@@ -130,14 +122,14 @@ static json_t *text_value(const value_t *v)
         snprintf(why, sizeof why, "is too %s; it may have %llu to %llu bytes",
                  len < v->key->min ? "short" : "long", (unsigned long long)v->key->min,
                  (unsigned long long)v->key->max);
-        return refuse(v, why);
+        return value_refuse(v, why);
     }
     if (has_control(v->node->text))
-        return refuse(v, "has a control character; take it out");
+        return value_refuse(v, "has a control character; take it out");
     char *plain = unescaped(v->node->text);
     json_t *made = plain ? json_string(plain) : NULL;
     if (!made)
-        refuse(v, plain ? "is not UTF-8" : no_place);
+        value_refuse(v, plain ? "is not UTF-8" : no_place);
     free(plain);
     return made;
 }
@@ -146,8 +138,9 @@ static json_t *name_value(const value_t *v)
 {
     if (config_is_name(v->node->text))
         return json_string(v->node->text);
-    return refuse(v, "cannot be a name; use up to 64 letters, digits, - and _, starting with a "
-                     "letter or digit");
+    return value_refuse(v,
+                        "cannot be a name; use up to 64 letters, digits, - and _, starting with a "
+                        "letter or digit");
 }
 
 /* The words with commas, and which of them was meant. */
@@ -170,7 +163,7 @@ static json_t *refuse_word(const value_t *v)
     size_t used = strlen(why);
     if (*near)
         snprintf(why + used, sizeof why - used, "; did you mean %s?", near);
-    return refuse(v, why);
+    return value_refuse(v, why);
 }
 
 static json_t *choice_value(const value_t *v)
@@ -187,109 +180,8 @@ static json_t *pointer_value(const value_t *v)
 {
     bytes_t text = bytes_str(v->node->text);
     if (text.len < 2 || !pointer_is_valid(text))
-        return refuse(v, "is not a JSON pointer such as /message/id");
-    return text_value(v);
-}
-
-/* RFC 3986 section 3.3: pchar and '/', no dot segments; a route's path has no query. */
-static json_t *path_value(const value_t *v)
-{
-    const char *text = v->node->text;
-    if (*text != '/' ||
-        strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-                     "/-._~!$&'()*+,;=:@%") != strlen(text))
-        return refuse(v, "is not a path such as /tickets");
-    if (strstr(text, "//") || strstr(text, "/.") || (text[1] && text[strlen(text) - 1] == '/'))
-        return refuse(v, "has an empty or dotted segment, or ends with /");
-    return text_value(v);
-}
-
-static json_t *path_template_value(const value_t *v)
-{
-    const char *text = v->node->text, *error = NULL;
-    bytes_t rest = bytes_str(text);
-    template_part_t part;
-    if (strlen(text) > v->key->max)
-        return refuse(v, "is too long; it may have 2048 bytes");
-    if (*text != '/' || text[1] == '/')
-        return refuse(v, "must start with one /; the host comes from the downstream alone");
-    int got;
-    while ((got = template_next(&rest, &part, &error)) > 0)
-        for (size_t i = 0; !part.is_place && i < part.text.len; i++)
-            if (part.text.data[i] <= 0x20 || part.text.data[i] >= 0x7f || part.text.data[i] == '#')
-                return refuse(
-                    v,
-                    "has a space, # or other byte that must be percent-encoded: %20 for a space");
-    if (got < 0)
-        return refuse(v, error);
-    if (strstr(text, "/./") || strstr(text, "/../"))
-        return refuse(v, "has a segment . or ..; write the path without it");
-    return json_string(text);
-}
-
-static bool port_fits(const char *text)
-{
-    size_t digits = strspn(text, "0123456789");
-    return digits > 0 && digits <= 5 && !text[digits] && strtoul(text, NULL, 10) <= 65535;
-}
-
-bool config_is_listener(const char *text, bool *loopback)
-{
-    char host[64];
-    struct in_addr four;
-    struct in6_addr six;
-    const char *colon = strrchr(text, ':');
-    bool bracket = *text == '[' && colon > text + 1 && colon[-1] == ']';
-    size_t len = colon ? (size_t)(colon - text) - (bracket ? 2 : 0) : 0;
-    if (len == 0 || len >= sizeof host || !port_fits(colon + 1))
-        return false;
-    memcpy(host, text + bracket, len);
-    host[len] = '\0';
-    if (bracket && inet_pton(AF_INET6, host, &six) == 1) {
-        *loopback = IN6_IS_ADDR_LOOPBACK(&six);
-        return true;
-    }
-    if (bracket || inet_pton(AF_INET, host, &four) != 1)
-        return false;
-    *loopback = ntohl(four.s_addr) >> 24 == 127;
-    return true;
-}
-
-static bool host_fits(const char *host, size_t len)
-{
-    char text[64];
-    struct in6_addr six;
-    if (len > 2 && host[0] == '[' && host[len - 1] == ']' && len - 2 < sizeof text) {
-        snprintf(text, sizeof text, "%.*s", (int)len - 2, host + 1);
-        return inet_pton(AF_INET6, text, &six) == 1;
-    }
-    if (len == 0 || len > 253 || host[0] == '.' || host[0] == '-')
-        return false;
-    for (size_t i = 0; i < len; i++)
-        if (!isalnum((unsigned char)host[i]) && host[i] != '.' && host[i] != '-')
-            return false;
-    return true;
-}
-
-static json_t *url_value(const value_t *v)
-{
-    const char *text = v->node->text, *host = strstr(text, "://");
-    if (strncmp(text, "http://", 7) != 0 && strncmp(text, "https://", 8) != 0)
-        return refuse(v, "must start with http:// or https://");
-    host += 3;
-    if (strchr(host, '@'))
-        return refuse(v, "holds a user name; give a secret instead");
-    if (strpbrk(host, "/?#"))
-        return refuse(v, "has a path; leave it out here, it stands in the steps' calls");
-    const char *close = *host == '[' ? strchr(host, ']') : NULL;
-    const char *colon = strchr(close ? close : host, ':');
-    size_t len = colon ? (size_t)(colon - host) : strlen(host);
-    if (!host_fits(host, len) || (colon && (!port_fits(colon + 1) || atoi(colon + 1) == 0)))
-        return refuse(v, "is not scheme://host or scheme://host:port");
-    if (address_is_disguised(bytes_of(host, len)))
-        return refuse(v, "has a host that is neither a name nor an address; an address has four "
-                         "numbers, such as 127.0.0.1");
-    return text_value(v);
+        return value_refuse(v, "is not a JSON pointer such as /message/id");
+    return value_text(v);
 }
 
 /* ---- lists and tables ---- */
@@ -319,7 +211,7 @@ static json_t *list_value(const value_t *v, json_t *(*item_value)(const value_t 
 }
 
 static json_t *names_of(const value_t *v) { return list_value(v, name_value); }
-static json_t *texts_of(const value_t *v) { return list_value(v, text_value); }
+static json_t *texts_of(const value_t *v) { return list_value(v, value_text); }
 
 /* Calls check for every entry; an entry it returns NULL for was refused. */
 static json_t *table_value(const value_t *v, json_t *(*check)(const value_t *, const node_t *name))
@@ -386,11 +278,11 @@ static json_t *header_value(const value_t *v, const node_t *name)
     if (!is_scalar(v))
         return NULL;
     if (has_control(v->node->text) || strlen(v->node->text) > 4096)
-        return refuse(v, "has a control character or more than 4096 bytes");
+        return value_refuse(v, "has a control character or more than 4096 bytes");
     if (template_check(bytes_str(v->node->text), &error))
-        return refuse(v, error);
+        return value_refuse(v, error);
     json_t *made = json_string(v->node->text);
-    return made ? made : refuse(v, "is not UTF-8");
+    return made ? made : value_refuse(v, "is not UTF-8");
 }
 
 /* A text, number, boolean or null; no template. NULL: refused. */
@@ -398,10 +290,10 @@ static json_t *pattern_value(const value_t *v)
 {
     json_t *json = node_json(v->node);
     if (!json_is_string(json))
-        return json ? json : refuse(v, "is not UTF-8");
+        return json ? json : value_refuse(v, "is not UTF-8");
     char *plain = unescaped(json_string_value(json));
     json_decref(json);
-    json = plain ? json_string(plain) : refuse(v, no_place);
+    json = plain ? json_string(plain) : value_refuse(v, no_place);
     free(plain);
     return json;
 }
@@ -454,11 +346,11 @@ static json_t *template_value(const value_t *v)
     const char *error = NULL;
     size_t length = strlen(v->node->text);
     if (length == 0 || length > v->key->max || has_control(v->node->text))
-        return refuse(v, length == 0 ? "is empty" : "is too long or has a control character");
+        return value_refuse(v, length == 0 ? "is empty" : "is too long or has a control character");
     if (template_check(bytes_str(v->node->text), &error))
-        return refuse(v, error);
+        return value_refuse(v, error);
     json_t *made = json_string(v->node->text);
-    return made ? made : refuse(v, "is not UTF-8");
+    return made ? made : value_refuse(v, "is not UTF-8");
 }
 
 /* Every string of a JSON template, at its own place. */
@@ -466,7 +358,7 @@ static void check_places(const value_t *v)
 {
     const char *error = NULL;
     if (v->node->kind == NODE_SCALAR && template_check(bytes_str(v->node->text), &error))
-        refuse(v, error);
+        value_refuse(v, error);
     for (size_t i = 0; i < v->node->count; i++) {
         value_t of = {v->tree, v->key, v->node->items[i]};
         check_places(&of);
@@ -512,7 +404,7 @@ json_t *config_value(config_tree_t *tree, const config_key_t *key, const node_t 
     case KIND_UNSIGNED:
         return unsigned_value(&v);
     case KIND_TEXT:
-        return text_value(&v);
+        return value_text(&v);
     case KIND_NAME:
     case KIND_SECRET:
         return name_value(&v);
@@ -521,11 +413,11 @@ json_t *config_value(config_tree_t *tree, const config_key_t *key, const node_t 
     case KIND_POINTER:
         return pointer_value(&v);
     case KIND_PATH:
-        return path_value(&v);
+        return value_path(&v);
     case KIND_PATH_TEMPLATE:
-        return path_template_value(&v);
+        return value_path_template(&v);
     case KIND_URL:
-        return url_value(&v);
+        return value_url(&v);
     case KIND_TEMPLATE:
         return template_value(&v);
     default:

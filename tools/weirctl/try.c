@@ -191,8 +191,11 @@ static void show(const cli_t *cli, trial_t *t)
     } else {
         print_message(message);
         trial_steps(t, print_step, NULL);
-        puts("\nNothing was sent. A call counts as answered with 200 and no body unless --result "
-             "says otherwise.\nWhich steps run, by what a classify step says (* this message):\n");
+        puts(
+            "\nNothing was sent. A message's id is made when it is accepted; it is zeros here. A "
+            "call "
+            "counts as\nanswered with 200 and no body unless --result says otherwise.\nWhich steps "
+            "run, by what a classify step says (* this message):\n");
         table_t *table = table_new("STEP|SAYS|THEN RUN");
         trial_outcomes(t, add_outcome_row, table);
         table_print(&table);
