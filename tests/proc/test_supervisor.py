@@ -235,6 +235,12 @@ def the_second_signal_stops_at_once():
     weir.remove()
 
 
+def run_supervisor(*options, env=None):
+    done = subprocess.run([BUILD / "weir-supervisor", *map(str, options)], stdin=subprocess.DEVNULL, timeout=30,
+                          capture_output=True, text=True, env={**os.environ, "WEIR_LIBEXEC": str(BUILD), **(env or {})})
+    return done.returncode, done.stdout + done.stderr
+
+
 @test
 def a_wrong_configuration_ends_with_78_and_says_where():
     weir = weir_of("wrong")
