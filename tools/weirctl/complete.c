@@ -60,6 +60,16 @@ static size_t read_option(typing_t *t, size_t at)
     return value != NULL;
 }
 
+static bool begins_two(const char *first)
+{
+    const command_t *c;
+    size_t len = strlen(first);
+    for (size_t i = 0; (c = command_at(i)); i++)
+        if (strncmp(c->verb->name, first, len) == 0 && c->verb->name[len] == '.')
+            return true;
+    return false;
+}
+
 static void read_word(typing_t *t, const char *word)
 {
     char two[128];
@@ -72,17 +82,8 @@ static void read_word(typing_t *t, const char *word)
             t->places = 1;
     } else {
         t->first = word;
+        t->command = begins_two(word) ? NULL : command_find(word);
     }
-}
-
-static bool begins_two(const char *first)
-{
-    const command_t *c;
-    size_t len = strlen(first);
-    for (size_t i = 0; (c = command_at(i)); i++)
-        if (strncmp(c->verb->name, first, len) == 0 && c->verb->name[len] == '.')
-            return true;
-    return false;
 }
 
 static void read_words(typing_t *t)
@@ -92,8 +93,6 @@ static void read_words(typing_t *t)
             i += read_option(t, i);
         else
             read_word(t, t->words[i]);
-    if (t->first && !t->command && !begins_two(t->first))
-        t->command = command_find(t->first);
 }
 
 /* ---- what may follow -------------------------------------------------------------------- */

@@ -1,0 +1,491 @@
+#!/usr/bin/env python3
+"""weirctl and the ctl socket with a running Weir: who may what, what answers look like, events, bulk verbs, backups."""
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+
+import matrix
+import npm
+from weir import (BUILD, Failed, ROOT, Sandbox, Weir, check, load, load_result, main, test, ticket, wait_until)
+
+GROUPS = {"viewer": 61101, "operator": 61102, "admin": 61103}
+CANARY = "canary-7f3a9d41"
+
+
+def with_desk(name, *sandbox_options, **values):
+    weir = Weir(name, **values)
+    sandbox = Sandbox(weir.folder, *sandbox_options)
+    weir.config.write_text(weir.config.read_text().replace("http://127.0.0.1:1\"", f"http://127.0.0.1:{sandbox.port}\""))
+    return weir, sandbox
+
+
+def command(weir, *words):
+    return [str(w) for w in (BUILD / "weirctl", "--socket", weir.run / "ctl.sock", "--config", weir.config, *words)]
+
+
+def weirctl(weir, *words, **more):
+    done = subprocess.run(command(weir, *words), capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, **more)
+    return done.returncode, done.stdout, done.stderr
+
+
+def said_json(weir, *words, code=0):
+    status, out, err = weirctl(weir, "--json", *words)
+    check(status == code, f"{words} ended with {status}: {out} {err}")
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def kill_some(weir, sandbox, count, name="dead"):
+    """So many dead letters; the sandbox answers well again afterwards."""
+    sandbox.script(path="/v1/tickets/*", do="400")
+    for n in range(count):
+        check(weir.post(ticket(f"{name}-{n}"))[0] == 202, "accepted")
+    wait_until(lambda: weir.queue()["dead"] >= count, 20, f"{count} dead letters")
+    wait_until(lambda: weir.ctl("redrive.status")["dead"] >= count, 5, "the drainer knows of them")
+    sandbox.no_script()
+
+
+# ---- who may what ---------------------------------------------------------------------------------------------------
+
+@test
+def every_verb_is_for_whom_the_table_says_and_a_refusal_changes_nothing():
+    if os.geteuid() != 0:
+        raise Failed("this test must be run as root")
+    groups = ", ".join(f"{name}_group: \"{gid}\"" for name, gid in GROUPS.items())
+    weir, _ = with_desk("matrix", supervisor=f"drain_ms: 1000, {groups}")
+    weir.folder.chmod(0o711)
+    weir.start()
+    people = {"root": (0, 0, []), "stranger": (61000, 61000, [61999]),
+              # the operator by its primary group, the others by a supplementary one
+              "admin": (61003, 61000, [61999, GROUPS["admin"]]), "operator": (61002, GROUPS["operator"], []),
+              "viewer": (61001, 61000, [GROUPS["viewer"]])}
+    table = said_json(weir, "help")[0]
+    problems, cells = matrix.matrix(str(weir.run / "ctl.sock"), table["verbs"], people)
+    check(not problems, f"{len(problems)} of {cells} cells: {problems[:5]}")
+    sent = len([v for v in table["verbs"] if v["answerer"] != "weirctl"])
+    check(cells == 5 * sent - 2, f"{cells} cells of {sent} verbs; only two, an allowed stop, are left")
+    said = matrix.ask_as(people["admin"], str(weir.run / "ctl.sock"), "stop", {})
+    check(said["ok"] and weir.program.process.wait(30) == 0, f"and an admin may stop it: {said}")
+    weir.check_log()
+    weir.remove()
+
+
+@test
+def a_change_is_journaled_with_who_asked_what_was_before_and_after():
+    weir, sandbox = with_desk("journal", level="info")
+    weir.start()
+    kill_some(weir, sandbox, 1)
+    dead = weir.ctl("dead.ls")["messages"][0]["id"]
+    for verb, args in (("mode", {"mode": "maintenance"}), ("undrain", {}), ("actors.restart", {"name": "classifier"}),
+                       ("dead.drop", {"id": dead})):
+        said = weir.ctl(verb, **args)
+        check(said["ok"] and "before" in said and "after" in said and said["before"] != said["after"], f"{verb}: {said}")
+        done = rf"{re.escape(verb)} by uid {os.geteuid()}, pid {os.getpid()}: done; before .*, after "
+        if verb == "actors.restart":
+            done = rf"restarted by uid {os.geteuid()}, pid {os.getpid()}: 1 actors replaced"
+        wait_until(lambda: re.search(done, weir.program.text()), 5, f"the journal has {verb}")
+    check(not weir.ctl("dead.drop", id=dead)["ok"], "a second time it is refused")
+    wait_until(lambda: "dead.drop by uid" in weir.program.text() and ": refused, no such message" in weir.program.text(), 5,
+               "and a refusal is told, too")
+    weir.stop()
+    weir.remove()
+
+
+# ---- what answers look like -----------------------------------------------------------------------------------------
+
+def judge_lines(lines):
+    modules = npm.install("ctl", ["ajv@8.17.1"])
+    done = subprocess.run(["node", ROOT / "tests/proc/ctl_schemas.mjs", modules, ROOT / "docs/ctl.schemas.json"],
+                          input="".join(json.dumps(l) + "\n" for l in lines), capture_output=True, text=True, timeout=60)
+    check(done.returncode == 0, f"node: {done.stderr[-500:]}")
+    check(not done.stdout, f"answers that are not as their schema: {done.stdout[:800]}")
+
+
+@test
+def every_verb_answers_by_its_schema():
+    weir, sandbox = with_desk("schemas")
+    weir.start()
+    kill_some(weir, sandbox, 4)
+    done = weir.post(ticket("fine"))[2]["id"]
+    wait_until(lambda: weir.queue()["done"] == 1, 10, "one is done")
+    dead = [m["id"] for m in weir.ctl("dead.ls")["messages"]]
+    body, file = weir.folder / "body.json", weir.folder / "copy.db"
+    body.write_text(json.dumps(ticket("sent")))
+    lines = []
+    for words in (["status"], ["health"], ["events"], ["events", "--kind", "dead", "--since", "60"], ["ls"], ["show", done],
+                  ["why", done], ["dead", "ls"], ["dead", "show", dead[0]], ["dead", "redrive", dead[0]],
+                  ["dead", "redrive", "--all", "--dry-run"], ["dead", "drop", dead[1]],
+                  ["dead", "drop", "--route", "tickets", "--rate", "5000", "--wait"], ["redrive", "status"],
+                  ["mode", "normal"], ["drain", "--wait", "--timeout", "20"], ["undrain"], ["limits", "ls"], ["actors", "ls"],
+                  ["actors", "restart", "classifier"], ["names"], ["metrics"], ["config", "running"], ["backup", "status"],
+                  ["backup", file], ["store", "check"], ["store", "check", file], ["send", "tickets", body], ["version"],
+                  ["report", "--output", weir.folder / "report.txt"], ["help"]):
+        lines += said_json(weir, *words)
+    for words, code in ((["show", "01J9ZQ4T6W3V8X2M5N7P1R0SAB"], 66), (["mode", "sideways"], 64), (["redrive", "cancel"], 1),
+                        (["dead", "redrive", done], 1), (["backup", "take"], 66), (["events", "--kind", "nonsense"], 64)):
+        lines += said_json(weir, *words, code=code)
+    kill_some(weir, sandbox, 30, "more")
+    lines += said_json(weir, "dead", "redrive", "--all", "--rate", "1") + said_json(weir, "redrive", "cancel")
+    lines += said_json(weir, "backup", "begin") + [weir.ctl("backup.status"), weir.ctl("backup.cancel")]
+    wait_until(lambda: weir.ctl("backup.status")["backup"]["state"] != "running", 10, "the copy ends")
+    weir.ctl("backup.begin")
+    wait_until(lambda: weir.ctl("backup.status")["backup"]["state"] == "whole", 10, "a copy is whole")
+    lines += [weir.ctl("backup.take"), weir.ctl("reload"), weir.ctl("nonsense")]
+    lines += said_json(weir, "stop")
+    check(weir.program.process.wait(30) == 0, "it stopped in order")
+    lines += said_json(weir, "store", "rebuild", weir.state) + said_json(weir, "restore", file, weir.state, "--force")
+    judge_lines(lines)
+    seen = {l["schema"].split(".", 1)[1].split("/")[0] for l in lines if l["schema"] != "weir.error/1"}
+    missing = {v["verb"] for v in said_json(weir, "help")[0]["verbs"]} - seen
+    check(missing <= {"check", "complete", "store.snapshot", "redrive.cancel", "backup.cancel"} | outside_of_this_test(),
+          f"verbs whose answer was not looked at: {sorted(missing)}")
+    weir.remove()
+
+
+def outside_of_this_test():
+    """Verbs whose schema is not in the file, with tests of their own."""
+    known = json.loads((ROOT / "docs/ctl.schemas.json").read_text())["answers"]
+    table = re.findall(r'^VERB\(\w+, "([a-z.]+)"', (ROOT / "supervisor/ctl_verbs.def").read_text(), re.M)
+    return {v for v in table if f"weir.{v}/1" not in known}
+
+
+@test
+def a_line_of_json_is_enough_for_socat():
+    weir, _ = with_desk("socat")
+    weir.start()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(str(weir.run / "ctl.sock"))
+        s.sendall(b'{"verb":"version"}\n{"verb":"frob"}\n{"verb":"check"}\n')
+        with s.makefile() as f:
+            said = [json.loads(f.readline()) for _ in range(3)]
+    check(said[0]["schema"] == "weir.version/1" and said[0]["ok"], f"{said[0]}")
+    check(said[1]["status"] == 400 and "no verb" in said[1]["error"] and said[1]["hint"], f"{said[1]}")
+    check(said[2]["status"] == 400 and "by itself" in said[2]["error"], f"weirctl's own verbs are not Weir's: {said[2]}")
+    weir.stop()
+    weir.remove()
+
+
+@test
+def what_may_follow_comes_from_the_table_and_from_weir():
+    weir, _ = with_desk("complete")
+    weir.start()
+
+    def after(*words):
+        return weirctl(weir, "complete", "--", *words)[1].split()
+    check({"status", "dead", "backup", "help"} <= set(after("")), f"first words: {after('')}")
+    check(after("dea") == ["dead"] and "redrive" in after("dead", ""), "second words")
+    for words, part in ((("dead", "redrive", "--ra"), "--rate"), (("mode", "ma"), "maintenance"), (("ls", "--state", ""), "held"),
+                        (("--socket", "x", "ls", "--"), "--newest"), (("events", "--kind", "child_d"), "child_died"),
+                        (("restore", ""), ":files"), (("backup", ""), "status")):
+        check(part in after(*words), f"{words}: {after(*words)}")
+    for words, part in ((("actors", "restart", ""), "limiter/0"), (("send", ""), "tickets"), (("ls", "--route", "t"), "tickets")):
+        check(part in after(*words), f"names from Weir, {words}: {after(*words)}")
+    weir.stop()
+    began = time.monotonic()
+    check(after("actors", "restart", "") == [] and time.monotonic() - began < 10, "without Weir there are no names")
+    weir.remove()
+
+
+# ---- events ---------------------------------------------------------------------------------------------------------
+
+@contextlib.contextmanager
+def following(weir, *words):
+    out = open(weir.folder / f"events-{len(words)}.jsonl", "w+")
+    process = subprocess.Popen(command(weir, "--json", "events", "-f", *words), stdout=out, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process, lambda: [json.loads(l) for l in open(out.name) if l.endswith("\n")]
+    finally:
+        process.kill()
+        process.wait()
+        out.close()
+
+
+@test
+def events_are_followed_by_route_message_and_kind():
+    weir, sandbox = with_desk("events")
+    weir.start()
+    with following(weir) as (_, everything), following(weir, "--kind", "dead") as (process, dead):
+        wait_until(lambda: everything() and dead(), 10, "both follow")
+        kill_some(weir, sandbox, 3)
+        wait_until(lambda: len([e for e in dead() if "kind" in e]) == 3, 10, "three dead letters are told")
+        check({e["kind"] for e in dead() if "kind" in e} == {"dead"}, f"and nothing else: {dead()}")
+        weir.ctl("mode", mode="maintenance")
+        wait_until(lambda: {"ctl", "mode", "dead"} <= {e.get("kind") for e in everything()}, 10, "who follows all sees all")
+        numbers = [e["number"] for e in everything() if "number" in e]
+        check(numbers == sorted(set(numbers)), f"in order, each once: {numbers}")
+        process.send_signal(signal.SIGINT)
+        check(process.wait(10) == 0, "Ctrl-C ends following in order")
+    one = weir.ctl("dead.ls")["messages"][0]["id"]
+    said = weir.ctl("events", message=one)["events"]
+    check(said and all(e["message"] == one for e in said), f"what happened to one: {said}")
+    status, out, _ = weirctl(weir, "events", "--route", "tickets", "--kind", "dead")
+    check(status == 0 and len(out.splitlines()) == 3 and "tickets" in out, f"for people: {out}")
+    weir.kill("limiter")
+    wait_until(lambda: any(e["kind"] == "child_died" for e in weir.ctl("events")["events"]), 10, "a death is an event")
+    weir.check_log()
+    weir.program.end()
+    weir.remove()
+
+
+@test
+def who_does_not_read_its_events_costs_nobody_anything():
+    weir, _ = with_desk("slow")
+    weir.start()
+    stuck = [socket.socket(socket.AF_UNIX) for _ in range(9)]
+    for n, s in enumerate(stuck):
+        s.settimeout(10)
+        s.connect(str(weir.run / "ctl.sock"))
+        s.sendall(b'{"verb":"events","args":{"follow":true}}\n')
+        first = s.recv(1 << 16, socket.MSG_PEEK).split(b"\n")[0]
+        check((b'"following":true' in first) == (n < 8), f"eight may follow, the ninth is told so: {first[:200]}")
+    for n in range(1500):
+        check(weir.ctl("mode", mode="maintenance" if n % 2 else "normal")["ok"], "Weir works on")
+    text = b""
+    while b"events.missed" not in text:
+        text = text[-200:] + stuck[0].recv(1 << 20)
+    missed = json.loads(next(l for l in text.split(b"\n") if b"events.missed" in l and l.endswith(b"}")))
+    check(missed["missed"] > 0, f"who reads again is told how many it missed: {missed}")
+    for s in stuck:
+        s.close()
+    wait_until(lambda: weir.ctl("events", follow=True)["ok"], 10, "their places are free again")
+    weir.program.end()
+    weir.check_log()
+    weir.remove()
+
+
+# ---- many at once ---------------------------------------------------------------------------------------------------
+
+@test
+def dead_letters_are_counted_put_back_dropped_and_left_in_peace():
+    weir, sandbox = with_desk("bulk")
+    weir.start()
+    kill_some(weir, sandbox, 40)
+    before = weir.queue()
+    said = said_json(weir, "dead", "drop", "--route", "tickets", "--dry-run")[0]
+    check(said["letters"] == 40 and said["takes_ms"] == 800, f"a dry run counts: {said}")
+    check(said_json(weir, "dead", "drop", "--route", "single", "--dry-run")[0]["letters"] == 0, "by route")
+    check({k: weir.queue()[k] for k in ("dead", "queued", "done")} == {k: before[k] for k in ("dead", "queued", "done")},
+          "and changes nothing")
+    check(weirctl(weir, "dead", "redrive")[0] == 64, "nothing is meant by leaving something out")
+    slow = subprocess.Popen(command(weir, "dead", "redrive", "--all", "--rate", "5", "--wait"), stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: weir.ctl("redrive.status")["active"], 10, "it runs")
+    check(weir.ctl("dead.drop", all=True)["status"] == 409, "one at a time")
+    check(weirctl(weir, "redrive", "cancel")[0] == 0, "another terminal cancels it")
+    out, err = slow.communicate(timeout=20)
+    check(slow.returncode == 1 and "cancelled" in out and "left" in err, f"the first one says so: {out} {err}")
+    wait_until(lambda: weir.queue()["queued"] + weir.queue()["assigned"] == 0, 10, "what was put back is done")
+    q = weir.queue()
+    check(0 < q["done"] < 40 and q["done"] + q["dead"] == 40, f"none is lost: {q}")
+    slow = subprocess.Popen(command(weir, "dead", "redrive", "--all", "--rate", "1", "--wait"), stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: weir.ctl("redrive.status")["active"], 10, "it runs again")
+    slow.send_signal(signal.SIGINT)
+    check(slow.wait(10) == 130 and "redrive cancel" in slow.stderr.read(), "Ctrl-C waits no longer, and says what goes on")
+    check(weir.ctl("redrive.status")["active"] and weir.ctl("redrive.cancel")["ok"], "it goes on until it is cancelled")
+    wait_until(lambda: weir.queue()["queued"] + weir.queue()["assigned"] == 0, 10, "quiet")
+    done = weir.queue()["done"]
+    status, out, err = weirctl(weir, "dead", "drop", "--all", "--rate", "5000", "--wait")
+    check(status == 0, f"drop: {out} {err}")
+    wait_until(lambda: weir.queue()["dead"] == 0, 10, "all others are gone")
+    check(weir.queue()["done"] == done, "and only they")
+    weir.stop()
+    states = [r["state"] for r in weir.rows()]
+    check(len(states) == done and set(states) == {"done"}, f"also on disk: {states}")
+    weir.start()
+    check(weir.queue()["dead"] == 0, "and they stay away")
+    weir.stop()
+    weir.remove()
+
+
+@test
+def what_is_no_dead_letter_is_refused_over_the_raw_socket():
+    weir, sandbox = with_desk("one")
+    weir.start()
+    kill_some(weir, sandbox, 2)
+    first, second = [m["id"] for m in weir.ctl("dead.ls")["messages"]]
+    done = weir.post(ticket("fine"))[2]["id"]
+    wait_until(lambda: weir.queue()["done"] == 1, 10, "done")
+    for verb in ("dead.redrive", "dead.drop"):
+        check(weir.ctl(verb, id="01J9ZQ4T6W3V8X2M5N7P1R0SAB")["status"] == 404, f"{verb} of what is not there")
+        check(weir.ctl(verb, id=done)["status"] == 409, f"{verb} of what is done")
+    said = weir.ctl("dead.redrive", id=first)
+    check(said["ok"] and said["after"] == {"state": "queued"}, f"put back: {said}")
+    said = weir.ctl("dead.drop", id=second)
+    check(said["ok"] and said["after"] is None, f"dropped: {said}")
+    check(weir.ctl("show", id=second)["status"] == 404 and weir.ctl("dead.drop", id=second)["status"] == 404, "it is gone")
+    wait_until(lambda: weir.queue()["done"] == 2 and weir.queue()["dead"] == 0, 10, "the other is done")
+    weir.stop()
+    weir.remove()
+
+
+# ---- backups --------------------------------------------------------------------------------------------------------
+
+@test
+def a_backup_under_load_restores_to_everything_accepted_before_it_with_marks():
+    weir, sandbox = with_desk("backup", "--latency-ms", "5..5", connections=4, slots=4)
+    weir.start()
+    writer = load(weir.folder, weir.port, "--rate", "500", "--seconds", "6", "--keys", "200")
+    wait_until(lambda: weir.queue()["done"] > 100, 20, "work is done")
+    accepted = {m["id"] for m in list_all(weir)}
+    said = said_json(weir, "backup", weir.folder / "copy.db")[0]
+    check(said["ok"] and said["not_finished"] > 0, f"a backup with work in it: {said}")
+    check((weir.folder / "copy.db").stat().st_mode & 0o777 == 0o600, "for its owner only")
+    check(not list(weir.state.glob("weir.backup*")) and not (weir.folder / "copy.db.part").exists(), "nothing is left over")
+    result = load_result(writer, 60)
+    check(result.get("failed", 0) == 0, f"no sender was refused meanwhile: {result}")
+    wait_empty_soon(weir)
+    before = sandbox.summary()
+    weir.stop()
+    other = Weir("restored", state=weir.folder / "other")
+    other.config.write_text(weir.config.read_text().replace(f":{weir.port}\"", f":{other.port}\""))
+    status, out, err = weirctl(weir, "restore", weir.folder / "copy.db", other.state)
+    check(status == 0 and "maybe_duplicate" in out, f"restore says what it means: {out} {err}")
+    check(weirctl(weir, "restore", weir.folder / "copy.db", other.state)[0] == 73, "a store that is there is kept")
+    other.start()
+    check("restored" in other.program.text(), "the start says that this is a backup")
+    wait_empty_soon(other)
+    after = sandbox.summary()
+    other.stop()
+    rows = other.rows()
+    found = {id_of(r) for r in rows}
+    check(accepted <= found, f"{len(accepted - found)} of {len(accepted)} accepted before are missing")
+    check({r["state"] for r in rows} == {"done"}, "all of them end")
+    again = [r for r in rows if r["flags"] & 1]
+    check(len(again) == said["not_finished"], f"{len(again)} are marked, {said['not_finished']} were not finished")
+    check(after["requests"] - before["requests"] <= 2 * len(again), f"only the marked are called again: {before} {after}")
+    other.start()
+    check(other.program.text().count("a backup that was restored") == 1, "it is said once")
+    other.stop()
+    weir.remove()
+    other.remove()
+
+
+def id_of(row):
+    from weir import id_text
+    return id_text(row["id"])
+
+
+def list_all(weir):
+    after, found = 0, []
+    while True:
+        page = weir.ctl("ls", after=after, most=500)
+        found += page["messages"]
+        after = page["next"]
+        if not after:
+            return found
+
+
+def wait_empty_soon(weir):
+    weir.wait_empty(60)
+
+
+@test
+def a_backup_can_be_given_up_and_never_overwrites():
+    weir, _ = with_desk("giveup")
+    weir.start()
+    file = weir.folder / "mine.db"
+    file.write_text("mine")
+    status, _, err = weirctl(weir, "backup", file)
+    check(status == 73 and file.read_text() == "mine", f"a file that is there is kept: {status} {err}")
+    check(weirctl(weir, "backup", "/nonexistent/dir/b.db")[0] == 73, "where nothing can be written")
+    check(weir.ctl("backup.cancel")["status"] == 409 and weir.ctl("backup.take")["status"] == 404, "none runs, none is whole")
+    weir.stop()
+    check(weirctl(weir, "backup", weir.folder / "b.db")[0] == 69, "of a Weir that does not run there is none")
+    check(weirctl(weir, "restore", file, weir.folder / "new")[0] == 65, "what is no store is not restored")
+    check(weirctl(weir, "restore", weir.folder / "gone.db", weir.folder / "new")[0] == 66, "nor what is not there")
+    weir.remove()
+
+
+@test
+def damage_is_found_told_and_mended():
+    weir, _ = with_desk("damage")
+    weir.start()
+    for n in range(200):
+        check(weir.post(ticket(n))[0] == 202, "accepted")
+    weir.wait_empty(20)
+    file = weir.folder / "whole.db"
+    check(weirctl(weir, "backup", file)[0] == 0, "a backup")
+    check(weirctl(weir, "store", "check", weir.state)[0] == 75, "a running store is not opened by others")
+    weir.stop()
+    base = sqlite3.connect(weir.state / "weir.db")
+    base.execute("UPDATE progress SET attempt = attempt + 1 WHERE seq = 7")
+    base.commit()
+    base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    base.close()
+    status, out, err = weirctl(weir, "store", "check", weir.state)
+    check(status == 65 and "progress: the row of number 7" in out, f"found: {status} {out} {err}")
+    weir.start()
+    status, out, _ = weirctl(weir, "store", "check")
+    check(status == 65 and "number 7" in out, f"also in a running store: {status} {out}")
+    status, out, err = weirctl(weir, "backup", weir.folder / "damaged.db")
+    check(status == 65 and (weir.folder / "damaged.db").exists(), f"a backup of it says so, and is kept: {status} {out} {err}")
+    weir.stop()
+    check(weirctl(weir, "restore", weir.folder / "damaged.db", weir.folder / "new")[0] == 65, "it is not restored")
+    status, out, err = weirctl(weir, "store", "rebuild", weir.state, "--dry-run")
+    check(status == 0 and "nothing was changed" in out, f"a dry run: {status} {out} {err}")
+    check(weirctl(weir, "store", "check", weir.state)[0] == 65, "and it is as it was")
+    check(weirctl(weir, "store", "rebuild", weir.state)[0] == 0, "rebuilt")
+    status, out, _ = weirctl(weir, "store", "check", weir.state)
+    check(status == 0, f"it is whole: {out}")
+    weir.start()
+    q = weir.queue()
+    check(q["done"] == 199 and q["dead"] == 1 and q["damaged"] == 0, f"one became a dead letter, none is lost: {q}")
+    weir.stop()
+    weir.remove()
+
+
+# ---- a report -------------------------------------------------------------------------------------------------------
+
+@test
+def a_report_has_what_helps_and_no_secrets_and_no_messages():
+    weir, sandbox = with_desk("report")
+    text = weir.config.read_text()
+    text = text.replace("allow_private: true}", f"allow_private: true, secret: shop-token, headers: {{X-Team: \"{CANARY}\"}}}}", 1)
+    secrets = weir.folder / "credentials"
+    secrets.mkdir(mode=0o700)
+    (secrets / "shop-token").write_text(f"{CANARY}-token")
+    (secrets / "shop-token").chmod(0o600)
+    weir.config.write_text(text)
+    weir.start()
+    kill_some(weir, sandbox, 2)
+    check(weir.post(ticket("x", key=f"{CANARY}-key", subject=f"{CANARY}-body"))[0] == 202, "accepted")
+    weir.wait_empty(10)
+    wait_until(lambda: "weir_queue_messages" in json.dumps(weir.ctl("metrics")), 5, "the limiter told its numbers")
+    file = weir.folder / "report.txt"
+    status, out, err = weirctl(weir, "report", "-o", file)
+    check(status == 0 and file.stat().st_mode & 0o777 == 0o600, f"{status} {out} {err}")
+    said = file.read_text()
+    check(CANARY not in said, f"the canary is in it: {said[max(0, said.find(CANARY) - 200):][:300]}")
+    for part in ("===== status =====", "===== health =====", "===== config.running =====", "===== events =====",
+                 "weir_queue_messages", "shop-token", "5 actors ready", "===== host ====="):
+        check(part in said, f"{part} is in it")
+    check(weirctl(weir, "report", "-o", file)[0] == 73, "a file that is there is kept")
+    weir.stop()
+    check(weirctl(weir, "report", "-o", "-")[0] == 0, "also of a Weir that does not run")
+    weir.remove()
+
+
+@test
+def a_monitor_hears_whether_it_is_well():
+    weir, _ = with_desk("health")
+    check(weirctl(weir, "health")[0] == 69, "not running")
+    weir.start()
+    check(weirctl(weir, "health")[0] == 0, "well")
+    weir.ctl("mode", mode="maintenance")
+    status, out, _ = weirctl(weir, "health")
+    check(status == 0 and "maintenance" in out, f"what was asked for is to be known only: {out}")
+    os.kill(weir.pid("classifier"), signal.SIGSTOP)
+    weir.kill("limiter")
+    status, out, _ = weirctl(weir, "health", "--timeout", "15")
+    check(status in (0, 1), f"it answers: {status} {out}")
+    wait_until(lambda: weirctl(weir, "health")[0] in (0, 1), 30, "it always answers")
+    weir.program.end()
+    weir.remove()
+
+
+main()
