@@ -32,6 +32,14 @@ child_t *family_of_life(family_t *f, uint64_t generation)
     return NULL;
 }
 
+bool family_has_process(const family_t *f, int pid)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (pid > 0 && f->children[i].pid == pid)
+            return true;
+    return false;
+}
+
 child_t *family_claim(family_t *f, unsigned actor, unsigned instance, instant_t now)
 {
     size_t place = 0;

@@ -23,6 +23,7 @@ void family_init(family_t *f, const config_t *c, instant_t now);
 /* Who is in office; NULL: none. */
 child_t *family_find(family_t *f, unsigned actor, unsigned instance);
 child_t *family_of_life(family_t *f, uint64_t generation); /* a process lives; NULL: none */
+bool family_has_process(const family_t *f, int pid);
 /* A place for a successor. NULL: none is free. */
 child_t *family_claim(family_t *f, unsigned actor, unsigned instance, instant_t now);
 /* Frees the place of a successor or retiree that is down. */

@@ -170,12 +170,25 @@ static void journal(const ctl_asked_t *asked, const char *who)
     free(args);
 }
 
+/* It runs as our own user, who may do everything; a jail cannot keep it from connecting. */
+static void refuse_actor(supervisor_t *s, const ctl_asked_t *asked)
+{
+    log_text(LOG_BUG, "process %d, one of our own, asks for %s on ctl.sock: was it taken over?",
+             (int)asked->pid, asked->request->verb->name);
+    ctl_server_answer(s->ctl, asked->token,
+                      ctl_failure(403, "not permitted", "people ask here, not actors"));
+}
+
 void verbs_request(void *arg, const ctl_asked_t *asked)
 {
     supervisor_t *s = arg;
     const ctl_verb_t *verb = asked->request->verb;
     char who[64];
     int fd = -1;
+    if (family_has_process(&s->family, asked->pid)) {
+        refuse_actor(s, asked);
+        return;
+    }
     say_who(asked, who, sizeof who);
     if (verb->changes)
         journal(asked, who);

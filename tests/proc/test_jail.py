@@ -3,11 +3,13 @@
 kernel that cannot. That the lists are long enough every other test shows: a call that is not listed kills here."""
 import contextlib
 import ctypes
+import json
 import os
 import platform
 import re
 import signal
 import socket
+import struct
 import subprocess
 import threading
 from pathlib import Path
@@ -17,8 +19,8 @@ from weir import ACTORS, BUILD, Sandbox, Weir, check, free_port, main, test, tic
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 libc.ptrace.restype = ctypes.c_long
-PTRACE_CONT, PTRACE_GETREGS, PTRACE_SETREGS, PTRACE_ATTACH, PTRACE_DETACH = 7, 12, 13, 16, 17
-EXECVE, FORK, SOCKET, PTRACE, KILL = 59, 57, 41, 101, 62  # x86-64
+PTRACE_SINGLESTEP, PTRACE_GETREGS, PTRACE_SETREGS, PTRACE_ATTACH, WALL = 9, 12, 13, 16, 0x40000000
+EXECVE, FORK, SOCKET, CONNECT, SENDTO, RECVFROM, PTRACE, KILL = 59, 57, 41, 42, 44, 45, 101, 62  # x86-64
 LANDLOCK_CREATE, PR_SET_SECCOMP, SECCOMP_FILTER, PR_SET_NO_NEW_PRIVS = 444, 22, 2, 38
 on_x86_64 = platform.machine() == "x86_64"
 
@@ -94,24 +96,45 @@ class Registers(ctypes.Structure):
     _fields_ = [(name, ctypes.c_ulong) for name in names + [f"segment{n}" for n in range(6)]]
 
 
-def made_to_call(pid, number, *arguments):
-    """How the process ends that is made to make this system call, as an attacker inside would: its signal, or None."""
-    check(libc.ptrace(PTRACE_ATTACH, pid, None, None) == 0, f"attach: {os.strerror(ctypes.get_errno())}")
-    registers = Registers()
-    os.waitpid(pid, 0x40000000)  # __WALL
-    check(libc.ptrace(PTRACE_GETREGS, pid, None, ctypes.byref(registers)) == 0, "its registers")
-    # It waits in a system call: that instruction is run again, with another number.
-    registers.rip -= 2
-    registers.orig_rax, registers.rax = ctypes.c_ulong(-1).value, number
-    for name, value in zip(("rdi", "rsi", "rdx"), arguments + (0, 0, 0)):
-        setattr(registers, name, value)
-    check(libc.ptrace(PTRACE_SETREGS, pid, None, ctypes.byref(registers)) == 0, "other registers")
-    check(libc.ptrace(PTRACE_CONT, pid, None, None) == 0, "on it goes")
-    _, status = os.waitpid(pid, 0x40000000)
-    if os.WIFSIGNALED(status):
-        return os.WTERMSIG(status)
-    libc.ptrace(PTRACE_DETACH, pid, None, None)
-    return None
+class Hijacked:
+    """A process that makes the system calls that we want, as an attacker inside it would. It waits in one: that
+    instruction is run again, with other registers. Nothing of it can go on afterwards."""
+
+    def __init__(self, pid):
+        self.pid, self.ended = pid, None
+        check(libc.ptrace(PTRACE_ATTACH, pid, None, None) == 0, f"attach: {os.strerror(ctypes.get_errno())}")
+        os.waitpid(pid, WALL)
+        self.registers = Registers()
+        check(libc.ptrace(PTRACE_GETREGS, pid, None, ctypes.byref(self.registers)) == 0, "its registers")
+        self.room = self.registers.rsp - 65536
+
+    def write(self, data):
+        """Where in its stack these bytes are now."""
+        with open(f"/proc/{self.pid}/mem", "r+b", 0) as memory:
+            memory.seek(self.room)
+            memory.write(data)
+        return self.room
+
+    def read(self, length):
+        with open(f"/proc/{self.pid}/mem", "rb", 0) as memory:
+            memory.seek(self.room)
+            return memory.read(length)
+
+    def call(self, number, *arguments):
+        """What the call gives; None: it was the end of the process, by the signal `ended`."""
+        r = Registers.from_buffer_copy(self.registers)
+        r.rip -= 2
+        r.orig_rax, r.rax = ctypes.c_ulong(-1).value, number
+        for name, value in zip(("rdi", "rsi", "rdx", "r10", "r8", "r9"), arguments + (0,) * 6):
+            setattr(r, name, value)
+        check(libc.ptrace(PTRACE_SETREGS, self.pid, None, ctypes.byref(r)) == 0, "other registers")
+        check(libc.ptrace(PTRACE_SINGLESTEP, self.pid, None, None) == 0, "one instruction")
+        _, status = os.waitpid(self.pid, WALL)
+        if os.WIFSIGNALED(status):
+            self.ended = os.WTERMSIG(status)
+            return None
+        check(libc.ptrace(PTRACE_GETREGS, self.pid, None, ctypes.byref(r)) == 0, "the result")
+        return ctypes.c_long(r.rax).value
 
 
 @test
@@ -127,11 +150,34 @@ def an_actor_that_is_made_to_do_something_else_ends_at_once():
         for name, call in calls.items():
             pid = wait_until(lambda: next((a["pid"] for a in weir.actors() if a["actor"] == kind
                                            and a["state"] == "ready"), None), 10, f"{kind} is ready")
-            ended = made_to_call(pid, *call)
-            check(ended == signal.SIGSYS, f"{kind}, {name}: it ended by {ended}, SIGSYS is expected")
+            it = Hijacked(pid)
+            gave = it.call(*call)
+            check(it.ended == signal.SIGSYS, f"{kind}, {name}: it gave {gave}, ended by {it.ended}; SIGSYS is expected")
     weir.wait_ready()
     check("exit (signal 31)" in weir.program.text(), "the log says by which signal it ended")
     weir.stop()
+    weir.remove()
+
+
+@test
+def an_actor_may_not_ask_what_people_may():
+    if not on_x86_64 or os.geteuid() != 0:
+        print("skip an_actor_may_not_ask_what_people_may: needs root and x86-64")
+        return
+    weir = Weir("asks").start()
+    it = Hijacked(weir.pid("classifier"))
+    fd = it.call(SOCKET, socket.AF_UNIX, socket.SOCK_STREAM, 0)
+    address = struct.pack("H108s", socket.AF_UNIX, str(weir.run / "ctl.sock").encode())
+    check(it.call(CONNECT, fd, it.write(address), len(address)) == 0, "it is of the same user, and may connect")
+    line = b'{"verb": "stop", "args": {}}\n'
+    check(it.call(SENDTO, fd, it.write(line), len(line)) == len(line), "asks")
+    said = it.read(max(0, it.call(RECVFROM, fd, it.room, 4096)))
+    check(json.loads(said)["status"] == 403, f"is refused: {said}")
+    check("on ctl.sock: was it taken over?" in weir.program.text(), "and the log says so")
+    os.kill(it.pid, signal.SIGKILL)
+    os.waitpid(it.pid, WALL)
+    weir.wait_ready()
+    check(weir.program.end() == 0, "only we stop it")
     weir.remove()
 
 

@@ -167,6 +167,18 @@ static void a_newcomer_is_told_of_itself_and_of_all_that_live_and_concern_it(voi
     end(&h);
 }
 
+static void a_process_is_one_of_ours_while_it_lives(void **state)
+{
+    (void)state;
+    house_t h;
+    begin(&h);
+    assert_false(family_has_process(&h.family, 0)); /* nobody was started yet */
+    make_ready(&h, ACTOR_DRAINER, 0);
+    assert_true(family_has_process(&h.family, 4711));
+    assert_false(family_has_process(&h.family, 4712));
+    end(&h);
+}
+
 static void the_list_is_never_empty(void **state)
 {
     (void)state;
@@ -263,6 +275,7 @@ int main(void)
         cmocka_unit_test(everybody_may_what_its_record_says_and_no_more),
         cmocka_unit_test(each_secret_goes_only_to_who_needs_it),
         cmocka_unit_test(a_newcomer_is_told_of_itself_and_of_all_that_live_and_concern_it),
+        cmocka_unit_test(a_process_is_one_of_ours_while_it_lives),
         cmocka_unit_test(the_list_is_never_empty),
         cmocka_unit_test(what_needs_the_limiter_is_served_only_while_it_is_ready),
         cmocka_unit_test(the_summary_names_who_is_not_ready),
