@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "actors/actor_jail.h"
+#include "actors/actor_door.h"
 #include "actors/birth.h"
 #include "actors/carry.h"
 #include "sys/loop.h"
@@ -27,7 +28,6 @@
 #define CONFIG_BYTES_MAX (16u << 20)
 #define STORE_LOCK_WAIT_MS 10000
 #define LINGER_MS 500
-#define DOOR_BODY_BYTES (256u << 10) /* of an order or a batch of leases; routes may want more */
 #define USAGE_EVERY_US US_PER_S
 
 /* Numbers of the far ends: the two sockets that connect, then those who connect to us. */
@@ -50,6 +50,7 @@ typedef struct actor {
     http_client_t *client;
     carrier_t *carrier;
     loop_source_t *turn_timer, *usage_timer;
+    actor_door_t door;
     bool turn_due; /* something happened since the last turn */
     uint64_t blocked_told;
 } actor_t;
@@ -196,6 +197,7 @@ static void on_usage(void *arg)
         metrics_set(a->metrics, METRIC_HTTP_TIMEOUTS, none, (double)counts.timeouts);
     }
     log_tick();
+    actor_door_look(&a->door, a->metrics, loop_now());
     loop_timer_at(a->usage_timer, instant_after_us(loop_now().at, USAGE_EVERY_US));
 }
 
@@ -309,27 +311,11 @@ static int open_links(actor_t *a)
 
 static int open_server(actor_t *a)
 {
-    const config_t *c = a->config;
-    size_t body_max = DOOR_BODY_BYTES;
-    for (size_t i = 0; i < c->route_count; i++)
-        if (c->routes[i].body_bytes_max > body_max)
-            body_max = c->routes[i].body_bytes_max;
-    const http_server_options_t options = {
-        .listeners = a->line.listen,
-        .listener_count = a->line.listen_count,
-        .connections = c->http.connections,
-        .reserved_connections = c->http.reserved_connections,
-        .connections_per_client = c->http.connections_per_client,
-        .header_ms = c->http.header_ms,
-        .body_ms = c->http.body_ms,
-        .idle_ms = c->http.idle_ms,
-        .body_rate_min = c->http.body_rate_min,
-        .header_bytes_max = c->http.header_bytes_max,
-        .body_bytes_max = body_max,
-    };
-    int r = http_server_open(a->loop, &options, on_request, a, &a->server);
-    if (r == 0 && a->line.standby)
-        http_server_pause(a->server, true);
+    int r = actor_door_open(&a->door, a->config, a->secrets);
+    if (r < 0)
+        return complain(a, EXIT_CONFIG, "http.tls has no certificate with its key", r, NULL);
+    const http_server_options_t options = actor_door_options(&a->door, a->config, &a->line);
+    r = http_server_open(a->loop, &options, on_request, a, &a->server);
     return r < 0 ? complain(a, EXIT_AGAIN, "the HTTP server does not open", r, NULL) : 0;
 }
 
@@ -435,6 +421,7 @@ static void close_all(actor_t *a)
 {
     if (a->server)
         http_server_close(&a->server);
+    actor_door_close(&a->door);
     if (a->client)
         http_client_close(&a->client);
     log_tap(NULL, NULL);

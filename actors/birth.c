@@ -81,6 +81,10 @@ static bool read_value(const char *name, size_t len, const char **at, birth_line
         b->standby = n == 1;
         return true;
     }
+    if (is_word(name, "tls", len) && read_number(at, UINT32_MAX, &n)) {
+        b->tls = (uint32_t)n;
+        return true;
+    }
     if (is_word(name, "host", len) && read_number(at, UINT32_MAX, &n)) {
         b->host = (unsigned)n;
         return true;

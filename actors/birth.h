@@ -16,6 +16,7 @@ typedef struct birth_line {
     int config, secrets, lock; /* descriptors; -1: not given */
     int listen[BIRTH_LISTENERS_MAX];
     size_t listen_count;
+    uint32_t tls; /* bit n: at listen[n] TLS is spoken */
     bool door_kept; /* systemd holds the listening sockets: connections wait while Weir is away */
 } birth_line_t;
 

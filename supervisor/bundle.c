@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "supervisor/launch.h"
+#include "sys/certificate.h"
 #include "sys/credentials.h"
 #include "sys/secrets.h"
 #include "sys/signature.h"
@@ -118,6 +119,29 @@ static int check_senders(const launch_t *l, const char **which)
     return error;
 }
 
+/* A door that cannot shake hands would be noticed by its callers first. */
+static int check_tls(const launch_t *l, const char **which)
+{
+    uint8_t *chain = NULL, *key = NULL;
+    size_t chain_len, key_len = 0;
+    wall_t ends;
+    if (!l->config->http.tls_certificate)
+        return 0;
+    *which = l->config->http.tls_certificate;
+    int error = credential_read(l->credentials, *which, &chain, &chain_len);
+    if (error)
+        return error;
+    *which = l->config->http.tls_key;
+    error = credential_read(l->credentials, *which, &key, &key_len);
+    if (!error)
+        error = certificate_check(bytes_of(chain, chain_len), bytes_of(key, key_len), &ends);
+    if (error == -ELIBBAD)
+        *which = l->config->http.tls_certificate;
+    credential_free(&key, key_len);
+    credential_free(&chain, chain_len);
+    return error;
+}
+
 int launch_check_secrets(const launch_t *l, const char **which)
 {
     int error = 0;
@@ -128,7 +152,9 @@ int launch_check_secrets(const launch_t *l, const char **which)
         *which = b.which;
         bundle_end(&b);
     }
-    return error ? error : check_senders(l, which);
+    if (!error)
+        error = check_senders(l, which);
+    return error ? error : check_tls(l, which);
 }
 
 int launch_secrets_print(const launch_t *l, const roster_entry_t *entry, bytes_t key, sha256_t *out)

@@ -68,6 +68,9 @@ static void write_line(birth_kit_t *kit, const launch_t *l, const roster_entry_t
                                  i ? "," : " listen=", l->listeners->fds[i]);
         kit->kept[kit->kept_count++] = l->listeners->fds[i];
     }
+    if (l->listeners->tls)
+        used += (size_t)snprintf(kit->line + used, sizeof kit->line - used, " tls=%u",
+                                 l->listeners->tls);
     if (l->listeners->from_systemd)
         used += (size_t)snprintf(kit->line + used, sizeof kit->line - used, " door=kept");
     must(used < sizeof kit->line);

@@ -99,18 +99,44 @@ static int open_one(const char *text)
     return fd;
 }
 
-static int open_all(listeners_t *l, const config_t *config, const char **which)
+static int open_list(listeners_t *l, const char **texts, size_t count, bool tls, const char **which)
 {
-    for (size_t i = 0; i < config->http.listen_count; i++) {
-        *which = config->http.listen[i];
-        int fd = l->count < LISTENERS_MAX ? open_one(config->http.listen[i]) : -EMSGSIZE;
+    for (size_t i = 0; i < count; i++) {
+        *which = texts[i];
+        int fd = l->count < LISTENERS_MAX ? open_one(texts[i]) : -EMSGSIZE;
         if (fd < 0) {
             listeners_close(l);
             return fd;
         }
+        l->tls |= (uint32_t)tls << l->count;
         l->fds[l->count++] = fd;
     }
     return 0;
+}
+
+static int open_all(listeners_t *l, const config_t *config, const char **which)
+{
+    int error = open_list(l, config->http.listen, config->http.listen_count, false, which);
+    return error
+               ? error
+               : open_list(l, config->http.listen_tls, config->http.listen_tls_count, true, which);
+}
+
+/* Is this socket bound to the address of that text? */
+static bool is_at(int fd, const char *text)
+{
+    struct sockaddr_storage wanted, is = {0};
+    socklen_t wanted_len, len = sizeof is;
+    return listener_address(text, &wanted, &wanted_len) == 0 &&
+           getsockname(fd, (struct sockaddr *)&is, &len) == 0 && len == wanted_len &&
+           memcmp(&is, &wanted, len) == 0;
+}
+
+static void mark_tls(listeners_t *l, const config_t *config)
+{
+    for (size_t i = 0; i < l->count; i++)
+        for (size_t k = 0; k < config->http.listen_tls_count; k++)
+            l->tls |= (uint32_t)is_at(l->fds[i], config->http.listen_tls[k]) << i;
 }
 
 int listeners_open(listeners_t *l, const config_t *config, const char **which)
@@ -123,6 +149,8 @@ int listeners_open(listeners_t *l, const config_t *config, const char **which)
     l->from_systemd = given > 0;
     l->count = (size_t)given;
     int error = l->from_systemd ? 0 : open_all(l, config, which);
+    if (l->from_systemd)
+        mark_tls(l, config);
     for (size_t i = 0; i < l->count; i++)
         describe(l->fds[i], l->addresses[i]);
     return error;

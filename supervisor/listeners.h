@@ -15,8 +15,9 @@
 typedef struct listeners {
     int fds[LISTENERS_MAX];
     char addresses[LISTENERS_MAX][LISTENER_TEXT]; /* as bound: port 0 has become a number */
+    uint32_t tls; /* bit n: at fds[n] TLS is spoken */
     size_t count;
-    bool from_systemd; /* then http.listen is not looked at */
+    bool from_systemd; /* then only listen_tls is looked at: which of them speak TLS */
 } listeners_t;
 
 /* Text to address: "127.0.0.1:8080", "[::1]:8080". No names. -EINVAL: not one. */

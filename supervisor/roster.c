@@ -60,6 +60,10 @@ static void senders(const config_t *c, void (*each)(void *, const char *), void 
         if (c->sources[i].secret_next)
             each(arg, c->sources[i].secret_next);
     }
+    if (c->http.tls_certificate) {
+        each(arg, c->http.tls_certificate);
+        each(arg, c->http.tls_key);
+    }
     for (size_t i = 0; i < c->api_key_count; i++) {
         each(arg, c->api_keys[i].secret);
         if (c->api_keys[i].secret_next)

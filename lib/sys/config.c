@@ -52,14 +52,24 @@ const char *leaf_word(json_t *json, const char *leaf)
 
 /* ---- sections ---- */
 
+static const char **load_texts(loading_t *l, json_t *list, size_t *count)
+{
+    *count = json_array_size(list);
+    const char **texts = config_hold(l, *count, sizeof *texts);
+    for (size_t i = 0; i < *count; i++)
+        texts[i] = json_string_value(json_array_get(list, i));
+    return texts;
+}
+
 static void load_http(loading_t *l, json_t *json)
 {
-    json_t *listen = json_object_get(json, "listen");
     config_t *c = l->config;
-    c->http.listen_count = json_array_size(listen);
-    c->http.listen = config_hold(l, c->http.listen_count, sizeof *c->http.listen);
-    for (size_t i = 0; i < c->http.listen_count; i++)
-        c->http.listen[i] = json_string_value(json_array_get(listen, i));
+    json_t *tls = json_object_get(json, "tls");
+    c->http.listen = load_texts(l, json_object_get(json, "listen"), &c->http.listen_count);
+    c->http.listen_tls =
+        load_texts(l, json_object_get(json, "listen_tls"), &c->http.listen_tls_count);
+    c->http.tls_certificate = leaf_text(tls, "certificate");
+    c->http.tls_key = leaf_text(tls, "key");
     NUMBER(&c->http, json, connections);
     NUMBER(&c->http, json, reserved_connections);
     NUMBER(&c->http, json, connections_per_client);
@@ -79,7 +89,7 @@ static void load_queue_and_store(config_t *c, json_t *queue, json_t *store)
     NUMBER(&c->queue, queue, cache_bytes);
     NUMBER(&c->queue, queue, buckets_max);
     NUMBER(&c->queue, queue, leases_max);
-    for (unsigned class = 0; class < CLASS_COUNT; class++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
         char leaf[24];
         snprintf(leaf, sizeof leaf, "%s_s", class_name(class));
         c->queue.head_start_us[class] =

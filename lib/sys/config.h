@@ -108,6 +108,8 @@ typedef struct config {
     const char *state_dir, *run_dir;
     struct {
         const char **listen; size_t listen_count; /* "127.0.0.1:8080", "[::1]:8080" */
+        const char **listen_tls; size_t listen_tls_count;
+        const char *tls_certificate, *tls_key; /* names or files; NULL: no TLS */
         unsigned connections, reserved_connections, connections_per_client;
         unsigned header_ms, body_ms, idle_ms;     /* deadlines of our own */
         unsigned body_rate_min;                   /* bytes a second, 0: none */

@@ -66,22 +66,60 @@ static void check_directories(config_tree_t *tree, json_t *json)
                             "%s must be absolute: start it with /", leaves[i]);
 }
 
-/* Whether all listeners are on this host's loopback. */
-static bool check_listeners(config_tree_t *tree, json_t *json)
+static bool is_listed(json_t *list, size_t count, const char *text)
 {
-    json_t *list = json_object_get(json_object_get(json, "http"), "listen");
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(text, json_string_value(json_array_get(list, i))) == 0)
+            return true;
+    return false;
+}
+
+/* Whether all of these listeners are on this host's loopback; none of them may be in `others`. */
+static bool check_listeners(config_tree_t *tree, json_t *http, const char *leaf, json_t *others)
+{
+    json_t *list = json_object_get(http, leaf);
     bool all = true, loopback = false;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *text = json_string_value(json_array_get(list, i));
-        const node_t *at = node_at(tree, "http/listen/%zu", i);
+        const node_t *at = node_at(tree, "http/%s/%zu", leaf, i);
         if (!config_is_listener(text, &loopback))
             config_complain(tree, at,
                             "%s is not an address and port, such as 127.0.0.1:8080 or [::1]:8080",
                             text);
-        for (size_t k = 0; k < i; k++)
-            if (strcmp(text, json_string_value(json_array_get(list, k))) == 0)
-                config_complain(tree, at, "%s is listed twice", text);
+        if (is_listed(list, i, text) || is_listed(others, json_array_size(others), text))
+            config_complain(tree, at, "%s is listed twice", text);
         all = all && loopback;
+    }
+    return all;
+}
+
+/* A file is absolute: what it is relative to would be a riddle. It is named in JSON texts too. */
+static void check_tls_file(config_tree_t *tree, json_t *tls, const char *leaf)
+{
+    const char *text = json_string_value(json_object_get(tls, leaf));
+    if (*text == '/' ? strpbrk(text, "\"\\") != NULL : !config_is_name(text))
+        config_complain(tree, node_at(tree, "http/tls/%s", leaf),
+                        "%s is neither an absolute path nor the name of a secret", text);
+}
+
+static bool check_door(config_tree_t *tree, json_t *json)
+{
+    json_t *http = json_object_get(json, "http"), *listen = json_object_get(http, "listen"),
+           *secure = json_object_get(http, "listen_tls"), *tls = json_object_get(http, "tls");
+    bool plain = check_listeners(tree, http, "listen", NULL);
+    bool all = check_listeners(tree, http, "listen_tls", listen) && plain;
+    if (json_array_size(listen) + json_array_size(secure) > 16)
+        config_complain(tree, node_at(tree, "http/listen_tls"),
+                        "more than 16 addresses in listen and listen_tls together");
+    if (secure && !tls)
+        config_complain(tree, node_at(tree, "http/listen_tls"),
+                        "listen_tls needs a certificate: add  tls: {certificate: ..., key: ...}");
+    if (tls && !secure)
+        config_complain(tree, node_at(tree, "http/tls"),
+                        "nobody uses it: add the addresses that speak TLS as listen_tls");
+    if (tls) {
+        check_tls_file(tree, tls, "certificate");
+        check_tls_file(tree, tls, "key");
     }
     return all;
 }
@@ -180,7 +218,7 @@ void config_check_cross(config_tree_t *tree, json_t *json)
 {
     check_orders(tree, json);
     check_directories(tree, json);
-    check_sources(tree, json, check_listeners(tree, json));
+    check_sources(tree, json, check_door(tree, json));
     check_downstreams(tree, json);
     config_check_limits(tree, json);
     config_check_routes(tree, json);

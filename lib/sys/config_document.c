@@ -253,11 +253,29 @@ static void write_sample_value(FILE *to, const config_key_t *key)
     fprintf(to, is_list ? " [\"%s\"]" : " %s", config_key_example(key));
 }
 
-/* Where a line of the sample begins: "#" for what hangs on a name of the operator's choice, then
- * the indent. */
+/* In or at a section that may be left out. */
+static bool is_optional(const config_key_t *key)
+{
+    for (size_t i = 0; i < config_key_count(); i++) {
+        const config_key_t *at = config_key_at(i);
+        size_t length = strlen(at->path);
+        if (at->kind == KIND_SECTION && !at->preset && strncmp(key->path, at->path, length) == 0 &&
+            (!key->path[length] || key->path[length] == '.'))
+            return true;
+    }
+    return false;
+}
+
+/* Written as a comment: what hangs on a name of the operator's choice, or may be left out whole. */
+static bool is_commented(const config_key_t *key)
+{
+    return strchr(key->path, '*') || is_optional(key);
+}
+
+/* Where a line of the sample begins: "#" or not, then the indent. */
 static void write_indent(FILE *to, const config_key_t *key)
 {
-    fprintf(to, "%s%*s", strchr(key->path, '*') ? "#" : "", (int)(2 * depth_of(key->path)), "");
+    fprintf(to, "%s%*s", is_commented(key) ? "#" : "", (int)(2 * depth_of(key->path)), "");
 }
 
 static void compose_comment(const config_key_t *key, char *out, size_t size)
@@ -324,7 +342,7 @@ void config_write_sample(FILE *to)
             write_opening(to, key, config_key_at(i - 1));
         write_comment(to, key);
         write_indent(to, key);
-        if (!named && (key->kind == KIND_NAMED || (!key->preset && !config_key_has_keys(key))))
+        if (!is_commented(key) && (key->kind == KIND_NAMED || (!key->preset && !config_key_has_keys(key))))
             fputs("#", to);
         fprintf(to, "%s:", config_key_leaf(key));
         if (!config_key_has_keys(key))

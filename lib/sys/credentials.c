@@ -22,14 +22,15 @@ bool credentials_directory(const char *config_path, char *out, size_t size)
 }
 
 /* 0, or why this file cannot be a secret. */
-static int check_file(int fd)
+static int check_file(int fd, bool is_file, bool *shared)
 {
     struct stat st;
     if (fstat(fd, &st) < 0)
         return -errno;
     if (!S_ISREG(st.st_mode))
         return -EINVAL;
-    if (st.st_mode & S_IRWXO)
+    *shared = (st.st_mode & S_IRWXO) != 0;
+    if (is_file ? st.st_mode & S_IWOTH : *shared)
         return -EACCES;
     return (size_t)st.st_size > CREDENTIAL_BYTES_MAX ? -EFBIG : 0;
 }
@@ -48,9 +49,17 @@ static long read_all(int fd, uint8_t *out, size_t size)
     return n < 0 ? -errno : (long)have;
 }
 
-static int read_credential(int fd, uint8_t *out, size_t *len)
+static bool holds_key(const uint8_t *text, size_t len)
 {
-    int error = check_file(fd);
+    static const char mark[] = "PRIVATE KEY-----"; /* RFC 7468 */
+    return memmem(text, len, mark, sizeof mark - 1) != NULL;
+}
+
+/* What everybody may read is no secret; a certificate is none anyway. */
+static int read_credential(int fd, bool is_file, uint8_t *out, size_t *len)
+{
+    bool shared = false;
+    int error = check_file(fd, is_file, &shared);
     long have = error ? error : read_all(fd, out, CREDENTIAL_BYTES_MAX + 1);
     if (have < 0)
         return (int)have;
@@ -60,6 +69,8 @@ static int read_credential(int fd, uint8_t *out, size_t *len)
         have--;
     out[have] = '\0';
     *len = (size_t)have;
+    if (shared && holds_key(out, *len))
+        return -EACCES;
     return have ? 0 : -ENODATA;
 }
 
@@ -81,14 +92,15 @@ static int open_credential(const char *directory, const char *name)
 
 int credential_read(const char *directory, const char *name, uint8_t **secret, size_t *len)
 {
-    if (!config_is_name(name))
+    bool is_file = *name == '/';
+    if (!is_file && !config_is_name(name))
         return -EINVAL;
-    int fd = open_credential(directory, name);
+    int fd = is_file ? open_named("", "", name + 1) : open_credential(directory, name);
     if (fd < 0)
         return fd;
     uint8_t *out = calloc(1, CREDENTIAL_BYTES_MAX + 2);
     must(out);
-    int error = read_credential(fd, out, len);
+    int error = read_credential(fd, is_file, out, len);
     close(fd);
     if (error)
         credential_free(&out, CREDENTIAL_BYTES_MAX + 1);
@@ -119,7 +131,14 @@ void credential_explain(const char *directory, const char *name, int error, char
         what = "is empty; put the secret into it";
     if (error == -EBADMSG)
         what = "is no secret of Standard Webhooks: whsec_ and base 64, as the sender shows it";
+    if (error == -ELIBBAD)
+        what = "has no certificate in PEM; put it there, and those above it behind it";
+    if (error == -EKEYREJECTED)
+        what = "is not the private key of http.tls.certificate, in PEM and without a passphrase";
     if (error == -EINVAL)
         what = "is not a file with the name of a secret";
-    snprintf(out, size, "secret %.64s: %s/%.64s %s", name, directory, name, what);
+    if (*name == '/')
+        snprintf(out, size, "%.255s %s", name, what);
+    else
+        snprintf(out, size, "secret %.64s: %s/%.64s %s", name, directory, name, what);
 }

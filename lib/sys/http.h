@@ -33,6 +33,8 @@ typedef struct http_reply {
 typedef struct http_server http_server_t;
 typedef struct http_server_options {
     const int *listeners; size_t listener_count;   /* listening sockets, not owned */
+    uint32_t tls_listeners;        /* bit n: what connects to listeners[n] speaks TLS */
+    const char *tls_certificate, *tls_key; /* PEM, the chain leaf first; NULL: no TLS */
     unsigned connections, reserved_connections;    /* reserved: for health, metrics and queries */
     unsigned connections_per_client;
     unsigned header_ms, body_ms, idle_ms;

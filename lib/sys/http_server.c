@@ -5,9 +5,10 @@
 
 #include "sys/http_server_inside.h"
 
-#define BODY_ROOM_FIRST 65536u /* a declared length is believed so far; the rest must come first   \
-                                */
-#define POOL_EXTRA 8192u       /* of a connection's memory: what is not the request's head */
+#define BODY_ROOM_FIRST                                                                            \
+    65536u               /* a declared length is believed so far; the rest must come first         \
+                          */
+#define POOL_EXTRA 8192u /* of a connection's memory: what is not the request's head */
 
 bytes_t http_header(const http_request_t *r, const char *name)
 {
@@ -109,7 +110,8 @@ void http_server_reply(http_server_t *s, uint64_t token, const http_reply_t *rep
 /* OPTIONS is answered here: it asks about the server, and every resource is alike. */
 static enum MHD_Result answer_options(http_conn_t *conn)
 {
-    http_field_t allow = {bytes_str("Allow"), bytes_str("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")};
+    http_field_t allow = {bytes_str("Allow"),
+                          bytes_str("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")};
     http_reply_t reply = {.status = 204, .headers = &allow, .header_count = 1};
     conn->status = reply.status;
     conn->response = response_of(&reply);
@@ -274,7 +276,8 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **request,
     if (!conn)
         return;
     *request = NULL;
-    conn->consumed += conn->head_len + conn->body_len;
+    conn->consumed =
+        conn->tls ? http_conn_received(conn) : conn->consumed + conn->head_len + conn->body_len;
     http_conn_free_request(conn);
     if (conn->phase != PHASE_GONE && why == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
         conn->reused = true;
@@ -299,19 +302,30 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
     must(conn);
     conn->mhd = mhd;
     *context = conn;
+    if (conn->tls)
+        http_tls_began(conn);
 }
 
 /* ---- the library in our loop */
 
-static void run_library(http_server_t *s)
+static void run_daemon(http_server_t *s, struct MHD_Daemon *daemon)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;
-    s->kick = false;
-    MHD_run(s->daemon);
-    if (MHD_get_timeout(s->daemon, &wait_ms) == MHD_YES && wait_ms == 0) {
+    MHD_run(daemon);
+    if (daemon == s->tls)
+        http_tls_let_wait(s);
+    if (MHD_get_timeout(daemon, &wait_ms) == MHD_YES && wait_ms == 0) {
         s->kick = true;
         loop_again(s->loop);
     }
+}
+
+static void run_library(http_server_t *s)
+{
+    s->kick = false;
+    run_daemon(s, s->daemon);
+    if (s->tls)
+        run_daemon(s, s->tls);
 }
 
 static void on_ready(void *arg, unsigned ready)
@@ -327,16 +341,41 @@ static void on_before_wait(void *arg)
         run_library(s);
 }
 
-static struct MHD_Daemon *start_library(http_server_t *s)
+/* What both daemons are told: the plain one, and with `more` flags and options that of TLS. */
+struct MHD_Daemon *http_library_start(http_server_t *s, unsigned more,
+                                      const struct MHD_OptionItem *options)
 {
-    return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0,
-                            NULL, NULL, on_access, s, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-                            MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_UNESCAPE_CALLBACK,
-                            leave_encoded, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-                            MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
-                            MHD_OPTION_CONNECTION_LIMIT, s->options.connections + 1,
-                            MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                            s->options.header_bytes_max + POOL_EXTRA, MHD_OPTION_END);
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | more, 0, NULL, NULL,
+        on_access, s, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s,
+        MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_CONNECTION_LIMIT,
+        s->options.connections + 1, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, s->options.header_bytes_max + POOL_EXTRA,
+        MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+}
+
+static loop_source_t *watch(http_server_t *s, struct MHD_Daemon *daemon)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    must(info && info->epoll_fd >= 0);
+    return loop_fd(s->loop, info->epoll_fd, LOOP_READ, on_ready, s);
+}
+
+/* False: nothing stays open. */
+static int start_libraries(http_server_t *s)
+{
+    static const struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+    s->daemon = http_library_start(s, 0, none);
+    if (!s->daemon)
+        return -EMFILE;
+    if (!s->options.tls_certificate)
+        return 0;
+    s->tls = http_tls_start(s);
+    if (s->tls)
+        return 0;
+    MHD_stop_daemon(s->daemon);
+    return -EKEYREJECTED;
 }
 
 int http_server_open(loop_t *loop, const http_server_options_t *options,
@@ -348,16 +387,15 @@ int http_server_open(loop_t *loop, const http_server_options_t *options,
     http_server_t *s = calloc(1, sizeof *s);
     must(s);
     *s = (http_server_t){.loop = loop, .options = *options, .on_request = on_request, .arg = arg};
-    s->daemon = start_library(s);
-    if (!s->daemon) {
+    int error = start_libraries(s);
+    if (error) {
         free(s);
-        return -EMFILE;
+        return error;
     }
     s->names = malloc(options->header_bytes_max + POOL_EXTRA);
     must(s->names);
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    must(info && info->epoll_fd >= 0);
-    s->ready = loop_fd(loop, info->epoll_fd, LOOP_READ, on_ready, s);
+    s->ready = watch(s, s->daemon);
+    s->tls_ready = s->tls ? watch(s, s->tls) : NULL;
     s->before_wait = loop_before_wait(loop, on_before_wait, s);
     http_conns_open(s);
     *out = s;
@@ -380,6 +418,7 @@ static void let_go(http_server_t *s)
         }
         shutdown(conn->fd, SHUT_RDWR);
         conn->phase = PHASE_GONE;
+        http_tls_let_go(conn);
         if (conn->suspended)
             MHD_resume_connection(conn->mhd);
     }
@@ -392,12 +431,16 @@ void http_server_close(http_server_t **at)
         return;
     *at = NULL;
     s->closing = true;
-    MHD_run(s->daemon); /* answers given in this round go out */
+    run_library(s); /* answers given in this round go out */
     let_go(s);
-    MHD_run(s->daemon);
+    run_library(s);
     loop_remove(&s->ready);
+    if (s->tls)
+        loop_remove(&s->tls_ready);
     loop_remove(&s->before_wait);
     MHD_stop_daemon(s->daemon);
+    if (s->tls)
+        MHD_stop_daemon(s->tls);
     http_conns_close(s);
     free(s->names);
     free(s);

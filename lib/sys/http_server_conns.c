@@ -10,8 +10,6 @@
 #include "sys/http_server_inside.h"
 
 #define ACCEPTS_PER_ROUND 64
-#define LINGER_US US_PER_S
-#define LINGER_BYTES (8u << 20)
 #define TICK_MIN_US (2 * US_PER_MS)
 #define TICK_MAX_US (250 * US_PER_MS)
 #define RATE_GRACE_US US_PER_S
@@ -110,6 +108,8 @@ void http_conn_free_request(http_conn_t *conn)
 static void conn_free(http_conn_t *conn)
 {
     http_server_t *s = conn->server;
+    if (conn->tls)
+        http_tls_forget(conn);
     s->by_fd[conn->fd] = NULL;
     s->slots[conn->slot] = NULL;
     s->free_slots[s->free_count++] = conn->slot;
@@ -133,10 +133,11 @@ static void send_raw(int fd, unsigned status)
 
 void http_conn_cut(http_conn_t *conn, unsigned status)
 {
-    if (status) {
+    if (status && conn->tls)
+        http_tls_say(conn, status);
+    else if (status)
         send_raw(conn->fd, status);
-        conn->linger = true;
-    }
+    conn->linger = status != 0;
     conn->phase = PHASE_GONE;
     shutdown(conn->fd, status ? SHUT_WR : SHUT_RDWR);
 }
@@ -146,41 +147,6 @@ static uint64_t received(const struct tcp_info *info)
 {
     return info->tcpi_bytes_received -
            (info->tcpi_state == TCP_CLOSE_WAIT && info->tcpi_bytes_received > 0);
-}
-
-static void drop_linger(http_server_t *s, size_t i)
-{
-    close(s->lingers[i].fd);
-    s->lingers[i] = s->lingers[--s->linger_count];
-}
-
-/* Keeps the socket open behind the library's back, half closed, until the client has read our
- * answer. */
-static void begin_linger(http_conn_t *conn)
-{
-    http_server_t *s = conn->server;
-    if (s->closing || s->linger_count == HTTP_LINGERS_MAX)
-        return;
-    int fd = fcntl(conn->fd, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    s->lingers[s->linger_count++] =
-        (struct http_linger){fd, instant_after_us(loop_now().at, LINGER_US), LINGER_BYTES};
-}
-
-static void drain_lingers(http_server_t *s, instant_t now)
-{
-    static char waste[65536];
-    for (size_t i = s->linger_count; i-- > 0;) {
-        struct http_linger *l = &s->lingers[i];
-        ssize_t n = 0;
-        shutdown(l->fd, SHUT_WR);
-        while (l->left > 0 && (n = recv(l->fd, waste, sizeof waste, MSG_DONTWAIT)) > 0)
-            l->left -= (size_t)n < l->left ? (size_t)n : l->left;
-        bool over = l->left == 0 || n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
-        if (over || !instant_before(now, l->until))
-            drop_linger(s, i);
-    }
 }
 
 /* What the kernel counted on this connection; zeros when it cannot be asked. */
@@ -193,10 +159,16 @@ static struct tcp_info counted(int fd)
     return info;
 }
 
+uint64_t http_conn_received(const http_conn_t *conn)
+{
+    struct tcp_info info = counted(conn->fd);
+    return received(&info);
+}
+
 void http_conns_forget(http_conn_t *conn)
 {
     if (conn->linger)
-        begin_linger(conn);
+        http_linger_begin(conn);
     conn_free(conn);
 }
 
@@ -323,7 +295,7 @@ static void on_tick(void *arg)
     for (uint32_t i = 0; i < s->options.connections; i++)
         if (s->slots[i])
             check_deadline(s->slots[i], now);
-    drain_lingers(s, now);
+    http_lingers_drain(s, now);
     if (s->out_of_files) {
         s->out_of_files = false;
         want_listeners(s);
@@ -343,10 +315,11 @@ static void start_tick(http_server_t *s)
 
 /* ---- accepting */
 
-static void turn_away(http_server_t *s, int fd)
+static void turn_away(http_server_t *s, int fd, bool tls)
 {
     s->counts.refused++;
-    send_raw(fd, 503);
+    if (!tls) /* there is no session yet that could say it */
+        send_raw(fd, 503);
     shutdown(fd, SHUT_WR);
     close(fd);
 }
@@ -389,9 +362,10 @@ static bool reserve_has_room(http_server_t *s)
     return true;
 }
 
-/* The reserve is for all: also for a client with too many connections, which may be a proxy on this
- * host beside whoever asks for health here. */
-static void admit(http_server_t *s, int fd, const struct sockaddr_storage *address)
+/* The reserve is for all (but TLS: half a handshake cannot be told from a question about health,
+ * and could not be ended at once): also for a client with too many connections, which may be a
+ * proxy on this host beside whoever asks for health here. */
+static void admit(http_server_t *s, int fd, const struct sockaddr_storage *address, bool tls)
 {
     const http_server_options_t *o = &s->options;
     struct http_client_count *count = count_of(s, address);
@@ -399,13 +373,18 @@ static void admit(http_server_t *s, int fd, const struct sockaddr_storage *addre
     bool reserved =
         crowded || s->counts.open - s->reserve.count + o->reserved_connections >= o->connections;
     release_count(s, count);
-    if (reserved && !reserve_has_room(s)) {
-        turn_away(s, fd);
+    if (reserved && (tls || !reserve_has_room(s))) {
+        turn_away(s, fd, tls);
         return;
     }
     http_conn_t *conn = conn_new(s, fd, address, reserved);
-    http_gate_open(conn);
+    conn->tls = tls;
     start_tick(s);
+    if (tls) {
+        http_gate_pass(conn);
+        return;
+    }
+    http_gate_open(conn);
     if (reserved)
         http_gate_look(conn);
 }
@@ -426,7 +405,7 @@ static void on_connect(void *arg, unsigned ready)
         int fd =
             accept4(listener->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            admit(s, fd, &address);
+            admit(s, fd, &address, listener->tls);
         } else if (is_no_room(errno)) {
             s->out_of_files = true; /* until the next tick, or the loop would spin */
             want_listeners(s);
@@ -475,7 +454,7 @@ void http_conns_open(http_server_t *s)
     s->tick = loop_timer(s->loop, on_tick, s);
     for (size_t i = 0; i < s->options.listener_count; i++) {
         int fd = s->options.listeners[i];
-        s->listening[i] = (struct http_listener){s, fd};
+        s->listening[i] = (struct http_listener){s, fd, s->options.tls_listeners >> i & 1};
         must(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);
         s->listeners[i] = loop_fd(s->loop, fd, LOOP_READ, on_connect, &s->listening[i]);
     }
@@ -486,8 +465,7 @@ void http_conns_close(http_server_t *s)
     for (size_t i = 0; i < s->options.listener_count; i++)
         loop_remove(&s->listeners[i]);
     loop_remove(&s->tick);
-    while (s->linger_count > 0)
-        drop_linger(s, 0);
+    http_lingers_drop(s);
     must(s->counts.open == 0);
     free(s->slots);
     free(s->free_slots);

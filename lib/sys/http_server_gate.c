@@ -27,19 +27,21 @@ static void wait_for(http_conn_t *conn, size_t bytes)
     setsockopt(conn->fd, SOL_SOCKET, SO_RCVLOWAT, &low_water, sizeof low_water);
 }
 
-static void hand_over(http_conn_t *conn)
+void http_gate_pass(http_conn_t *conn)
 {
     http_server_t *s = conn->server;
     struct sockaddr_storage address = {.ss_family = AF_INET};
     socklen_t len = sizeof address;
-    loop_remove(&conn->gate);
+    if (conn->gate)
+        loop_remove(&conn->gate);
     if (conn->gate_seen > 0)
         wait_for(conn, 1);
     if (getpeername(conn->fd, (struct sockaddr *)&address, &len) < 0)
         len = sizeof(struct sockaddr_in); /* gone already: the library will find out */
     conn->phase = PHASE_HEAD;
     int fd = conn->fd;
-    if (MHD_add_connection(s->daemon, fd, (const struct sockaddr *)&address, len) != MHD_YES) {
+    if (MHD_add_connection(conn->tls ? s->tls : s->daemon, fd, (const struct sockaddr *)&address,
+                           len) != MHD_YES) {
         s->counts.refused++;
         conn->phase = PHASE_GONE;
         http_conns_forget(conn); /* the library has closed the descriptor */
@@ -74,7 +76,7 @@ static void on_bytes(void *arg, unsigned ready)
     }
     enum head_scan scan = http_head_scan(bytes_of(seen, (size_t)n), &verdict);
     if (scan == HEAD_WHOLE)
-        hand_over(conn);
+        http_gate_pass(conn);
     else if (scan == HEAD_BAD)
         refuse_head(conn, verdict.status);
     else if ((size_t)n == look)

@@ -39,15 +39,17 @@ typedef struct http_conn {
     struct MHD_Response *response; /* answered, not yet queued */
     struct http_client_count *count;
     loop_source_t *gate;
+    list_node_t in_starved; /* of server->starved */
     list_node_t in_reserve; /* of server->reserve, in the order they came */
-    size_t gate_seen;  /* bytes of the first head that have come */
-    instant_t since;   /* when the phase began */
+    size_t gate_seen;       /* bytes of the first head that have come */
+    instant_t since;        /* when the phase began */
     uint64_t consumed; /* bytes of whole requests: more have come when the next request has begun */
     uint64_t token;
     uint32_t slot;
     int fd;
     unsigned status; /* of response */
     uint8_t phase;
+    bool tls; /* the library shakes hands: it has the connection from the beginning */
     bool loopback, reserved, reused, begun, chunked, head_seen, dispatched, in_call, suspended,
         linger;
     char client[INET6_ADDRSTRLEN];
@@ -69,15 +71,16 @@ struct http_linger {
 struct http_listener {
     http_server_t *server;
     int fd;
+    bool tls;
 };
 
 struct http_server {
     loop_t *loop;
     http_server_options_t options;
-    struct MHD_Daemon *daemon;
+    struct MHD_Daemon *daemon, *tls; /* tls: NULL without TLS */
     void (*on_request)(void *, const http_request_t *);
     void *arg;
-    loop_source_t *ready, *before_wait, *tick, *listeners[HTTP_LISTENERS_MAX];
+    loop_source_t *ready, *tls_ready, *before_wait, *tick, *listeners[HTTP_LISTENERS_MAX];
     struct http_listener listening[HTTP_LISTENERS_MAX];
     bool kick, paused, ticking, out_of_files, closing, retiring;
     instant_t retired_at;
@@ -87,6 +90,7 @@ struct http_server {
     http_conn_t **by_fd;
     size_t by_fd_room;
     struct http_client_count *clients;
+    list_t starved; /* TLS connections whose bytes have run out, in this run of the library */
     list_t reserve; /* connections in the places for health, metrics and queries */
     struct http_linger lingers[HTTP_LINGERS_MAX];
     size_t linger_count;
@@ -129,14 +133,43 @@ void http_conn_enter(http_conn_t *conn, enum http_phase phase);
 /* Sends a whole refusal over the library's head and cuts the connection. */
 void http_conn_cut(http_conn_t *conn, unsigned status);
 void http_conn_free_request(http_conn_t *conn);
+/* Bytes that came over its socket so far. */
+uint64_t http_conn_received(const http_conn_t *conn);
 
 /* ---- http_server_gate.c */
 
 void http_gate_open(http_conn_t *conn);
 /* Looks at what has come already, without waiting for the loop. It may be gone after this. */
 void http_gate_look(http_conn_t *conn);
+/* To the library, whatever has come. It may be gone after this. */
+void http_gate_pass(http_conn_t *conn);
 /* Ends a connection that the library has not got: a refusal (0: without a word), then the close. */
 void http_gate_refuse(http_conn_t *conn, unsigned status);
+
+/* ---- http_server.c */
+
+struct MHD_Daemon *http_library_start(http_server_t *server, unsigned more,
+                                      const struct MHD_OptionItem *options);
+
+/* ---- http_server_linger.c */
+
+/* Keeps the socket open behind the library's back, half closed, until the client has read our
+ * answer. */
+void http_linger_begin(http_conn_t *conn);
+void http_lingers_drain(http_server_t *server, instant_t now);
+void http_lingers_drop(http_server_t *server);
+
+/* ---- http_server_tls.c */
+
+/* NULL: the certificate or key is none. */
+struct MHD_Daemon *http_tls_start(http_server_t *server);
+void http_tls_began(http_conn_t *conn);
+/* After each run of the library: who has no more bytes waits for them. */
+void http_tls_let_wait(http_server_t *server);
+void http_tls_forget(http_conn_t *conn);
+void http_tls_let_go(http_conn_t *conn); /* the library gets it back to close it */
+/* The refusal as far as the session takes it at once. */
+void http_tls_say(const http_conn_t *conn, unsigned status);
 
 /* ---- http_server_refuse.c: answers that the server gives by itself */
 

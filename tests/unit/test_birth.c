@@ -14,7 +14,7 @@ static void a_whole_line_is_read(void **state)
     birth_line_t b;
     assert_true(birth_read(
         "instance=2 generation=18446744073709551615 config=3 secrets=4 lock=5 listen=6,7 host=1 "
-        "may=12 door=kept standby=1",
+        "may=12 tls=2 door=kept standby=1",
         &b));
     assert_true(b.standby);
     assert_int_equal(b.instance, 2);
@@ -24,6 +24,7 @@ static void a_whole_line_is_read(void **state)
     assert_int_equal(b.lock, 5);
     assert_int_equal(b.host, 1);
     assert_int_equal(b.may, 12);
+    assert_int_equal(b.tls, 2);
     assert_int_equal(b.listen_count, 2);
     assert_int_equal(b.listen[0], 6);
     assert_int_equal(b.listen[1], 7);

@@ -116,6 +116,28 @@ static void what_is_no_secret_is_refused(void **state)
     credential_free(&secret, len);
 }
 
+static void a_file_by_its_path_may_be_read_by_all_if_it_holds_no_private_key(void **state)
+{
+    static const char key[] = "-----BEGIN EC PRIVATE KEY-----\n";
+    static const struct {
+        const char *content;
+        mode_t mode;
+        int error;
+    } rows[] = {{"certificate", 0644, 0}, {"certificate", 0600, 0}, {"certificate", 0646, -EACCES},
+                {key, 0600, 0},           {key, 0640, 0},           {key, 0644, -EACCES}};
+    uint8_t *secret = NULL;
+    size_t len;
+    char path[128];
+    (void)state;
+    snprintf(path, sizeof path, "%s/file", folder);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        put("file", rows[i].content, strlen(rows[i].content), rows[i].mode);
+        assert_int_equal(credential_read("/nowhere", path, &secret, &len), rows[i].error);
+        credential_free(&secret, len);
+    }
+    assert_int_equal(credential_read(folder, "/nowhere/at/all", &secret, &len), -ENOENT);
+}
+
 static void the_folder_is_systemds_or_beside_the_configuration(void **state)
 {
     char out[64];
@@ -138,6 +160,7 @@ int main(void)
         cmocka_unit_test(a_secret_is_read_without_its_last_newline),
         cmocka_unit_test(systemds_name_for_a_loaded_directory_is_found_too),
         cmocka_unit_test(what_is_no_secret_is_refused),
+        cmocka_unit_test(a_file_by_its_path_may_be_read_by_all_if_it_holds_no_private_key),
         cmocka_unit_test(the_folder_is_systemds_or_beside_the_configuration),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
