@@ -214,7 +214,7 @@ class Production:
         return int(children[0])
 
     def inside(self, *words):
-        return subprocess.run(["nsenter", "--target", str(self.first()), "--all", *words], text=True, stdout=subprocess.PIPE,
+        return subprocess.run(["nsenter", "--target", str(self.first()), "--all", "--root", "--wd", *words], text=True, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=20)
 
     def is_healthy(self):
@@ -236,7 +236,7 @@ class Production:
         self.log.close()
 
 
-ROUTE = """sources: {desk: {auth: none-on-loopback}}
+ROUTE = """sources: {desk: {auth: bearer, secret: desk}}
 downstreams: {away: {url: "http://127.0.0.1:9", allow_private: true}}
 routes:
   r: {path: /r, source: desk, id: /message/id, steps: [{name: s, attempts: 1000, call: {downstream: away, path: /}}]}
@@ -247,14 +247,22 @@ def production_keeps_its_queue_in_the_volume_over_a_sigterm():
     because(root, "nothing was built")
     with open(f"{root}/etc/weir/conf.d/r.yaml", "w", encoding="utf-8") as f:
         f.write(ROUTE)
+    os.makedirs(f"{root}/etc/weir/credentials")
+    with open(f"{root}/etc/weir/credentials/desk", "w", encoding="utf-8") as f:
+        f.write("open-sesame\n")
+    os.chmod(f.name, 0o400)
+    os.chown(f.name, 8080, 8080)
     with Production() as weir:
         status = open(f"/proc/{weir.first()}/status", encoding="ascii").read()
         because(re.search(r"^Uid:\t8080\t8080", status, re.M), "it runs as root")
-        sent = weir.inside("curl", "-sS", "-d", '{"id": 1}', "-H", "Content-Type: application/json", "http://127.0.0.1:8080/r")
+        sent = weir.inside("curl", "-sS", "-d", '{"id": 1}', "-H", "Content-Type: application/json",
+                           "-H", "Authorization: Bearer open-sesame", "http://127.0.0.1:8080/r")
         because('"accepted"' in sent.stdout, sent.stdout)
         weir.stop()
     with Production() as weir:
-        status = json.loads(weir.inside("weirctl", "status", "--json").stdout)
+        asked = weir.inside("weirctl", "status", "--json")
+        because(asked.returncode == 0, f"weirctl status: {asked.stdout}")
+        status = json.loads(asked.stdout)
         because(status["queue"]["queued"] + status["queue"]["assigned"] == 1, f"after the restart: {status['queue']}")
         weir.stop()
 

@@ -148,6 +148,8 @@ logcheck_is_silent_about_a_start_and_a_stop() {
 
 # ---- breaking it ------------------------------------------------------------------------------------------
 
+tidy() { rm -f "$inside/etc/weir/conf.d/wrong.yaml"; }
+
 is_restarted() { # actor, its old process
     in_ weirctl actors ls --json | jq -e --arg a "$1/0" --argjson p "$2" '.actors[] | select(.name == $a) | .state == "ready" and .pid != $p'
 }
