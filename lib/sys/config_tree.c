@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/utf8.h"
 #include "sys/config_yaml.h"
 
 struct owned {
@@ -47,33 +48,48 @@ void config_tree_clear(config_tree_t *tree)
 struct config_errors {
     struct told {
         unsigned order, line, column;
-        char *text;
+        char text[ERROR_BYTES];
     } told[CONFIG_ERRORS_MAX + 1];
     size_t count;
 };
 
-static bool is_after(const struct told *a, const struct told *b)
+static bool is_after(const struct told *told, const node_t *node)
 {
-    if (a->order != b->order)
-        return a->order > b->order;
-    return a->line != b->line ? a->line > b->line : a->column > b->column;
+    if (told->order != node->order)
+        return told->order > node->order;
+    return told->line != node->line ? told->line > node->line : told->column > node->column;
 }
 
-static void gather(config_tree_t *tree, struct told told)
+static void gather(config_tree_t *tree, const node_t *node, const char *text)
 {
     if (!tree->gathered)
         tree->gathered = config_tree_own(tree, sizeof *tree->gathered);
     struct config_errors *e = tree->gathered;
     size_t at = e->count;
     tree->errors++;
-    while (at > 0 && is_after(&e->told[at - 1], &told))
+    while (at > 0 && is_after(&e->told[at - 1], node))
         at--;
     if (at == CONFIG_ERRORS_MAX)
         return;
-    told.text = config_tree_text(tree, told.text, strlen(told.text));
-    memmove(&e->told[at + 1], &e->told[at], (e->count - at) * sizeof told);
-    e->told[at] = told;
+    struct told *told = &e->told[at];
+    memmove(told + 1, told, (e->count - at) * sizeof *told);
+    *told = (struct told){.order = node->order, .line = node->line, .column = node->column};
+    strcpy(told->text, text);
     e->count += e->count < CONFIG_ERRORS_MAX;
+}
+
+/* What a file says must not steer a terminal, and is told as JSON too. */
+static void make_printable(char *text)
+{
+    unsigned char *c = (unsigned char *)text;
+    while (*c) {
+        unsigned char *end = c + utf8_prefix(bytes_str((char *)c), strlen((char *)c));
+        for (; c < end; c++)
+            if (*c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0)) /* U+0080 to U+009F */
+                *c = *c == 0xc2 ? (c[1] = '?') : '?';
+        if (*c)
+            *c++ = '?'; /* no UTF-8 */
+    }
 }
 
 void config_complain(config_tree_t *tree, const node_t *at, const char *format, ...)
@@ -89,11 +105,9 @@ void config_complain(config_tree_t *tree, const node_t *at, const char *format, 
     va_start(args, format);
     vsnprintf(line + n, sizeof line - (size_t)n, format, args);
     va_end(args);
-    for (char *c = line; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';             /* what a file says must not steer a terminal */
+    make_printable(line);
     ((node_t *)at)->wrong = true; /* every node is the tree's, or its caller's own */
-    gather(tree, (struct told){at->order, at->line, at->column, line});
+    gather(tree, at, line);
 }
 
 void config_tree_tell(const config_tree_t *tree, void (*report)(void *arg, const char *line),

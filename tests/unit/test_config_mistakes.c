@@ -281,6 +281,23 @@ static void all_mistakes_are_told_in_one_round_in_order(void **state)
     }
 }
 
+/* A line is cut at a whole character: it is told as JSON too. */
+static void what_is_cut_stays_text(void **state)
+{
+    char yaml[3000] = "";
+    json_t *json, *text;
+    said_t said;
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        snprintf(yaml, sizeof yaml, "state_dir: /%.*s", i, "aaa");
+        for (size_t len = strlen(yaml); len + 2 < 1000; len += 2)
+            strcpy(yaml + len, "\xc3\xa9");
+        assert_int_equal(read_text(yaml, &json, &said), -EINVAL);
+        assert_non_null(text = json_string(said.text));
+        json_decref(text);
+    }
+}
+
 static void at_most_twenty_mistakes_are_told(void **state)
 {
     char yaml[4096] = "";
@@ -299,8 +316,10 @@ static void what_a_file_says_cannot_steer_the_terminal(void **state)
     json_t *json;
     said_t said;
     (void)state;
-    assert_int_equal(read_text("\"\\e[31mred\\nline\": 1", &json, &said), -EINVAL);
+    assert_int_equal(read_text("\"\\e[31mred\\nline \\u009b31m \\u00e9\": 1", &json, &said),
+                     -EINVAL);
     assert_null(strchr(said.text, '\033'));
+    assert_non_null(strstr(said.text, "?[31mred?line ??31m \xc3\xa9 here"));
     assert_int_equal(said.lines, 1);
     assert_ptr_equal(strchr(said.text, '\n'), said.text + strlen(said.text) - 1);
 }
@@ -310,6 +329,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_mistake_is_told_with_place_and_hint),
         cmocka_unit_test(all_mistakes_are_told_in_one_round_in_order),
+        cmocka_unit_test(what_is_cut_stays_text),
         cmocka_unit_test(at_most_twenty_mistakes_are_told),
         cmocka_unit_test(what_a_file_says_cannot_steer_the_terminal),
     };
