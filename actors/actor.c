@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 
 #include "actors/actor_jail.h"
 #include "actors/actor_door.h"
+#include "actors/actor_options.h"
 #include "actors/birth.h"
 #include "actors/carry.h"
 #include "sys/loop.h"
@@ -448,36 +448,9 @@ static int run(actor_t *a)
     return code < 0 ? EXIT_AGAIN : code;
 }
 
-/* ---- the command line */
-
-static int usage(const actor_spec_t *spec, FILE *to, int code)
-{
-    const char *name = actor_name(spec->kind);
-    fprintf(to,
-            "weir-%s: the %s of Weir. It is started by weir-supervisor, never by hand.\n"
-            "Usage: weir-%s [--help | --version]\n",
-            name, name, name);
-    return code;
-}
-
-/* -1: no option, go on. */
-static int read_options(const actor_spec_t *spec, int argc, char **argv)
-{
-    static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
-    int option = getopt_long(argc, argv, "hV", options, NULL);
-    if (option == 'h')
-        return usage(spec, stdout, EXIT_ASKED);
-    if (option == 'V') {
-        printf("weir-%s %s\n", actor_name(spec->kind), WEIR_VERSION);
-        return EXIT_ASKED;
-    }
-    return option != -1 || optind < argc ? usage(spec, stderr, EXIT_USAGE) : -1;
-}
-
 int actor_main(const actor_spec_t *spec, int argc, char **argv)
 {
-    int code = read_options(spec, argc, argv);
+    int code = actor_options(spec, argc, argv);
     if (code >= 0)
         return code;
     const char *text = getenv("WEIR_BIRTH");

@@ -3,6 +3,7 @@
 
 #include "actors/carry_list.h"
 #include "core/bugs.h"
+#include "core/crash.h"
 
 /* ---- steps */
 
@@ -113,6 +114,8 @@ carrier_t *carrier_new(const actor_spec_t *spec, const birth_t *birth, const lin
     c->metrics = metrics;
     c->id = *self;
     c->standby = birth->standby;
+    if (c->standby)
+        CRASH_POINT("carry.standby");
     c->now = now;
     c->pace = (pace_t){
         .pause_us_max = world->commit_pause_us_max, .submitted = now.at, .since = INSTANT_NEVER};

@@ -100,6 +100,7 @@ void work_term_order(work_term_t *term, const msg_order_t *order, now_t now, eff
         if (term->standby)
             wish_link(effects);
         term->standby = false;
+        wish_ready(effects, "works");
         break;
     case ORDER_RETIRE:
         if (term->asked)
@@ -107,6 +108,7 @@ void work_term_order(work_term_t *term, const msg_order_t *order, now_t now, eff
         end_by(term, order, now, effects);
         term->retires = true;
         wish_link(effects);
+        wish_ready(effects, "retires");
         break;
     case ORDER_STOP:
         if (!term->asked || term->retires)

@@ -139,6 +139,7 @@ static void on_up(void *arg, const event_t *event)
 static void on_ready(supervisor_t *s, outside_t *o, const msg_ready_t *ready)
 {
     o->jailed = (unsigned)ready->jailed;
+    o->obeyed = true;
     supervisor_event(s, o, &(child_event_t){.kind = CHILD_ON_SAID_READY});
 }
 

@@ -24,7 +24,7 @@ static enum reload_wish successors_turn(reload_t *r, const reload_seen_t *seen)
 {
     if (!seen->all_ready)
         return RELOAD_WISH_NOTHING;
-    return r->with_limiter ? replace_limiter(r) : enter(r, RELOAD_NOT, RELOAD_WISH_SWITCH);
+    return r->with_limiter ? replace_limiter(r) : enter(r, RELOAD_SETTLING, RELOAD_WISH_SWITCH);
 }
 
 static enum reload_wish limiter_turn(reload_t *r, const reload_seen_t *seen)
@@ -40,7 +40,7 @@ static enum reload_wish limiter_turn(reload_t *r, const reload_seen_t *seen)
     case RELOAD_LIMITER_READY:
         break;
     }
-    return seen->all_ready ? enter(r, RELOAD_NOT, RELOAD_WISH_SWITCH) : RELOAD_WISH_NOTHING;
+    return seen->all_ready ? enter(r, RELOAD_SETTLING, RELOAD_WISH_SWITCH) : RELOAD_WISH_NOTHING;
 }
 
 /* The old limiter that does not come back is the supervisor's matter as ever. */
@@ -66,6 +66,8 @@ enum reload_wish reload_turn(reload_t *r, const reload_seen_t *seen)
         return successors_turn(r, seen);
     case RELOAD_LIMITER:
         return limiter_turn(r, seen);
+    case RELOAD_SETTLING:
+        return seen->all_settled ? enter(r, RELOAD_NOT, RELOAD_WISH_DONE) : RELOAD_WISH_NOTHING;
     case RELOAD_UNDO:
         return undo_turn(r, seen);
     }

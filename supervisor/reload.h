@@ -5,9 +5,10 @@
  *   SUCCESSORS  they are started beside those in office, and stand by: they touch nothing
  *   LIMITER     all are ready; the limiter, of whom there can be one only, is stopped and started
  *               (only where it is meant: a new configuration)
- *   switch      the successors begin, those in office retire; it cannot fail any more
- *   UNDO        a successor or the new limiter ended or was too late: the successors are stopped,
- * the limiter is started as it was
+ *   SETTLING    switched: the successors begin, those in office retire; it cannot fail any more,
+ * and is over when all of them have said that they do, so that what is asked afterwards is answered
+ * by the new ones UNDO        a successor or the new limiter ended or was too late: the successors
+ * are stopped, the limiter is started as it was
  *
  * Nothing of what successors are was in force before the switch, so that undoing it loses nothing.
  */
@@ -16,7 +17,14 @@
 
 #include "core/base.h"
 
-enum reload_phase { RELOAD_NOT, RELOAD_ROOM, RELOAD_SUCCESSORS, RELOAD_LIMITER, RELOAD_UNDO };
+enum reload_phase {
+    RELOAD_NOT,
+    RELOAD_ROOM,
+    RELOAD_SUCCESSORS,
+    RELOAD_LIMITER,
+    RELOAD_SETTLING,
+    RELOAD_UNDO
+};
 
 typedef struct reload {
     enum reload_phase phase;
@@ -34,6 +42,7 @@ typedef struct reload_seen {
     bool has_room;       /* for as many retirees as there will be */
     bool all_ready;      /* every successor */
     bool successor_lost; /* one has ended or is given up */
+    bool all_settled;    /* who begins has begun, who retires has shut its door, or time is up */
     enum reload_limiter limiter;
 } reload_seen_t;
 
@@ -41,7 +50,8 @@ enum reload_wish {
     RELOAD_WISH_NOTHING,
     RELOAD_WISH_SUCCESSORS, /* start them */
     RELOAD_WISH_LIMITER,    /* end the limiter in order, start it as the successors are */
-    RELOAD_WISH_SWITCH,     /* and it is over, well */
+    RELOAD_WISH_SWITCH,     /* the successors begin, those in office retire */
+    RELOAD_WISH_DONE,       /* it is over, well */
     RELOAD_WISH_UNDO,       /* stop the successors; start the limiter as it was, if it is another */
     RELOAD_WISH_FAILED,     /* it is over, and nothing has changed */
 };

@@ -6,6 +6,8 @@
 
 /* A call's answer is one thing, its SETTLED another: for the limiter's restart in between. */
 #define SETTLE_US (30 * US_PER_S)
+/* For the word of those who begin and retire; who hangs then is the supervisor's matter as ever. */
+#define OBEY_US (5 * US_PER_S)
 
 bool replace_runs(const supervisor_t *s) { return s->replacement.plan.phase != RELOAD_NOT; }
 
@@ -50,6 +52,20 @@ static void look_at_successors(const supervisor_t *s, reload_seen_t *seen)
         seen->successor_lost =
             seen->successor_lost || (c->state != CHILD_READY && c->state != CHILD_STARTING);
     }
+}
+
+/* READY is said again by who obeys an order to begin or to retire. */
+static bool all_settled(const supervisor_t *s)
+{
+    bool late = instant_since_us(loop_now().at, s->replacement.switched) > OBEY_US;
+    for (size_t i = 0; i < s->family.count && !late; i++) {
+        const child_t *c = &s->family.children[i];
+        bool ordered =
+            c->state == CHILD_RETIRING || (c->state == CHILD_READY && s->outside[i].told_to_begin);
+        if (ordered && !s->outside[i].obeyed)
+            return false;
+    }
+    return true;
 }
 
 static enum reload_limiter look_at_limiter(supervisor_t *s)
@@ -125,6 +141,7 @@ static void retire_predecessors(supervisor_t *s, const config_t *was)
         bool follows = s->outside[i].told_to_begin && s->outside[i].renewed;
         if (c->role == CHILD_RETIREE ? c->state != CHILD_RETIRING : !follows && is_replaced(s, c)) {
             c->role = CHILD_RETIREE;
+            s->outside[i].obeyed = false;
             instant_t by = instant_after_us(loop_now().at, retire_us(was, c->actor));
             supervisor_event(s, &s->outside[i],
                              &(child_event_t){.kind = CHILD_ON_RETIRE, .deadline = by});
@@ -155,10 +172,12 @@ static void adopt(supervisor_t *s)
 
 static void switch_over(supervisor_t *s)
 {
+    s->replacement.switched = loop_now().at;
     for (size_t i = 0; i < s->family.count; i++) {
         child_t *heir = &s->family.children[i];
         if (heir->role != CHILD_SUCCESSOR)
             continue;
+        s->outside[i].obeyed = false;
         child_promote(heir, family_find(&s->family, heir->actor, heir->instance));
         tell_to_begin(s, &s->outside[i]);
     }
@@ -202,6 +221,8 @@ static void carry_out(supervisor_t *s, enum reload_wish wish)
         break;
     case RELOAD_WISH_SWITCH:
         switch_over(s);
+        break;
+    case RELOAD_WISH_DONE:
         renew_ended(s, true);
         break;
     case RELOAD_WISH_UNDO:
@@ -223,7 +244,8 @@ void replace_begin(supervisor_t *s)
 void replace_turn(supervisor_t *s)
 {
     for (enum reload_wish wish = RELOAD_WISH_SWITCH; wish != RELOAD_WISH_NOTHING;) {
-        reload_seen_t seen = {.has_room = has_room(s), .limiter = look_at_limiter(s)};
+        reload_seen_t seen = {
+            .has_room = has_room(s), .all_settled = all_settled(s), .limiter = look_at_limiter(s)};
         look_at_successors(s, &seen);
         wish = reload_turn(&s->replacement.plan, &seen);
         carry_out(s, wish);
@@ -234,12 +256,18 @@ void replace_turn(supervisor_t *s)
     }
 }
 
-/* The limiter is stopped with everybody else. */
+/* The limiter is stopped with everybody else. What was switched stays so. */
 void replace_abort(supervisor_t *s, const char *why)
 {
+    bool switched = s->replacement.plan.phase == RELOAD_SETTLING;
     if (!replace_runs(s))
         return;
     s->reload_again = false;
+    if (switched) {
+        s->replacement.plan.phase = RELOAD_NOT;
+        renew_ended(s, true);
+        return;
+    }
     snprintf(s->replacement.why, sizeof s->replacement.why, "%s", why);
     s->replacement.plan.touched_limiter = false;
     undo(s);

@@ -52,6 +52,7 @@ typedef struct outside {
     unsigned jailed;      /* JAILED_*, its word of READY */
     bool renewed;         /* its lives begin with replacement.launch, not with supervisor.launch */
     bool told_to_begin;   /* it is born in standby, and in office */
+    bool obeyed;          /* it said READY again since it was told to begin or to retire */
     char *stats;          /* its latest numbers; NULL: none */
     size_t stats_len;
 } outside_t;
@@ -68,7 +69,7 @@ typedef struct replacement {
     json_t *before;         /* for the answer: the configuration's epoch, or who was in office */
     uint64_t token;         /* who waits for the answer; 0: nobody, it is logged */
     char who[64], why[256]; /* why it failed */
-    instant_t began;
+    instant_t began, switched;
 } replacement_t;
 
 typedef struct supervisor {

@@ -114,6 +114,21 @@ static void retire(drainer_t *self, effects_t *effects)
     wish_stop(effects, 0, "a successor works");
 }
 
+static void begin(drainer_t *self, now_t now)
+{
+    self->opening.begun = true;
+    self->opening.by = instant_after_us(now.at, OPENING_WAIT_US);
+}
+
+static void open_when_due(drainer_t *self, now_t now, effects_t *effects)
+{
+    bool waits = !self->is_up && instant_before(now.at, self->opening.by);
+    if (!self->opening.begun || self->opening.done || waits)
+        return;
+    self->opening.done = true;
+    wish_ready(effects, "watches the pressure");
+}
+
 static void on_order(drainer_t *self, const msg_order_t *order, now_t now, effects_t *effects)
 {
     switch (order->order) {
@@ -124,6 +139,7 @@ static void on_order(drainer_t *self, const msg_order_t *order, now_t now, effec
         if (self->standby)
             wish_link(effects);
         self->standby = false;
+        begin(self, now);
         break;
     case ORDER_RETIRE:
         retire(self, effects);
@@ -253,6 +269,7 @@ static void look_at_times(drainer_t *self, now_t now, effects_t *effects)
 {
     if (self->stop.active && !instant_before(now.at, self->stop.until))
         say_drained(self, effects);
+    open_when_due(self, now, effects);
     drainer_expire_askers(self, now, effects);
     purge(self, now, effects);
     redrive(self, now, effects);
@@ -261,6 +278,8 @@ static void look_at_times(drainer_t *self, now_t now, effects_t *effects)
         due = instant_min(due, self->redrive.due);
     if (self->stop.active && !self->stop.told)
         due = instant_min(due, self->stop.until);
+    if (self->opening.begun && !self->opening.done)
+        due = instant_min(due, self->opening.by);
     for (size_t i = 0; i < self->asker_count; i++)
         due = instant_min(due, self->askers[i].until);
     wish_timer(effects, due);
@@ -269,8 +288,10 @@ static void look_at_times(drainer_t *self, now_t now, effects_t *effects)
 static void step(void *arg, const event_t *event, now_t now, effects_t *effects)
 {
     drainer_t *self = arg;
-    if (event->kind == EVENT_START)
-        wish_ready(effects, "watches the pressure");
+    if (event->kind == EVENT_START && self->standby)
+        wish_ready(effects, "stands by");
+    else if (event->kind == EVENT_START)
+        begin(self, now);
     else if (event->kind == EVENT_MESSAGE)
         on_message(self, event, now, effects);
     else if (event->from.actor == ACTOR_LIMITER)

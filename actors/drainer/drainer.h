@@ -9,6 +9,7 @@
 #include "actors/drainer/redrive.h"
 
 #define ASKERS_MAX 16u /* people waiting for the limiter's word on a mode */
+#define OPENING_WAIT_US (2 * US_PER_S) /* and not longer */
 #define MODE_WAIT_US (3 * US_PER_S)
 #define PURGE_EVERY_US (5 * US_PER_S)
 #define PURGE_AGAIN_US (US_PER_S / 2) /* while slices come back full */
@@ -26,6 +27,10 @@ typedef struct drainer {
     const config_t *config;
     peer_t limiter; /* PEER_NOBODY until it was up once */
     bool is_up, standby;
+    struct { /* READY waits for the limiter: before that no order could be passed on */
+        bool begun, done;
+        instant_t by;
+    } opening;
     struct { /* what the limiter said last */
         bool known;
         work_mode_t mode;

@@ -131,8 +131,7 @@ static void open_when_due(const scene_t *s)
     self->opening.done = true;
     if (self->opening.standby)
         wish_door(s->effects, DOOR_OPEN);
-    else
-        wish_ready(s->effects, "takes messages");
+    wish_ready(s->effects, "takes messages");
 }
 
 /* ---- an orderly stop */
@@ -167,6 +166,7 @@ static void retire(const scene_t *s, const msg_order_t *order)
     self->stop.from = s->now.at;
     self->stop.by = instant_after_us(s->now.at, (int64_t)order->deadline_ms * 900);
     wish_door(s->effects, DOOR_CLOSING);
+    wish_ready(s->effects, "retires");
 }
 
 static void on_order(const scene_t *s, const msg_order_t *order)

@@ -52,6 +52,9 @@ static void successors_come_first_then_the_limiter_then_the_switch(void **state)
     assert_int_equal(turn(&r, RELOAD_LIMITER_OLD), RELOAD_WISH_NOTHING); /* it stops */
     assert_int_equal(turn(&r, RELOAD_LIMITER_TRIES), RELOAD_WISH_NOTHING);
     assert_int_equal(turn(&r, RELOAD_LIMITER_READY), RELOAD_WISH_SWITCH);
+    assert_int_equal(reload_turn(&r, &lost), RELOAD_WISH_NOTHING); /* it cannot fail any more */
+    reload_seen_t all = {.all_settled = true};
+    assert_int_equal(reload_turn(&r, &all), RELOAD_WISH_DONE);
     assert_int_equal(r.phase, RELOAD_NOT);
 }
 
@@ -62,7 +65,7 @@ static void a_restart_of_actors_leaves_the_limiter_alone(void **state)
     reload_begin(&r, false);
     assert_int_equal(reload_turn(&r, &room), RELOAD_WISH_SUCCESSORS);
     assert_int_equal(turn(&r, RELOAD_LIMITER_OLD), RELOAD_WISH_SWITCH);
-    assert_int_equal(r.phase, RELOAD_NOT);
+    assert_int_equal(r.phase, RELOAD_SETTLING);
 }
 
 static void a_successor_that_is_lost_undoes_all_before_anything_was_touched(void **state)
