@@ -107,6 +107,10 @@ void sqlite_store_free(sqlite_store_t *self);
 int sqlite_connect(const char *file, int flags, int cache_kib, sqlite3 **out);
 int sqlite_errno(int code, sqlite3 *db); /* negative errno for SQLite's code */
 
+/* sqlite_gather.c: the file layer of every connection, registered once by that name. */
+#define SQLITE_GATHER "weir"
+void sqlite_gather_register(void);
+
 /* sqlite_kept.c: settings, leases and paces, read at opening. SQLite's code; adds to *damaged. */
 int sqlite_find_kept(sqlite_store_t *self, uint64_t *damaged);
 void sqlite_leases(store_t *store, void (*each)(void *, const stored_lease_t *), void *arg);

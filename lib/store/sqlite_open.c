@@ -70,14 +70,18 @@ static int refuse_sqlite(const opening_t *o, int code, sqlite3 *db, const char *
 static pthread_once_t library_set = PTHREAD_ONCE_INIT;
 
 /* Statistics of SQLite's heap would cost a lock at every allocation of every thread. */
-static void set_library(void) { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+static void set_library(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite_gather_register();
+}
 
 int sqlite_connect(const char *file, int flags, int cache_kib, sqlite3 **out)
 {
     char sql[320];
     pthread_once(&library_set, set_library);
-    int rc =
-        sqlite3_open_v2(file, out, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    int rc = sqlite3_open_v2(file, out, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                             SQLITE_GATHER);
     if (rc != SQLITE_OK)
         return rc;
     sqlite3_busy_timeout(*out, 5000);
