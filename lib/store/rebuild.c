@@ -138,7 +138,8 @@ static uint64_t epoch_of(rebuild_t *r)
 
 static int put_meta(rebuild_t *r)
 {
-    static const enum meta_row as_they_are[] = {META_PARTITION, META_BOOT, META_CLEAN};
+    static const enum meta_row as_they_are[] = {META_PARTITION, META_BOOT, META_CLEAN,
+                                               META_RESTORED};
     char text[TALLY_TEXT_BYTES];
     snprintf(text, sizeof text, "%llu", (unsigned long long)epoch_of(r));
     int rc = sqlite_put_meta(r->to, META_EPOCH, text);
