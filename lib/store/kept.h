@@ -48,7 +48,7 @@ enum {
     PROGRESS_WROTE = 2,           /* a write of the current step was reported */
     PROGRESS_REDRIVEN = 4,        /* came back from the dead letters */
     PROGRESS_UNKNOWN = 8,         /* the outcome of an attempt of it is unknown */
-    PROGRESS_CLASS_SET = 16,      /* its class was changed by hand: bits 8 and 9, not the envelope's */
+    PROGRESS_CLASS_SET = 16,      /* its class was set by hand: bits 8 and 9, not the envelope's */
     PROGRESS_CLASS_SHIFT = 8,
 };
 
