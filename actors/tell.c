@@ -68,12 +68,13 @@ static bool may_tell(tell_t *t, instant_t now)
 
 void tell_line(tell_t *t, const log_line_t *line, now_t now)
 {
+    t->left_out++;
+    if (!may_tell(t, now.at))
+        return;
     msg_event_t event = tell_event(line, now.wall);
-    event.left_out = t->left_out;
-    if (may_tell(t, now.at) && frame_add(t->frame, &event) == 0)
+    event.left_out = t->left_out - 1;
+    if (frame_add(t->frame, &event) == 0)
         t->left_out = 0;
-    else
-        t->left_out++;
 }
 
 frame_builder_t *tell_waiting(tell_t *t) { return frame_count(t->frame) ? t->frame : NULL; }

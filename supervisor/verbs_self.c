@@ -137,7 +137,13 @@ static json_t *take_backup(const supervisor_t *s, int *fd)
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (*fd < 0)
         return ctl_failure(404, "there is no finished backup", "begin one: weirctl backup FILE");
-    if (fstat(*fd, &st) < 0 || unlink(path) < 0)
+    if (fstat(*fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1) {
+        close(*fd);
+        *fd = -1;
+        return ctl_failure(409, "the file of the backup is not as the limiter made it",
+                           "look who writes into the state directory, then begin another");
+    }
+    if (unlink(path) < 0)
         log_text(LOG_GENERAL, "%s cannot be removed (errno %d); remove it by hand", path, errno);
     json_t *j = json_pack("{s:b, s:I, s:n, s:n}", "ok", 1, "bytes", (json_int_t)st.st_size,
                           "before", "after");

@@ -25,9 +25,9 @@ typedef struct store_check {
 } store_check_t;
 
 /* `path`: a store's directory, which is locked meanwhile, or a file that a backup made. 0: looked,
- * the damage is in `out`; -EWOULDBLOCK: Weir works with it; -ENOENT; -EBADMSG: no store at all, or so
- * damaged that not even its tables can be read; -EPROTO: of a newer schema; else negative errno. `why`
- * gets one line for a person. */
+ * the damage is in `out`; -EWOULDBLOCK: Weir works with it; -ENOENT; -EBADMSG: no store at all, or
+ * so damaged that not even its tables can be read; -EPROTO: of a newer schema; else negative errno.
+ * `why` gets one line for a person. */
 int store_check(const char *path, store_check_t *out, char *why, size_t why_size);
 
 typedef struct store_restore {
@@ -41,8 +41,8 @@ typedef struct store_restored {
     char set_aside[600];   /* the file that was there before; "": none */
 } store_restored_t;
 /* Puts a backup in place: whole or not at all. Every message that is not finished in it is marked
- * maybe_duplicate, the epoch is raised beyond all that were used since, and the next opening knows of
- * it. Errors as above, and -EBADMSG also for a file with damaged rows. */
+ * maybe_duplicate, the epoch is raised beyond all that were used since, and the next opening knows
+ * of it. Errors as above, and -EBADMSG also for a file with damaged rows. */
 int store_restore(const store_restore_t *what, store_restored_t *out, char *why, size_t why_size);
 
 #endif
