@@ -19,8 +19,19 @@ static char *text_of(bytes_t secret)
     return text;
 }
 
+static void trust(actor_door_t *t, const config_t *config)
+{
+    size_t count = config->http.trusted_proxy_count;
+    network_t *networks = calloc(count + 1, sizeof *networks);
+    must(networks);
+    for (size_t i = 0; i < count; i++)
+        must(network_read(bytes_str(config->http.trusted_proxies[i]), &networks[i]));
+    t->forwarded = (forwarded_t){networks, count, config->http.rfc7239};
+}
+
 int actor_door_open(actor_door_t *t, const config_t *config, const secrets_t *secrets)
 {
+    trust(t, config);
     if (!config->http.tls_certificate)
         return 0;
     bytes_t chain = secrets_find(secrets, config->http.tls_certificate),
@@ -37,6 +48,8 @@ void actor_door_close(actor_door_t *t)
 {
     if (t->key)
         explicit_bzero(t->key, strlen(t->key));
+    free((void *)(uintptr_t)t->forwarded.trusted);
+    t->forwarded = (forwarded_t){0};
     free(t->key);
     free(t->certificate);
     t->key = t->certificate = NULL;
@@ -52,6 +65,7 @@ http_server_options_t actor_door_options(const actor_door_t *t, const config_t *
     return (http_server_options_t){
         .listeners = line->listen,
         .listener_count = line->listen_count,
+        .forwarded = t->forwarded.trusted_count ? &t->forwarded : NULL,
         .tls_listeners = line->tls,
         .tls_certificate = t->certificate,
         .tls_key = t->key,

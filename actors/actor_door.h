@@ -5,12 +5,14 @@
 
 #include "actors/birth.h"
 #include "sys/config.h"
+#include "sys/forwarded.h"
 #include "sys/http.h"
 #include "sys/metrics.h"
 #include "sys/secrets.h"
 
 typedef struct actor_door {
     char *certificate, *key; /* PEM; NULL: no TLS */
+    forwarded_t forwarded;   /* its networks are owned */
     wall_t ends;
     instant_t warn_at;
 } actor_door_t;

@@ -173,6 +173,16 @@ bool address_of(const struct sockaddr *from, address_t *out)
     return true;
 }
 
+void address_unmap(address_t *a)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, 0xff};
+    if (a->family != 6 || memcmp(a->bytes, mapped, sizeof mapped) != 0)
+        return;
+    address_t four = {.family = 4};
+    memcpy(four.bytes, a->bytes + 12, 4);
+    *a = four;
+}
+
 void address_write(const address_t *address, char out[ADDRESS_TEXT])
 {
     must(inet_ntop(address->family == 4 ? AF_INET : AF_INET6, address->bytes, out, ADDRESS_TEXT));

@@ -36,6 +36,8 @@ bool address_may_be_called(const address_t *address, bool allow_private);
 bool address_read(bytes_t text, address_t *out);
 /* False: neither IPv4 nor IPv6. */
 bool address_of(const struct sockaddr *from, address_t *out);
+/* IPv4 as IPv6 sockets show it (::ffff:a.b.c.d) becomes IPv4; nothing else changes. */
+void address_unmap(address_t *address);
 #define ADDRESS_TEXT 46
 void address_write(const address_t *address, char out[ADDRESS_TEXT]);
 bool address_equal(const address_t *a, const address_t *b);

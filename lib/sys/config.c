@@ -68,6 +68,9 @@ static void load_http(loading_t *l, json_t *json)
     c->http.listen = load_texts(l, json_object_get(json, "listen"), &c->http.listen_count);
     c->http.listen_tls =
         load_texts(l, json_object_get(json, "listen_tls"), &c->http.listen_tls_count);
+    c->http.trusted_proxies =
+        load_texts(l, json_object_get(json, "trusted_proxies"), &c->http.trusted_proxy_count);
+    c->http.rfc7239 = *leaf_word(json, "proxy_header") == 'f';
     c->http.tls_certificate = leaf_text(tls, "certificate");
     c->http.tls_key = leaf_text(tls, "key");
     NUMBER(&c->http, json, connections);

@@ -109,6 +109,8 @@ typedef struct config {
     struct {
         const char **listen; size_t listen_count; /* "127.0.0.1:8080", "[::1]:8080" */
         const char **listen_tls; size_t listen_tls_count;
+        const char **trusted_proxies; size_t trusted_proxy_count; /* addresses and networks */
+        bool rfc7239; /* they say it in Forwarded */
         const char *tls_certificate, *tls_key; /* names or files; NULL: no TLS */
         unsigned connections, reserved_connections, connections_per_client;
         unsigned header_ms, body_ms, idle_ms;     /* deadlines of our own */

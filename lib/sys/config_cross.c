@@ -2,6 +2,7 @@
 
 #include "sys/address.h"
 #include "sys/config_check.h"
+#include "sys/forwarded.h"
 #include "sys/config_explain.h"
 
 void config_complain_name(config_tree_t *tree, const node_t *at, const char *what, const char *name,
@@ -102,6 +103,21 @@ static void check_tls_file(config_tree_t *tree, json_t *tls, const char *leaf)
                         "%s is neither an absolute path nor the name of a secret", text);
 }
 
+static void check_proxies(config_tree_t *tree, json_t *http)
+{
+    json_t *text;
+    size_t i;
+    network_t network;
+    json_array_foreach(json_object_get(http, "trusted_proxies"), i, text)
+    {
+        if (!network_read(bytes_str(json_string_value(text)), &network))
+            config_complain(tree, node_at(tree, "http/trusted_proxies/%zu", i),
+                            "%s is no address or network, such as 192.0.2.7, 10.0.0.0/8 or "
+                            "2001:db8::/32",
+                            json_string_value(text));
+    }
+}
+
 static bool check_door(config_tree_t *tree, json_t *json)
 {
     json_t *http = json_object_get(json, "http"), *listen = json_object_get(http, "listen"),
@@ -117,6 +133,7 @@ static bool check_door(config_tree_t *tree, json_t *json)
     if (tls && !secure)
         config_complain(tree, node_at(tree, "http/tls"),
                         "nobody uses it: add the addresses that speak TLS as listen_tls");
+    check_proxies(tree, http);
     if (tls) {
         check_tls_file(tree, tls, "certificate");
         check_tls_file(tree, tls, "key");

@@ -16,8 +16,8 @@ typedef struct http_request {
     bytes_t path, query;           /* path without query, not decoded; query without '?' */
     const http_field_t *headers; size_t header_count; /* names in lower case */
     bytes_t body;
-    bytes_t client;                /* address as text */
-    bool loopback;                 /* the client is on this host's loopback */
+    bytes_t client; /* address as text; behind trusted proxies that of who asked the first */
+    bool loopback;  /* the client is on this host's loopback, and no proxy was between */
 } http_request_t;
 /* The value of a header (name in lower case); len 0 and data NULL when absent. */
 bytes_t http_header(const http_request_t *r, const char *name);
@@ -34,6 +34,7 @@ typedef struct http_server http_server_t;
 typedef struct http_server_options {
     const int *listeners; size_t listener_count;   /* listening sockets, not owned */
     uint32_t tls_listeners;        /* bit n: what connects to listeners[n] speaks TLS */
+    const struct forwarded *forwarded;     /* trusted proxies (forwarded.h); NULL: none */
     const char *tls_certificate, *tls_key; /* PEM, the chain leaf first; NULL: no TLS */
     unsigned connections, reserved_connections;    /* reserved: for health, metrics and queries */
     unsigned connections_per_client;

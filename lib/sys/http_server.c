@@ -144,8 +144,9 @@ static enum MHD_Result dispatch(http_conn_t *conn, const char *url, const char *
         .header_count = http_head_fields(conn),
         .body = bytes_of(conn->body, conn->body_len),
         .client = bytes_str(conn->client),
-        .loopback = conn->loopback,
     };
+    request.loopback = conn->loopback && !conn->proxied &&
+                       !forwarded_is_told(request.headers, request.header_count);
     http_conn_enter(conn, PHASE_WAIT);
     conn->in_call = true;
     s->on_request(s->arg, &request);
@@ -188,6 +189,8 @@ static enum MHD_Result on_head(http_conn_t *conn, const char *url, const char *m
     if (strcmp(method, "CONNECT") == 0 || strcmp(method, "TRACE") == 0)
         return refuse(conn, 501);
     if (conn->reserved && !is_reserved_path(url, method))
+        return refuse(conn, 503);
+    if (conn->proxied && !http_proxy_claim(conn, http_head_fields(conn)))
         return refuse(conn, 503);
     http_conn_enter(conn, PHASE_BODY);
     return MHD_YES;

@@ -17,23 +17,15 @@
 
 /* ---- places */
 
-static void key_of(const struct sockaddr_storage *address, uint8_t key[16])
+/* One /64 is one household. */
+static void key_of(const address_t *address, uint8_t key[16])
 {
     memset(key, 0, 16);
-    if (address->ss_family == AF_INET) {
-        key[15] = 4;
-        memcpy(key, &((const struct sockaddr_in *)address)->sin_addr, 4);
-        return;
-    }
-    const struct in6_addr *a = &((const struct sockaddr_in6 *)address)->sin6_addr;
-    key[15] = IN6_IS_ADDR_V4MAPPED(a) ? 4 : 6;
-    if (IN6_IS_ADDR_V4MAPPED(a))
-        memcpy(key, a->s6_addr + 12, 4);
-    else
-        memcpy(key, a->s6_addr, 8); /* one /64 is one household */
+    key[15] = address->family;
+    memcpy(key, address->bytes, address->family == 4 ? 4 : 8);
 }
 
-static struct http_client_count *count_of(http_server_t *s, const struct sockaddr_storage *address)
+struct http_client_count *http_client_count_of(http_server_t *s, const address_t *address)
 {
     struct http_client_count *c = NULL;
     uint8_t key[16];
@@ -48,7 +40,7 @@ static struct http_client_count *count_of(http_server_t *s, const struct sockadd
     return c;
 }
 
-static void release_count(http_server_t *s, struct http_client_count *c)
+void http_client_count_release(http_server_t *s, struct http_client_count *c)
 {
     if (c->open > 0)
         return;
@@ -56,20 +48,10 @@ static void release_count(http_server_t *s, struct http_client_count *c)
     free(c);
 }
 
-static void name_client(http_conn_t *conn, const struct sockaddr_storage *address)
+static bool is_here(const address_t *a)
 {
-    const void *v4 = &((const struct sockaddr_in *)address)->sin_addr;
-    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
-    bool mapped = address->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(v6);
-    if (mapped)
-        v4 = v6->s6_addr + 12;
-    if (mapped || address->ss_family == AF_INET) {
-        inet_ntop(AF_INET, v4, conn->client, sizeof conn->client);
-        conn->loopback = *(const uint8_t *)v4 == 127;
-    } else {
-        inet_ntop(AF_INET6, v6, conn->client, sizeof conn->client);
-        conn->loopback = IN6_IS_ADDR_LOOPBACK(v6);
-    }
+    static const uint8_t one[16] = {[15] = 1};
+    return a->family == 4 ? a->bytes[0] == 127 : memcmp(a->bytes, one, sizeof one) == 0;
 }
 
 static void note_fd(http_server_t *s, int fd, http_conn_t *conn)
@@ -93,6 +75,7 @@ void http_conn_enter(http_conn_t *conn, enum http_phase phase)
 
 void http_conn_free_request(http_conn_t *conn)
 {
+    http_proxy_release(conn);
     free(conn->query);
     free(conn->body);
     if (conn->response)
@@ -117,7 +100,7 @@ static void conn_free(http_conn_t *conn)
     if (conn->reserved)
         list_remove(&s->reserve, &conn->in_reserve);
     conn->count->open--;
-    release_count(s, conn->count);
+    http_client_count_release(s, conn->count);
     http_conn_free_request(conn);
     free(conn);
 }
@@ -324,8 +307,7 @@ static void turn_away(http_server_t *s, int fd, bool tls)
     close(fd);
 }
 
-static http_conn_t *conn_new(http_server_t *s, int fd, const struct sockaddr_storage *address,
-                             bool reserved)
+static http_conn_t *conn_new(http_server_t *s, int fd, const address_t *peer, bool reserved)
 {
     http_conn_t *conn = calloc(1, sizeof *conn);
     must(conn && s->free_count > 0);
@@ -337,8 +319,11 @@ static http_conn_t *conn_new(http_server_t *s, int fd, const struct sockaddr_sto
         list_push(&s->reserve, &conn->in_reserve);
     s->slots[conn->slot] = conn;
     note_fd(s, fd, conn);
-    name_client(conn, address);
-    conn->count = count_of(s, address);
+    conn->peer = *peer;
+    conn->loopback = is_here(peer);
+    conn->proxied = http_proxy_is(s, peer);
+    address_write(peer, conn->client);
+    conn->count = http_client_count_of(s, peer);
     conn->count->open++;
     s->counts.open++;
     s->counts.accepted++;
@@ -368,16 +353,20 @@ static bool reserve_has_room(http_server_t *s)
 static void admit(http_server_t *s, int fd, const struct sockaddr_storage *address, bool tls)
 {
     const http_server_options_t *o = &s->options;
-    struct http_client_count *count = count_of(s, address);
-    bool crowded = o->connections_per_client && count->open >= o->connections_per_client;
+    address_t peer = {.family = 4};
+    if (address_of((const struct sockaddr *)address, &peer))
+        address_unmap(&peer);
+    struct http_client_count *count = http_client_count_of(s, &peer);
+    bool crowded = o->connections_per_client && count->open >= o->connections_per_client &&
+                   !http_proxy_is(s, &peer);
     bool reserved =
         crowded || s->counts.open - s->reserve.count + o->reserved_connections >= o->connections;
-    release_count(s, count);
+    http_client_count_release(s, count);
     if (reserved && (tls || !reserve_has_room(s))) {
         turn_away(s, fd, tls);
         return;
     }
-    http_conn_t *conn = conn_new(s, fd, address, reserved);
+    http_conn_t *conn = conn_new(s, fd, &peer, reserved);
     conn->tls = tls;
     start_tick(s);
     if (tls) {

@@ -9,6 +9,7 @@
 #include <uthash.h>
 
 #include "core/list.h"
+#include "sys/forwarded.h"
 #include "sys/http.h"
 
 #define HTTP_HEADERS_MAX 100u
@@ -38,6 +39,8 @@ typedef struct http_conn {
     struct MHD_Connection *mhd;
     struct MHD_Response *response; /* answered, not yet queued */
     struct http_client_count *count;
+    struct http_client_count *behind; /* of the request's client, behind a trusted proxy */
+    address_t peer;                   /* who connected */
     loop_source_t *gate;
     list_node_t in_starved; /* of server->starved */
     list_node_t in_reserve; /* of server->reserve, in the order they came */
@@ -49,7 +52,8 @@ typedef struct http_conn {
     int fd;
     unsigned status; /* of response */
     uint8_t phase;
-    bool tls; /* the library shakes hands: it has the connection from the beginning */
+    bool tls;     /* the library shakes hands: it has the connection from the beginning */
+    bool proxied; /* who connected is a trusted proxy */
     bool loopback, reserved, reused, begun, chunked, head_seen, dispatched, in_call, suspended,
         linger;
     char client[INET6_ADDRSTRLEN];
@@ -135,6 +139,17 @@ void http_conn_cut(http_conn_t *conn, unsigned status);
 void http_conn_free_request(http_conn_t *conn);
 /* Bytes that came over its socket so far. */
 uint64_t http_conn_received(const http_conn_t *conn);
+
+/* Of one client; released when its `open` was counted down. */
+struct http_client_count *http_client_count_of(http_server_t *server, const address_t *client);
+void http_client_count_release(http_server_t *server, struct http_client_count *count);
+
+/* ---- http_server_proxy.c: requests that come through trusted proxies */
+
+bool http_proxy_is(const http_server_t *server, const address_t *peer);
+/* Finds the request's client among its `count` fields; false: it has too many requests at once. */
+bool http_proxy_claim(http_conn_t *conn, size_t count);
+void http_proxy_release(http_conn_t *conn); /* the request is over */
 
 /* ---- http_server_gate.c */
 

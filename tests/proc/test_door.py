@@ -220,6 +220,51 @@ def a_door_that_could_not_shake_hands_does_not_open():
     weir.remove()
 
 
+# ---- proxies
+
+@test
+def who_comes_through_a_proxy_is_not_on_this_host():
+    through = {"X-Forwarded-For": "198.51.100.9"}
+    weir = weir_with("proxy-unknown").start()
+    check(weir.post({}, "/here")[0] == 202, "who is here may send")
+    for name, value in {**through, "Forwarded": "for=127.0.0.1", "Via": "1.1 x", "X-Real-IP": "127.0.0.1"}.items():
+        check(weir.post({"n": name}, "/here", {name: value})[0] == 401, f"not with {name}")
+    weir.stop()
+    weir.remove()
+    weir = weir_with("proxy-known", "connections: 64, trusted_proxies: [127.0.0.1, 10.0.0.0/8]")
+    weir.start()
+    for headers in ({}, through, {"X-Forwarded-For": "127.0.0.1"}, {"X-Forwarded-For": "127.0.0.1, 10.0.0.1"}):
+        check(weir.post({}, "/here", headers)[0] == 401, f"not with {headers}")
+    check(request(weir.port, "POST", "/orders", {}, {**bearer("shop"), **through})[0] == 202, "with a key it may")
+    weir.stop()
+    weir.remove()
+
+
+def half_a_message(port, client):
+    s = socket.create_connection(("127.0.0.1", port), 10)
+    s.sendall(f"POST /orders HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\nContent-Length: 10\r\n\r\n{{".encode())
+    return s
+
+
+@test
+def behind_a_proxy_each_client_has_its_own_bound():
+    weir = weir_with("proxy-bound", "connections: 64, connections_per_client: 3, trusted_proxies: [127.0.0.1]")
+    weir.start()
+    held = [half_a_message(weir.port, "198.51.100.9") for _ in range(3)]
+    held += [half_a_message(weir.port, f"198.51.100.{n}") for n in range(10, 30)]  # the proxy itself has no bound
+
+    def ask(client):
+        return request(weir.port, "GET", "/livez", None, {"X-Forwarded-For": client})[0]
+
+    wait_until(lambda: ask("198.51.100.9") == 503, 10, "a fourth request of one client is refused")
+    check(ask("198.51.100.10") == 200, "others are served")
+    for s in held:
+        s.close()
+    wait_until(lambda: ask("198.51.100.9") == 200, 10, "and it again, when its requests have ended")
+    weir.stop()
+    weir.remove()
+
+
 # ---- keys and orders
 
 @test

@@ -61,6 +61,9 @@ static const struct {
     {"http: {listen_tls: ['0.0.0.0:1'], tls: {certificate: a, key: b}}\n"
      "sources: {s: {auth: none-on-loopback}}",
      "none-on-loopback needs every address"},
+    {"http: {trusted_proxies: [10.0.0.0/8, 10.0.0.1/8]}", "10.0.0.1/8 is no address"},
+    {"http: {trusted_proxies: proxy.example.org}", "is no address or network"},
+    {"http: {proxy_header: x-real-ip}", "is not one of x-forwarded-for, forwarded"},
     {"http: {listen: []}", "listen must be a list of texts, 1 to 16"},
     {"http: {listen: ['127.0.0.1:1', '127.0.0.1:1']}", "127.0.0.1:1 is listed twice"},
     {"http:\n  idle_ms: 500\n  idle_ms: 600",
