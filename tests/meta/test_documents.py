@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What the pages say exists: commands, files, links; scripts parse."""
+import json
 import re
 import subprocess
 
@@ -50,6 +51,10 @@ for path in meta.files(".py"):
         compile(meta.text(path), str(path), "exec")
     except SyntaxError as error:
         broken.append(f"{path}: {error}")
+verbs = re.findall(r'^VERB\(\w+, "([a-z._]+)"', meta.text("supervisor/ctl_verbs.def"), re.M)
+answers = json.loads(meta.text("docs/ctl.schemas.json"))["answers"]
+unknown = [f"{v}: its answer has no schema in docs/ctl.schemas.json" for v in verbs if f"weir.{v}/1" not in answers]
+meta.report("every_verb_has_a_schema", unknown)
 meta.report("links_of_the_pages_lead_somewhere", missing_files)
 meta.report("commands_of_the_pages_exist", missing_commands)
 meta.report("scripts_parse", broken)

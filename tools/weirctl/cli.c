@@ -160,6 +160,8 @@ static const command_t *find_command(const char *first, const char *second, int 
     return command_find(first);
 }
 
+static const char *running; /* the verb that was typed */
+
 static int read_command(cli_t *cli, typed_t *t)
 {
     int used;
@@ -167,6 +169,7 @@ static int read_command(cli_t *cli, typed_t *t)
     cli->command = find_command(t->argv[t->at], second, &used);
     if (!cli->command)
         return cli_no_command(t->argv[t->at]);
+    running = cli->command->verb->name;
     t->at += used - 1;
     return -1;
 }
@@ -261,9 +264,25 @@ json_t *cli_args(const cli_t *cli)
     return args;
 }
 
+/* What names no schema is of the verb that was typed, or a failure of it. */
+static json_t *with_schema(json_t *object)
+{
+    char schema[CTL_NAME_MAX + 16];
+    if (json_object_get(object, "schema"))
+        return object;
+    const json_t *ok = json_object_get(object, "ok");
+    bool failed = ok ? json_is_false(ok) : json_is_string(json_object_get(object, "error"));
+    snprintf(schema, sizeof schema, "weir.%s/1", failed ? "error" : running ? running : "help");
+    json_t *whole = json_pack("{s:s, s:b}", "schema", schema, "ok", (int)!failed);
+    must(whole && json_object_update(whole, object) == 0);
+    json_decref(object);
+    return whole;
+}
+
 void cli_print_json(json_t *object)
 {
     must(object);
+    object = with_schema(object);
     json_dumpf(object, stdout, JSON_COMPACT);
     putchar('\n');
     fflush(stdout);
