@@ -67,6 +67,11 @@ def what_runs_is_shown_with_its_sources_and_compared_with_the_files():
     write(weir.folder, **{"conf.d__10": "http:\n  idel_ms: 1\n"})
     said = weirctl("config", "diff", *socket, status=78)
     check("conf.d/10.yaml:2:3: no key is called idel_ms" in said, said)
+    write(weir.folder, **{"conf.d__10": "http:\n  idle_ms: 6000\n", "conf.d__20": ""})
+    weirctl("reload", *socket)
+    check("the files say what is running" in weirctl("config", "diff", *socket), "the reload brought it in")
+    row = [r for page in lines("config", "show", *socket) for r in page["values"] if r["key"] == "http.idle_ms"][0]
+    check(row["value"] == 6000 and row["from"] == "file", f"after the reload: {row}")
     weir.stop()
     weir.remove()
 
