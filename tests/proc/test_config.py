@@ -24,8 +24,17 @@ def weirctl(*words, status=0, said=None, **env):
     return run.stderr if status else run.stdout
 
 
+def judged(text):
+    """The objects of a --json answer, each as its schema of docs/ctl.schemas.json says."""
+    modules = npm.install("ctl", ["ajv@8.17.1"])
+    run = subprocess.run(["node", ROOT / "tests/proc/ctl_schemas.mjs", modules, ROOT / "docs/ctl.schemas.json"], input=text, text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+    check(run.returncode == 0 and not run.stdout, f"not as the schema says: {run.stdout[:600]} {run.stderr[-300:]}")
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def lines(*words, **more):
-    return [json.loads(line) for line in weirctl(*words, "--json", **more).splitlines()]
+    return judged(weirctl(*words, "--json", **more))
 
 
 def write(folder, **files):
@@ -148,8 +157,7 @@ def check_tells_every_mistake_once_in_the_order_of_the_files():
         places = [line.split(": ")[0].removeprefix(name + "/") for line in said[:-1]]
         check(places == ["etc/weir/weir.yaml:1:17", "etc/weir/weir.yaml:2:14", "usr/lib/weir/conf.d/10.yaml:1:24",
                          "etc/weir/conf.d/20.yaml:1:1"] and "4 errors" in said[-1], f"{said}")
-        errors = [json.loads(line) for line in subprocess.run([BUILD / "weirctl", "check", file, "--json"], text=True,
-                                                              stdout=subprocess.PIPE).stdout.splitlines()]
+        errors = judged(subprocess.run([BUILD / "weirctl", "check", file, "--json"], text=True, stdout=subprocess.PIPE).stdout)
         check(errors[0]["file"] == str(file) and (errors[0]["line"], errors[0]["column"]) == (1, 17)
               and errors[0]["error"].startswith("idle_ms: x is not"), f"{errors[0]}")
         (folder / "etc/weir/weir.yaml").write_text("".join(f"u{i}: 1\n" for i in range(30)))
@@ -160,11 +168,12 @@ def check_tells_every_mistake_once_in_the_order_of_the_files():
 @test
 def an_example_is_copied_whole_or_not_at_all():
     check(any(line.startswith("support-desk ") for line in weirctl("init").splitlines()), "they are listed")
+    check(lines("init")[0]["example"] == "support-desk", "they are listed")
     with tempfile.TemporaryDirectory(prefix="weir-init-") as name:
         to = Path(name) / "desk"
         said = weirctl("init", "support-desk", to)
         check((to / "weir.yaml").read_text() == DESK.read_text() and f"weirctl check {to}/weir.yaml" in said, said)
-        weirctl("check", to / "weir.yaml")
+        check(lines("check", to / "weir.yaml")[0]["routes"] == 1, "it is right")
         (to / "weir.yaml").write_text("mine\n")
         (to / "tickets.jsonl").unlink()
         said = weirctl("init", "support-desk", to, status=73)
@@ -213,16 +222,16 @@ def a_message_is_tried_as_it_would_travel_and_nothing_is_sent():
         first = out[0]
         check((first["id"], first["key"], first["class"], first["labels"]) == ("77", "c 1", "high", {"customer": "c 1"}), f"{first}")
         check([d["limit"] for d in first["limits"]] == ["all"], f"{first}")
-        steps = {o["step"]: o for o in out if o["what"] == "step"}
+        steps = {o["step"]: o for o in out if o["schema"] == "weir.try.step/1"}
         check(steps["kind"]["outcome"] == "a" and not steps["only-b"]["runs"], f"{steps}")
         call = steps["first"]
         check(call["url"] == "https://api.example.com/v1/c%201" and call["headers"]["X-Kind"] == "a" and call["body"] == message
               and call["headers"]["X-Fixed"] == "yes" and call["headers"]["Authorization"] == "Bearer (secret token)", f"{call}")
         check(call["limits"] == [{"limit": "per-customer", "cost": 1, "slots": 2, "per": {"customer": "c 1"}}], f"{call['limits']}")
         check("/results/first/body/id" in steps["second"]["error"], f"{steps['second']}")
-        outcomes = {o["outcome"]: o for o in out if o["what"] == "outcome"}
+        outcomes = {o["outcome"]: o for o in out if o["schema"] == "weir.try.outcome/1"}
         check(outcomes["a"]["so"] and outcomes["b"]["steps"] == ["kind", "first", "second", "only-b"], f"{outcomes}")
-        more = {o["step"]: o for o in lines(*words, "--result", 'first={"status":200,"body":{"id":5}}', said=message) if o["what"] == "step"}
+        more = {o["step"]: o for o in lines(*words, "--result", 'first={"status":200,"body":{"id":5}}', said=message) if o["schema"] == "weir.try.step/1"}
         check(more["second"]["url"] == "https://api.example.com/v2/5" and more["second"]["method"] == "GET", f"{more['second']}")
         text = weirctl(*words, said=message)
         check("Nothing was sent" in text and "step only-b: skipped" in text and CANARY not in text + json.dumps(out), text)

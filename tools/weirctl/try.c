@@ -210,12 +210,8 @@ static int refused(const cli_t *cli, const refusal_t *why)
     unsigned status = problem_status(why->problem.kind);
     if (!cli->json)
         return cli_complain(EXIT_REFUSED, "refused with %u: %s", status, why->detail);
-    json_t *problem = NULL;
-    char *text = problem_text(&why->problem);
-    problem = json_loads(text, 0, NULL);
-    free(text);
-    must(problem && json_object_set_new(problem, "http_status", json_integer(status)) == 0);
-    cli_print_json(problem);
+    cli_print_json(json_pack("{s:s, s:b, s:i, s:s}", "schema", "weir.error/1", "ok", 0, "status",
+                             (int)status, "error", why->detail));
     return EXIT_REFUSED;
 }
 
