@@ -44,6 +44,22 @@ sha256_t hmac_sha256_of(bytes_t key, const bytes_t *parts, size_t count)
     return hash;
 }
 
+bool crypto_ed25519_holds(bytes_t public_key, bytes_t content, bytes_t signature)
+{
+    if (public_key.len != ED25519_KEY_BYTES || signature.len != ED25519_SIGNATURE_BYTES)
+        return false;
+    EVP_PKEY *key =
+        EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key.data, public_key.len);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    must(context);
+    bool holds =
+        key && EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1 &&
+        EVP_DigestVerify(context, signature.data, signature.len, content.data, content.len) == 1;
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(key);
+    return holds;
+}
+
 void sha256_hex(const sha256_t *hash, char out[SHA256_HEX])
 {
     static const char digits[] = "0123456789abcdef";

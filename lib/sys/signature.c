@@ -1,11 +1,13 @@
 #include "sys/signature.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 
 #include "sys/crypto.h"
 
 #define TIMESTAMP_DIGITS_MAX 12u
+#define WEBHOOK_SIGNATURES_MAX 8u
 #define WEBHOOK_SECRET_BYTES_MAX 512u /* the standard says 24 to 64 */
 
 typedef struct claim {
@@ -112,15 +114,78 @@ static bool lists(bytes_t signatures, bytes_t wanted)
     return found;
 }
 
+/* "whpk_" and base 64 of 32 bytes: the sender keeps the other half. False: it is no such key. */
+static bool webhook_public_key(bytes_t secret, uint8_t key[ED25519_KEY_BYTES])
+{
+    static const char prefix[] = "whpk_";
+    const size_t prefix_len = sizeof prefix - 1;
+    uint8_t decoded[WEBHOOK_SECRET_BYTES_MAX];
+    if (!starts_with(secret, prefix))
+        return false;
+    long length = crypto_base64_decode(bytes_of(secret.data + prefix_len, secret.len - prefix_len),
+                                       decoded, sizeof decoded);
+    if (length != ED25519_KEY_BYTES)
+        return false;
+    memcpy(key, decoded, ED25519_KEY_BYTES);
+    return true;
+}
+
+/* "v1a,<base 64 of the signature>" among what is parted by spaces; few are looked at, each costs.
+ */
+static bool lists_signed(bytes_t signatures, bytes_t key, bytes_t content)
+{
+    uint8_t decoded[ED25519_SIGNATURE_BYTES + 3];
+    unsigned looked_at = 0;
+    while (signatures.len && looked_at < WEBHOOK_SIGNATURES_MAX) {
+        const uint8_t *end = memchr(signatures.data, ' ', signatures.len);
+        bytes_t one =
+            bytes_of(signatures.data, end ? (size_t)(end - signatures.data) : signatures.len);
+        signatures = end ? bytes_of(end + 1, signatures.len - one.len - 1) : bytes_of(NULL, 0);
+        if (!starts_with(one, "v1a,"))
+            continue;
+        looked_at++;
+        if (one.len != 4 + 88) /* base 64 of 64 bytes */
+            continue;
+        long length =
+            crypto_base64_decode(bytes_of(one.data + 4, one.len - 4), decoded, sizeof decoded);
+        if (length > 0 && crypto_ed25519_holds(key, content, bytes_of(decoded, (size_t)length)))
+            return true;
+    }
+    return false;
+}
+
+static bool is_signed_webhook(const claim_t *c, bytes_t key, bytes_t id, bytes_t timestamp)
+{
+    bytes_t parts[] = {id, bytes_str("."), timestamp, bytes_str("."), c->request->body};
+    size_t size = 0;
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
+        size += parts[i].len;
+    uint8_t *content = malloc(size), *at = content;
+    must(content);
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        if (parts[i].len)
+            memcpy(at, parts[i].data, parts[i].len);
+        at += parts[i].len;
+    }
+    bool holds =
+        lists_signed(http_header(c->request, "webhook-signature"), key, bytes_of(content, size));
+    free(content);
+    return holds;
+}
+
 /* webhook-signature: "v1,<base 64 of HMAC-SHA256(key, id "." timestamp "." raw body)>", one or
- * more. */
+ * more; or v1a, by a key of the sender's own. */
 static bool standard_webhooks(const claim_t *c)
 {
-    uint8_t key[WEBHOOK_SECRET_BYTES_MAX];
-    size_t length = webhook_key(c->secret, key);
+    uint8_t key[WEBHOOK_SECRET_BYTES_MAX], public_key[ED25519_KEY_BYTES];
     bytes_t id = http_header(c->request, "webhook-id");
     bytes_t timestamp = http_header(c->request, "webhook-timestamp");
-    if (!length || !id.len || has_dot(id) || has_dot(timestamp))
+    if (!id.len || has_dot(id) || has_dot(timestamp))
+        return false;
+    if (webhook_public_key(c->secret, public_key))
+        return is_signed_webhook(c, bytes_of(public_key, sizeof public_key), id, timestamp);
+    size_t length = webhook_key(c->secret, key);
+    if (!length)
         return false;
     bytes_t parts[] = {id, bytes_str("."), timestamp, bytes_str("."), c->request->body};
     sha256_t hash = hmac_sha256_of(bytes_of(key, length), parts, COUNT_OF(parts));
@@ -186,7 +251,8 @@ belief_t signature_belief(const source_t *source, const http_request_t *request,
 bool signature_secret_is_usable(const source_t *source, bytes_t secret)
 {
     uint8_t key[WEBHOOK_SECRET_BYTES_MAX];
-    return source->auth != AUTH_STANDARD_WEBHOOKS || webhook_key(secret, key) > 0;
+    return source->auth != AUTH_STANDARD_WEBHOOKS || webhook_public_key(secret, key) ||
+           webhook_key(secret, key) > 0;
 }
 
 /* ---- the other side */

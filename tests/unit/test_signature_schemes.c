@@ -58,6 +58,17 @@ static vector_t webhook(void)
         .body = bytes_str("{\"test\": 2432232314}")};
 }
 
+/* The same, signed with the key of RFC 8032 section 7.1, test 3. */
+static vector_t signed_webhook(void)
+{
+    vector_t v = webhook();
+    v.secret = "whpk_/FHNjmIYoaONpH7QAjDwWAgW7RO6MwOsXeuRFUiQgCU=";
+    v.headers[2].value = bytes_str(
+        "v1a,"
+        "CbWWbcW7B69jFUBICrevjm7uB16AqaX4X9zprrpWvW4012zWjiDpguw4L1VnBIktLL4pyfhNhZgLFTYi5s10AA==");
+    return v;
+}
+
 static vector_t hub(void)
 {
     return (vector_t){
@@ -89,7 +100,7 @@ static vector_t bearer(void)
                       .count = 1};
 }
 
-static vector_t (*const vectors[])(void) = {slack, webhook, hub, header, bearer};
+static vector_t (*const vectors[])(void) = {slack, webhook, signed_webhook, hub, header, bearer};
 
 static belief_t belief_at(const vector_t *v, signature_keys_t keys, int64_t wall_us)
 {
@@ -303,6 +314,10 @@ static void a_webhook_secret_is_base_64_with_or_without_its_prefix(void **state)
         {"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", true, true},
         {"whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", true, false},
         {"whsec_", false, false},
+        {"whpk_", false, false},
+        {"whpk_/FHNjmIYoaONpH7QAjDwWAgW7RO6MwOsXeuRFUiQgCU=", true, false}, /* signed by v1 */
+        {"whpk_/FHNjmIYoaONpH7QAjDwWAgW7RO6MwOsXeuRFUiQgA==", false, false},
+        {"whsk_xaqN9D+fg3vttEQvMdy3sWbThTUHbwlLhc46LgtEWPc=", false, false},
         {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS", false, false},
         {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS!", false, false},
         {" MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS", false, false},
@@ -346,6 +361,10 @@ static void what_is_made_here_is_believed_here(void **state)
         vector_t v = vectors[i]();
         static signed_fields_t made;
         bytes_t id = bytes_str("m1");
+        if (strncmp(v.secret, "whpk_", 5) == 0) { /* the other half is the sender's alone */
+            assert_false(signature_make(&v.source, bytes_str(v.secret), id, v.body, now, &made));
+            continue;
+        }
         assert_true(signature_make(&v.source, bytes_str(v.secret), id, v.body, now, &made));
         http_field_t headers[SIGNED_FIELDS_MAX + 1] = {{bytes_str("webhook-id"), id}};
         char names[SIGNED_FIELDS_MAX][64];
