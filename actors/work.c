@@ -1,5 +1,7 @@
 #include "actors/work.h"
 
+#include "core/bugs.h"
+
 const step_t *work_step(const config_t *config, const msg_assign_t *assign, enum step_kind kind)
 {
     const route_t *route = config_route(config, assign->route);
@@ -107,7 +109,8 @@ void work_term_order(work_term_t *term, const msg_order_t *order, now_t now, eff
             break;
         end_by(term, order, now, effects);
         term->retires = true;
-        wish_link(effects);
+        if (!BUG(RETIRED_UNHEARD))
+            wish_link(effects);
         wish_ready(effects, "retires");
         break;
     case ORDER_STOP:
@@ -136,7 +139,8 @@ void work_term_end_when_due(work_term_t *term, const hand_t *hand, now_t now, ef
 {
     if (!term->asked || term->done)
         return;
-    bool empty = hand_count(hand) == 0 && (!term->retires || term->severed);
+    bool severed = !term->retires || term->severed || BUG(RETIRED_UNHEARD);
+    bool empty = hand_count(hand) == 0 && severed;
     if (!empty && instant_before(now.at, term->by))
         return;
     term->done = true;

@@ -239,6 +239,11 @@ void replace_begin(supervisor_t *s)
     s->replacement.began = loop_now().at;
     reload_begin(&s->replacement.plan,
                  s->replacement.kinds >> ACTOR_LIMITER & 1 && s->replacement.config);
+    if (!has_room(s))
+        log_text(LOG_GENERAL,
+                 "%s: waits until some of those who retired have ended what they have in hand; "
+                 "weirctl actors ls shows them",
+                 s->replacement.who);
 }
 
 void replace_turn(supervisor_t *s)

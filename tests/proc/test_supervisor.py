@@ -338,6 +338,13 @@ def systemd_is_told_of_readiness_state_life_and_the_stop():
     for pid in weir.pids().values():
         check(b"NOTIFY_SOCKET" not in Path(f"/proc/{pid}/environ").read_bytes(), "actors do not speak to systemd")
     wait_until(lambda: by_kind(weir)["classifier"]["state"] == "ready", 5, "it is back")
+    wait_until(lambda: told.has("STATUS=5 actors ready"), 5, "and that is told")
+    told.lines.clear()
+    weir.config.write_text(weir.config.read_text().replace("burst: 1000", "burst: 999"))
+    check(weirctl(weir, "reload")[0] == 0, "reloaded")
+    wait_until(lambda: told.has("READY=1"), 5, "the end of a reload is told")
+    order = [line for line in told.lines if line.startswith(("RELOADING=1", "MONOTONIC_USEC=", "READY=1"))]
+    check([line.split("=")[0] for line in order] == ["RELOADING", "MONOTONIC_USEC", "READY"], f"after its begin: {order}")
     weir.stop()
     check(told.has("STOPPING=1") and told.has("EXTEND_TIMEOUT_USEC="), f"the stop is told: {told.lines}")
     weir.remove()

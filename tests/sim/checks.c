@@ -150,11 +150,17 @@ void check_assigned_arrived(node_t *n)
     }
 }
 
-void check_node_died(const node_t *n)
+void check_node_died(const node_t *n, bool retired)
 {
-    for (size_t i = sim.assigned_count; i-- > 0;)
-        if (sim.assigned[i].node == n->index && sim.assigned[i].life == n->life)
-            assigned_remove(i);
+    for (size_t i = sim.assigned_count; i-- > 0;) {
+        const assigned_t *a = &sim.assigned[i];
+        if (a->node != n->index || a->life != n->life)
+            continue;
+        if (retired)
+            violation("invariant 5: %s/%u retired with message %llu in hand or on its way",
+                      actor_name(n->kind), n->instance, (unsigned long long)a->seq);
+        assigned_remove(i);
+    }
 }
 
 /* ---- answers that speak of the disk */

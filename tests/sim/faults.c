@@ -12,6 +12,7 @@ enum {
     FAULT_CLOCK,
     FAULT_SLOW_DISK,
     FAULT_STOP,
+    FAULT_RETIRE,
     FAULT_STOP_ALL,
     FAULT_CRASH_ALL,
     FAULT_COUNT
@@ -61,7 +62,8 @@ static void reset_link(node_t *n)
 static void strike(unsigned fault)
 {
     node_t *n = somebody();
-    if (fault != FAULT_CRASH_OTHER && fault != FAULT_CLOCK && fault != FAULT_STOP)
+    if (fault != FAULT_CRASH_OTHER && fault != FAULT_CLOCK && fault != FAULT_STOP &&
+        fault != FAULT_RETIRE)
         sim.limiter_well_since = sim.now.at.us;
     switch (fault) {
     case FAULT_CRASH_LIMITER:
@@ -94,6 +96,12 @@ static void strike(unsigned fault)
     case FAULT_STOP:
         if (n->alive && n->ready && !n->frozen)
             supervise_order_stop(n);
+        break;
+    case FAULT_RETIRE:
+        while (!n->spec->holding)
+            n = somebody();
+        if (n->alive && n->ready && !n->frozen)
+            supervise_order_retire(n);
         break;
     case FAULT_STOP_ALL:
         supervise_drain();

@@ -63,6 +63,7 @@ void node_start(node_t *n)
     n->life++;
     n->alive = true;
     n->ordered = false;
+    n->retires_until = 0;
     n->frozen = n->stopping = n->ready = n->commit_planned = n->read_planned = n->store_planned =
         false;
     n->generation = ++sim.last_generation;
@@ -141,7 +142,7 @@ void node_kill(node_t *n, bool in_order)
     free(pile);
     net_forget_sent(n);
     calls_forget(n);
-    check_node_died(n);
+    check_node_died(n, in_order && sim.now.at.us < n->retires_until);
     for (size_t i = 0; i < sim.op_count; i++)
         if (sim.ops[i].waiting && sim.ops[i].waiting_at == n->index)
             sender_refused(&sim.ops[i]);

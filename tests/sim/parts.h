@@ -38,6 +38,7 @@ void supervise_frame(conn_t conn, bytes_t frame);
 void supervise_tick(void);
 void supervise_confirm(node_t *n);
 void supervise_order_stop(node_t *n); /* and kills it if it does not */
+void supervise_order_retire(node_t *n);
 void supervise_drain(void);           /* the whole service: drains, then stops and starts again */
 void supervise_stop_all(void);
 void supervise_ask(node_t *n, const char *verb, const char *args);
@@ -71,7 +72,7 @@ void faults_end(void); /* from here on everything works */
 void check_frame(node_t *from, const conn_state_t *conn, bool to_server, bytes_t frame);
 void check_frame_lost(const conn_state_t *conn, const frame_t *frame);
 void check_assigned_arrived(node_t *n);
-void check_node_died(const node_t *n);
+void check_node_died(const node_t *n, bool retired); /* retired: of itself, before its deadline */
 void check_call(const call_t *call);
 void check_after_step(node_t *n);
 void check_bereft(const sim_event_t *event);

@@ -78,6 +78,7 @@ typedef struct node {
     uint16_t instance;
     bool alive, frozen, stopping, ready;
     bool ordered; /* killed on purpose */
+    int64_t retires_until; /* told to retire: 0 not; it ends by then whatever it has in hand */
     uint32_t life;
     uint64_t generation;
     int64_t since;   /* alive, or thawed, since */

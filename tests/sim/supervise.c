@@ -4,6 +4,7 @@
 
 #define DRAIN_MS 1500
 #define STOP_MS 2000
+#define RETIRE_MS 15000
 
 static node_t *node_of(uint64_t generation)
 {
@@ -143,8 +144,21 @@ static void order(node_t *n, uint64_t what, uint64_t deadline_ms)
 
 void supervise_order_stop(node_t *n)
 {
+    n->retires_until = 0; /* it ends now whatever it has in hand */
     order(n, 1, STOP_MS);
     sim_push((sim_event_t){.at = after(STOP_MS * US_PER_MS + 500000),
+                           .kind = SIM_KILL,
+                           .life = n->life,
+                           .number = n->index});
+}
+
+/* What follows it is another life of the same name, as in a reload; their lives do not overlap
+ * here. */
+void supervise_order_retire(node_t *n)
+{
+    order(n, ORDER_RETIRE, RETIRE_MS);
+    n->retires_until = after(RETIRE_MS * US_PER_MS * 9 / 10);
+    sim_push((sim_event_t){.at = after(RETIRE_MS * US_PER_MS + 500000),
                            .kind = SIM_KILL,
                            .life = n->life,
                            .number = n->index});
