@@ -59,13 +59,19 @@ static int level_of(const char *word)
     return LOG_LEVEL_INFO;
 }
 
+static void last_words(void)
+{
+    log_flush();
+    log_sink_settle(&state.sink);
+}
+
 void log_open(const char *actor, unsigned instance, const char *level, bool journal)
 {
     snprintf(state.actor, sizeof state.actor, "%s", actor);
     state.instance = instance;
     state.level = level_of(level);
     if (!state.opened)
-        atexit(log_flush);
+        atexit(last_words);
     state.opened = true;
     log_sink_close(&state.sink);
     log_sink_open(&state.sink, journal ? LOG_JOURNAL_PATH : NULL);

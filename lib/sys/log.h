@@ -40,7 +40,8 @@ void log_write(const log_line_t *line);
 void log_text(enum log_event event, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Tells the repeats whose second is over; a process that may be silent for long calls it. */
 void log_tick(void);
-/* Tells all repeats that were only counted so far; also done at exit. */
+/* Tells all repeats that were only counted so far; also done at exit, where
+ * journald gets a moment to read the last lines. */
 void log_flush(void);
 uint64_t log_dropped(void);
 /* Every line also goes to `tap`, whatever its level, and uncounted; not from within tap. NULL: no

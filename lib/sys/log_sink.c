@@ -6,7 +6,9 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -54,6 +56,18 @@ void log_sink_close(log_sink_t *sink)
     if (sink->terminal >= 0)
         close(sink->terminal);
     sink->journal = sink->terminal = -1;
+}
+
+void log_sink_settle(const log_sink_t *sink)
+{
+    int unread = 0;
+    for (int ms = 0; sink->journal >= 0 && ms < LOG_LAST_WORDS_MS; ms += 2) {
+        bool known = ioctl(sink->journal, SIOCOUTQ, &unread) == 0;
+        nanosleep(&(struct timespec){.tv_nsec = 2 * 1000000},
+                  NULL); /* and a moment to look us up */
+        if (!known || unread == 0)
+            return;
+    }
 }
 
 /* ---- texts ---- */

@@ -30,6 +30,11 @@ typedef struct log_entry {
  * nobody listens there, lines go to the terminal. */
 void log_sink_open(log_sink_t *sink, const char *journal);
 void log_sink_close(log_sink_t *sink);
+/* Waits until journald has read all lines, at most LOG_LAST_WORDS_MS: who ends right after its last
+ * line is gone before journald asks the kernel whose line that was, and `journalctl -u` and
+ * `systemctl status` do not show it (seen with a limiter that could not open its store). */
+#define LOG_LAST_WORDS_MS 200
+void log_sink_settle(const log_sink_t *sink);
 /* False: dropped, because it would have had to wait. */
 bool log_sink_write(log_sink_t *sink, const log_entry_t *entry);
 

@@ -335,6 +335,28 @@ static void a_stuck_journald_costs_lines_and_a_new_one_is_found(void **state)
     unlink(path);
 }
 
+static void the_end_waits_for_journald_to_read_but_not_for_ever(void **state)
+{
+    char path[] = "/tmp/weir-test-journal-XXXXXX", last[LOG_DATAGRAM_MAX];
+    (void)state;
+    close(mkstemp(path));
+    int journald = stand_in_journald(path);
+    log_line_t line = {.text = "the last line"};
+    log_entry_t entry = entry_of(&line);
+    log_sink_t sink;
+    log_sink_open(&sink, path);
+    assert_true(log_sink_write(&sink, &entry));
+    alarm(20);
+    log_sink_settle(&sink); /* nobody reads: it gives up */
+    alarm(0);
+    assert_int_equal(datagrams(journald, last, sizeof last), 1);
+    log_sink_settle(&sink);
+    log_sink_close(&sink);
+    log_sink_settle(&sink);
+    close(journald);
+    unlink(path);
+}
+
 static void without_journald_lines_go_to_people_until_it_comes(void **state)
 {
     char path[] = "/tmp/weir-test-journal-XXXXXX", out[LOG_DATAGRAM_MAX];
@@ -374,6 +396,7 @@ int main(void)
         cmocka_unit_test(a_stuck_reader_costs_lines_and_no_time),
         cmocka_unit_test(stderr_as_a_socket_never_waits_either),
         cmocka_unit_test(a_stuck_journald_costs_lines_and_a_new_one_is_found),
+        cmocka_unit_test(the_end_waits_for_journald_to_read_but_not_for_ever),
         cmocka_unit_test(without_journald_lines_go_to_people_until_it_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
