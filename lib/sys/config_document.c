@@ -342,7 +342,8 @@ void config_write_sample(FILE *to)
             write_opening(to, key, config_key_at(i - 1));
         write_comment(to, key);
         write_indent(to, key);
-        if (!is_commented(key) && (key->kind == KIND_NAMED || (!key->preset && !config_key_has_keys(key))))
+        if (!is_commented(key) &&
+            (key->kind == KIND_NAMED || (!key->preset && !config_key_has_keys(key))))
             fputs("#", to);
         fprintf(to, "%s:", config_key_leaf(key));
         if (!config_key_has_keys(key))

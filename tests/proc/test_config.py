@@ -222,16 +222,16 @@ def a_message_is_tried_as_it_would_travel_and_nothing_is_sent():
         first = out[0]
         check((first["id"], first["key"], first["class"], first["labels"]) == ("77", "c 1", "high", {"customer": "c 1"}), f"{first}")
         check([d["limit"] for d in first["limits"]] == ["all"], f"{first}")
-        steps = {o["step"]: o for o in out if o["schema"] == "weir.try.step/1"}
+        steps = {o["step"]: o for o in out if o["what"] == "step"}
         check(steps["kind"]["outcome"] == "a" and not steps["only-b"]["runs"], f"{steps}")
         call = steps["first"]
         check(call["url"] == "https://api.example.com/v1/c%201" and call["headers"]["X-Kind"] == "a" and call["body"] == message
               and call["headers"]["X-Fixed"] == "yes" and call["headers"]["Authorization"] == "Bearer (secret token)", f"{call}")
         check(call["limits"] == [{"limit": "per-customer", "cost": 1, "slots": 2, "per": {"customer": "c 1"}}], f"{call['limits']}")
-        check("/results/first/body/id" in steps["second"]["error"], f"{steps['second']}")
-        outcomes = {o["outcome"]: o for o in out if o["schema"] == "weir.try.outcome/1"}
+        check("/results/first/body/id" in steps["second"]["fails"], f"{steps['second']}")
+        outcomes = {o["outcome"]: o for o in out if o["what"] == "outcome"}
         check(outcomes["a"]["so"] and outcomes["b"]["steps"] == ["kind", "first", "second", "only-b"], f"{outcomes}")
-        more = {o["step"]: o for o in lines(*words, "--result", 'first={"status":200,"body":{"id":5}}', said=message) if o["schema"] == "weir.try.step/1"}
+        more = {o["step"]: o for o in lines(*words, "--result", 'first={"status":200,"body":{"id":5}}', said=message) if o["what"] == "step"}
         check(more["second"]["url"] == "https://api.example.com/v2/5" and more["second"]["method"] == "GET", f"{more['second']}")
         text = weirctl(*words, said=message)
         check("Nothing was sent" in text and "step only-b: skipped" in text and CANARY not in text + json.dumps(out), text)

@@ -11,13 +11,13 @@ typedef struct reader {
     unsigned errors;
 } reader_t;
 
-/* {"schema", "ok": false, "file", "line", "column", "error"}; the place as far as the line has one.
+/* {"ok": false, "file", "line", "column", "error"}; the place as far as the line has one.
  */
 static json_t *error_json(const char *line)
 {
     unsigned row, column;
     int end = 0;
-    json_t *j = json_pack("{s:s, s:b}", "schema", "weir.error/1", "ok", 0);
+    json_t *j = json_pack("{s:b}", "ok", 0);
     for (const char *at = strchr(line, ':'); at && !end; at = strchr(at + 1, ':')) {
         if (sscanf(at, ":%u:%u: %n", &row, &column, &end) < 2 || !end)
             continue;
@@ -77,9 +77,8 @@ int run_check(const cli_t *cli)
     }
     config_t *c = config_load_found(&found);
     if (cli->json)
-        cli_print_json(json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:O}", "schema", "weir.check/1",
-                                 "ok", 1, "routes", (json_int_t)c->route_count, "sources",
-                                 (json_int_t)c->source_count, "downstreams",
+        cli_print_json(json_pack("{s:I, s:I, s:I, s:I, s:O}", "routes", (json_int_t)c->route_count,
+                                 "sources", (json_int_t)c->source_count, "downstreams",
                                  (json_int_t)c->downstream_count, "limits",
                                  (json_int_t)c->named_limits, "files", c->files));
     else

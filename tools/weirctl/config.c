@@ -201,9 +201,7 @@ int run_config_explain(const cli_t *cli)
         return no_such_key(typed);
     json_t *json = config_explain(key), *values = values_now(cli, typed);
     if (cli->json) {
-        must(json_object_set(json, "now", values ? values : json_null()) == 0 &&
-             json_object_set_new(json, "schema", json_string("weir.config.explain/1")) == 0 &&
-             json_object_set_new(json, "ok", json_true()) == 0);
+        must(json_object_set(json, "now", values ? values : json_null()) == 0);
         cli_print_json(json_incref(json));
     } else {
         print_key(json);

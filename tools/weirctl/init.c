@@ -66,8 +66,7 @@ static int list_examples(const cli_t *cli, const char *examples)
         char about[256];
         describe(examples, entries[i]->d_name, about, sizeof about);
         if (cli->json)
-            cli_print_json(json_pack("{s:s, s:b, s:s, s:s}", "schema", "weir.init.example/1", "ok",
-                                     1, "example", entries[i]->d_name, "about", about));
+            cli_print_json(json_pack("{s:s, s:s}", "example", entries[i]->d_name, "about", about));
         else
             printf("%-20s %s\n", entries[i]->d_name, about);
         free(entries[i]);
@@ -137,8 +136,7 @@ static int copy(const copying_t *c, const char *from, const char *to)
 static int say_next(const copying_t *c)
 {
     if (c->cli->json) {
-        json_t *json = json_pack("{s:s, s:b, s:s, s:i}", "schema", "weir.init/1", "ok", 1,
-                                 "directory", c->to, "files", c->count);
+        json_t *json = json_pack("{s:s, s:i}", "directory", c->to, "files", c->count);
         cli_print_json(json ? json : json_object());
         return EXIT_OK;
     }

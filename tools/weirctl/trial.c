@@ -111,9 +111,8 @@ json_t *trial_message(trial_t *t)
     const route_t *r = t->route;
     json_t *message, *headers, *id = NULL;
     document_t *document = whole_document(t, &message, &headers);
-    json_t *json =
-        json_pack("{s:s, s:b, s:s, s:s, s:s}", "schema", "weir.try.message/1", "ok", 1, "route",
-                  r->name, "source", r->source->name, "class", class_by_rules(t, document));
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s}", "what", "message", "route", r->name, "source",
+                             r->source->name, "class", class_by_rules(t, document));
     must(json);
     if (r->id && (id = document_get(document, bytes_str(r->id))))
         set(json, "id", json_incref(id));
@@ -181,7 +180,7 @@ static void show_call(json_t *json, const step_t *step, const assigned_t *a)
     static call_text_t call; /* it is large */
     set(json, "downstream", json_string(step->downstream->name));
     if (call_render(&call, step, &a->assign, bytes_of(NULL, 0)) < 0) {
-        set(json, "error", text_json(bytes_str(call.why)));
+        set(json, "fails", text_json(bytes_str(call.why)));
     } else {
         set(json, "method", json_string(step->method));
         set(json, "url",
@@ -202,7 +201,7 @@ static void show_lease(json_t *json, const step_t *step, assigned_t *a)
     long len = template_text(bytes_str(step->lease_id), a->document, TEMPLATE_PLAIN, id, sizeof id,
                              why, sizeof why);
     if (len < 0)
-        set(json, "error", text_json(bytes_str(*why ? why : "the lease's id is too long")));
+        set(json, "fails", text_json(bytes_str(*why ? why : "the lease's id is too long")));
     else
         set(json, "lease", text_json(bytes_of(id, (size_t)len)));
 }
@@ -229,8 +228,8 @@ static const char *kind_name(enum step_kind kind)
 
 static json_t *step_json(const trial_t *t, const step_t *step, assigned_t *a, const char *outcome)
 {
-    json_t *json = json_pack("{s:s, s:b, s:s, s:s, s:b}", "schema", "weir.try.step/1", "ok", 1,
-                             "step", step->name, "kind", kind_name(step->kind), "runs", 1);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:b}", "what", "step", "step", step->name, "kind",
+                             kind_name(step->kind), "runs", 1);
     must(json);
     set(json, "limits", draws_json(t, step->draws, step->draw_count));
     if (outcome)
@@ -257,10 +256,9 @@ static void go_through(trial_t *t, const char *of, const char *said,
         const char *outcome = step->kind != STEP_CLASSIFY ? NULL
                               : is_said                   ? said
                                                           : work_outcome(step, a.document);
-        json_t *json =
-            runs ? step_json(t, step, &a, outcome)
-                 : json_pack("{s:s, s:b, s:s, s:s, s:b}", "schema", "weir.try.step/1", "ok", 1,
-                             "step", step->name, "kind", kind_name(step->kind), "runs", 0);
+        json_t *json = runs ? step_json(t, step, &a, outcome)
+                            : json_pack("{s:s, s:s, s:s, s:b}", "what", "step", "step", step->name,
+                                        "kind", kind_name(step->kind), "runs", 0);
         json_t *result = runs ? result_of(t, step, outcome) : NULL;
         must(json);
         if (result)
@@ -289,9 +287,9 @@ static void tell_outcome(trial_t *t, const step_t *step, const char *outcome, co
 {
     json_t *steps = json_array();
     go_through(t, step->name, outcome, add_running, steps);
-    json_t *json = json_pack("{s:s, s:b, s:s, s:s, s:b, s:o}", "schema", "weir.try.outcome/1", "ok",
-                             1, "step", step->name, "outcome", outcome, "so",
-                             own && strcmp(own, outcome) == 0, "steps", steps);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:b, s:o}", "what", "outcome", "step", step->name, "outcome",
+                  outcome, "so", own && strcmp(own, outcome) == 0, "steps", steps);
     must(json);
     each(arg, json);
     json_decref(json);

@@ -22,13 +22,13 @@ typedef struct trial {
 bool trial_begin(trial_t *t, refusal_t *why);
 void trial_end(trial_t *t);
 
-/* {"schema": "weir.try.message/1", "route", "source", "id", "key", "labels", "class", "limits"}. The caller's.
+/* {"what": "message", "route", "source", "id", "key", "labels", "class", "limits"}. The caller's.
  */
 json_t *trial_message(trial_t *t);
-/* Calls back with {"schema": "weir.try.step/1", "step", "kind", "runs", ...} of each step in order, lent for the
+/* Calls back with {"what": "step", "step", "kind", "runs", ...} of each step in order, lent for the
  * call. */
 void trial_steps(trial_t *t, void (*each)(void *arg, const json_t *step), void *arg);
-/* And with {"schema": "weir.try.outcome/1", "step", "outcome", "so": whether it is this message's, "steps":
+/* And with {"what": "outcome", "step", "outcome", "so": whether it is this message's, "steps":
  * [those that run]} for every outcome of every classify step that runs. */
 void trial_outcomes(trial_t *t, void (*each)(void *arg, const json_t *outcome), void *arg);
 

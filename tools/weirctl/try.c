@@ -142,8 +142,8 @@ static void print_step(void *arg, const json_t *s)
         print_limits(s);
     }
     puts("");
-    if (json_object_get(s, "error"))
-        printf("  fails for good, nothing is sent: %s\n", text_at(s, "error"));
+    if (json_object_get(s, "fails"))
+        printf("  fails for good, nothing is sent: %s\n", text_at(s, "fails"));
     if (json_object_get(s, "url")) {
         printf("  %s ", text_at(s, "method"));
         print_printable(text_at(s, "url"));
@@ -210,8 +210,8 @@ static int refused(const cli_t *cli, const refusal_t *why)
     unsigned status = problem_status(why->problem.kind);
     if (!cli->json)
         return cli_complain(EXIT_REFUSED, "refused with %u: %s", status, why->detail);
-    cli_print_json(json_pack("{s:s, s:b, s:i, s:s}", "schema", "weir.error/1", "ok", 0, "status",
-                             (int)status, "error", why->detail));
+    cli_print_json(
+        json_pack("{s:b, s:i, s:s}", "ok", 0, "status", (int)status, "error", why->detail));
     return EXIT_REFUSED;
 }
 
