@@ -22,26 +22,12 @@ json_t *ask_typed(const cli_t *cli, json_t *args, int *code)
     return NULL;
 }
 
-static void show_answer(const json_t *answer)
-{
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)answer, name, value)
-    {
-        char *text =
-            json_is_string(value) ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-        if (strcmp(name, "ok") != 0 && strcmp(name, "schema") != 0)
-            printf("%s: %s\n", name, text ? text : json_string_value(value));
-        free(text);
-    }
-}
-
 int run_plain(const cli_t *cli)
 {
     int code;
     json_t *answer = ask_typed(cli, cli_args(cli), &code);
     if (answer && !cli->json)
-        (cli->command->show ? cli->command->show : show_answer)(answer);
+        (cli->command->show ? cli->command->show : show_plain)(answer);
     json_decref(answer);
     return code;
 }

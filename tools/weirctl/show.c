@@ -52,16 +52,21 @@ void show_actors(const json_t *actors)
     table_print(&t);
 }
 
+/* Without slots of its own a limit is a rate. */
 void show_limits(const json_t *limits)
 {
     size_t i;
     json_t *l;
-    table_t *t = table_new("LIMIT|>IN USE|>SLOTS|>WAITING");
+    table_t *t = table_new("LIMIT|OF|>IN USE|>SLOTS|>WAITING");
     json_array_foreach(limits, i, l)
     {
         table_cell(t, "%s", text_at(l, "name"));
+        table_cell(t, "%s", text_at(l, "value"));
         table_cell(t, "%lld", (long long)number_at(l, "in_use"));
-        table_cell(t, "%lld", (long long)number_at(l, "slots"));
+        if (json_is_integer(json_object_get(l, "slots")))
+            table_cell(t, "%lld", (long long)number_at(l, "slots"));
+        else
+            table_cell(t, "-");
         table_cell(t, "%lld", (long long)number_at(l, "waiting"));
     }
     table_print(&t);

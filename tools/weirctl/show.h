@@ -9,6 +9,7 @@
 const char *text_at(const json_t *object, const char *name); /* "-" when absent or empty */
 int64_t number_at(const json_t *object, const char *name);   /* 0 when absent */
 
+void show_plain(const json_t *answer); /* show_plain.c: whatever it is */
 void show_status(const json_t *answer);
 void show_actors(const json_t *actors);
 void show_mode(const json_t *answer);
