@@ -10,6 +10,7 @@
 #include "supervisor/place.h"
 #include "supervisor/supervisor.h"
 #include "sys/config_found.h"
+#include "sys/cleared.h"
 #include "sys/credentials.h"
 #include "sys/loop.h"
 #include "sys/process.h"
@@ -215,7 +216,8 @@ int supervisor_open(supervisor_t *s, const options_t *options)
 {
     *s = (supervisor_t){.options = *options, .own_lock = -1, .launch = {.lock = -1}};
     umask(077);
-    process_hide(); /* secrets pass through */
+    process_hide(); /* secrets pass through, and what looks at them leaves no copies */
+    cleared_openssl();
     log_open("supervisor", 0, "info",
              false); /* who started us reads stderr, until we know better */
     s->config = setup_config(options, on_config_error, (void *)options);

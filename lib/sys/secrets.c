@@ -2,12 +2,13 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <malloc.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "sys/cleared.h"
 
 /* Values lie behind one another in `arena`; `names` says where: name -> [offset, length]. */
 struct secrets {
@@ -98,20 +99,13 @@ static secrets_t *secrets_new(size_t text_len)
     return s;
 }
 
-static void free_cleared(void *block)
-{
-    if (block)
-        explicit_bzero(block, malloc_usable_size(block));
-    free(block);
-}
-
 /* What the parser copies on its way is cleared too: jansson frees with our function meanwhile. */
 static int add_text(secrets_t *s, const char *text, size_t len)
 {
     json_malloc_t take;
     json_free_t give;
     json_get_alloc_funcs(&take, &give);
-    json_set_alloc_funcs(take, free_cleared);
+    json_set_alloc_funcs(take, cleared_free);
     json_t *values = json_loadb(text, len, 0, NULL);
     int r = add_all(s, values);
     json_decref(values);
