@@ -58,7 +58,7 @@ static void on_limiter_up(const scene_t *s, peer_t limiter)
     self->purse = (credit_purse_t){0};
     self->dry_since = s->now.at;
     self->mode.mode = MODE_NORMAL;
-    self->mode.stopping = self->mode.by_store = false;
+    self->mode.stopping = self->mode.by_store = self->mode.drained = false;
     submit_link_began(s);
     question_link_began(s);
     lease_link_began(s);
@@ -97,6 +97,8 @@ static void on_mode(const scene_t *s, const msg_mode_t *mode)
 {
     if (mode->mode >= MODE_COUNT)
         return;
+    if (!mode->stopping || !s->self->mode.stopping)
+        s->self->mode.drained = (mode->stopping ? s->self->mode.mode : mode->mode) == MODE_DRAINING;
     s->self->mode.mode = (work_mode_t)mode->mode;
     s->self->mode.stopping = mode->stopping;
     s->self->mode.by_store = bytes_is(mode->who, "store");

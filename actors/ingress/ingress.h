@@ -81,6 +81,7 @@ typedef struct ingress {
     struct {
         work_mode_t mode;
         bool stopping, by_store;
+        bool drained; /* it was draining before Weir began to stop, which is told as draining too */
     } mode;
 
     list_t waiting;  /* not sent yet: no credit or no limiter */

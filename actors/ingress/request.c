@@ -44,7 +44,7 @@ static bool is_closed(const scene_t *s, const route_t *route, enum problem_kind 
     bool retries = route->source->sender_retries;
     bool ends = self->stop.asked ? !self->stop.seamless || self->stop.done
                                  : retries && self->mode.stopping && !self->birth->door_kept;
-    if (ends || (retries && self->mode.mode == MODE_DRAINING))
+    if (ends || (retries && self->mode.drained))
         *kind = PROBLEM_DRAINING;
     else if (retries && self->mode.mode == MODE_MAINTENANCE)
         *kind = self->mode.by_store ? PROBLEM_UNAVAILABLE : PROBLEM_MAINTENANCE;

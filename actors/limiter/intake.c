@@ -228,7 +228,7 @@ static bool may_enter(limiter_t *l, const msg_submit_t *s, const route_t *r)
         refuse(l, &s->id, VERDICT_UNAVAILABLE, why);
     else if (begins_with_release(r) && !l->stopping)
         return true;
-    else if (l->mode == MODE_DRAINING && r->source->sender_retries)
+    else if (l->mode == MODE_DRAINING && !l->stopping && r->source->sender_retries)
         refuse(l, &s->id, VERDICT_DRAINING, "System draining");
     else if (l->mode == MODE_MAINTENANCE && r->source->sender_retries)
         refuse(l, &s->id, VERDICT_MAINTENANCE, "System in maintenance");

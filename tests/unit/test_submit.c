@@ -149,7 +149,14 @@ static void in_a_drain_senders_that_come_again_are_sent_away_and_others_are_queu
     assert_int_equal(steps_sent_count(s, MESSAGE_SUBMIT), 2);
     mode(s, MODE_MAINTENANCE, 0);
     assert_status(s, send_ticket(s), 503, "maintenance");
-    mode(s, MODE_NORMAL, 1);
+    mode(s, MODE_DRAINING, 1);
+    assert_status(s, send_ticket(s), 503, "System draining");
+    s->birth.door_kept = true; /* nobody is refused for the stop, but for the drain before it */
+    send_ticket(s);
+    assert_int_equal(steps_sent_count(s, MESSAGE_SUBMIT), 3);
+    mode(s, MODE_NORMAL, 0);
+    mode(s, MODE_DRAINING, 0);
+    mode(s, MODE_DRAINING, 1);
     assert_status(s, send_ticket(s), 503, "System draining");
 }
 
@@ -200,7 +207,7 @@ static void a_stop_before_which_the_door_outlives_us_refuses_nobody(void **state
     for (unsigned kept = 0; kept < 2; kept++) {
         steps_t *s = up(state);
         s->birth.door_kept = kept;
-        mode(s, MODE_NORMAL, kept);
+        mode(s, kept ? MODE_DRAINING : MODE_NORMAL, kept); /* as the drainer says it */
         uint64_t early = send_ticket(s);
         msgid_t id = submitted(s, 0)->id;
         verdict(s, &id, VERDICT_ACCEPTED);
