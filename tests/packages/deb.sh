@@ -219,7 +219,7 @@ a_connection_to_the_socket_starts_the_service() {
     in_ systemctl enable --quiet --now weir.socket
     same "$(property ActiveState)" inactive "the service before"
     same "$(shell 'curl -sS -o /dev/null -w "%{http_code}" http://127.0.0.1:8080/livez')" 200 livez
-    same "$(property ActiveState)" active "the service after"
+    until_ 10 "the service is active" is_active
     same "$(in_ weirctl status --json | jq -r '.listen[0]')" 127.0.0.1:8080 "listens on"
 }
 

@@ -1,0 +1,109 @@
+#!/bin/bash
+# Every command that the pages name, typed on a host: the man pages as they are installed, what weirctl's help gives as
+# examples, OPERATING and INSTALL. (The README's are run by tests/proc/test_newcomer.)
+set -uo pipefail
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+host_up pages
+
+it_is_installed_with_the_example() {
+    in_ apt-get -q -y --no-install-recommends install weir weir-tools
+    cp "$inside/usr/share/weir/examples/support-desk/weir.yaml" "$inside/etc/weir/conf.d/desk.yaml"
+    stand_in
+    in_ systemctl restart weir
+    in_ mkdir -p /root/pages /var/backups
+    cp "$inside/etc/weir/conf.d/desk.yaml" "$inside/root/pages/weir.yaml"
+    echo '{"id":"T-7","conversation":"c-7","subject":"refund","name":"Ada","lang":"en"}' >"$inside/root/pages/ticket.json"
+    until_ 10 "readyz" in_ curl -fsS http://127.0.0.1:8180/readyz
+}
+
+ticket() { # number: sends one, prints its id
+    in_ curl -sS http://127.0.0.1:8180/tickets -H 'Content-Type: application/json' \
+        -d "{\"id\":\"T-$1\",\"conversation\":\"c-$1\",\"subject\":\"refund\",\"name\":\"Ada\",\"lang\":\"en\"}" | jq -r .id
+}
+state_is() { [ "$(in_ weirctl show "$1" --json | jq -r .state)" = "$2" ]; }
+
+# What a reader puts in the place of the words in capitals.
+filled() {
+    local command=$1 id=$done_id
+    case $command in *"dead show"* | *"dead redrive"* | *"dead drop"*) id=$dead_id ;; esac
+    case $command in
+    *" backup FILE"*) command=${command/FILE//root/pages/backup-$n.db} ;;
+    *" restore FILE"* | *" check PATH"*) command=${command/FILE/--force /var/backups/weir.db} ;;
+    *" restore "*) command+=" --force" ;;
+    *"report -o FILE"*) command=${command/FILE/report-$n.txt} ;;
+    *"init EXAMPLE DIR"*) command=${command/DIR/desk-$n} ;;
+    esac
+    command=${command/01J9ZQ4T6W3V8X2M5N7P1R0SAB/$id}
+    command=${command/ ID/ $id}
+    command=${command/=ID/=$id}
+    command=${command/ FILE/ ticket.json}
+    command=${command/ ROUTE/ tickets}
+    command=${command/ PATH/ \/var/backups/weir.db}
+    command=${command/EXAMPLE/support-desk}
+    command=${command/ KEY/ routes.tickets.key}
+    printf '%s' "${command/\"...\"/\"a reason\"}"
+}
+
+# Weir works, in its normal mode, whatever the last command did.
+as_before() {
+    if is_active weir.socket; then
+        in_ systemctl stop weir
+        in_ systemctl disable --quiet --now weir.socket
+    fi
+    in_ systemctl reset-failed weir # nobody stops and starts it ten times a minute but this test
+    in_ systemctl is-active --quiet weir || in_ systemctl start weir
+    until_ 10 "readyz after $typed" in_ curl -fsS -o /dev/null http://127.0.0.1:8180/livez
+    in_ weirctl mode normal >/dev/null
+    [ -n "${dead_id:-}" ] && state_is "$dead_id" dead || {
+        in_ curl -sS -o /dev/null -X POST http://127.0.0.1:9180/_script -d "{\"path\":\"/v1/tickets/T-9$n/*\",\"do\":\"422\"}"
+        dead_id=$(ticket "9$n")
+        until_ 10 "a dead letter" state_is "$dead_id" dead
+    }
+}
+
+# The statuses that are right here; 1: refused as things are.
+right_statuses() {
+    case $1 in
+    *--follow*) echo 124 ;; # it goes on until it is ended
+    *"redrive cancel"* | *"backup cancel"* | *"backup take"* | *"backup begin"*) echo 0 1 ;;
+    *"journalctl -k"*) echo 0 1 ;; # nothing was refused
+    *) echo 0 ;;
+    esac
+}
+
+every_command_of_the_pages_works_as_written() {
+    local page command typed=the_start status n=0 said wrong=''
+    in_ weirctl help --json >"$work/verbs"
+    mkdir "$work/man"
+    for page in "$inside"/usr/share/man/man*/weir*.gz; do zcat "$page" >"$work/man/$(basename "${page%.gz}")"; done
+    "$here/commands_in.py" "$work/verbs" "$root/docs/OPERATING.md" "$root/docs/INSTALL.md" "$work"/man/* >"$work/commands"
+    [ "$(wc -l <"$work/commands")" -ge 60 ] || because "only $(wc -l <"$work/commands") commands found"
+    done_id=$(ticket 1)
+    until_ 10 "done" state_is "$done_id" done
+    while IFS=$'\t' read -r page command <&3; do
+        case $command in
+        *"apt-get "*) continue ;;               # deb.sh does it
+        *"systemctl edit"*) continue ;;         # opens an editor
+        cp\ *) continue ;;                      # done above
+        *" 9180 &" | "weir-sandbox --port 9180"*) continue ;; # runs already
+        esac
+        n=$((n + 1))
+        as_before
+        case $command in *restore* | *"store rebuild"* | *weir.socket*) in_ systemctl stop weir ;; esac
+        in_ systemctl reset-failed weir
+        typed=$(filled "$command")
+        status=0
+        case $typed in *--follow*) typed="exec timeout 2 $typed" ;; esac
+        said=$(in_ timeout 30 bash -c "cd /root/pages && $typed" 2>&1 </dev/null) || status=$?
+        case " $(right_statuses "$command") " in
+        *" $status "*) ;;
+        *) wrong+="$page: $typed: status $status: $(tail -1 <<<"$said")"$'\n' ;;
+        esac
+    done 3<"$work/commands"
+    say "$n commands of $(cut -f1 "$work/commands" | sort -u | wc -l) pages"
+    [ -z "$wrong" ] || because "$wrong"
+}
+
+test_ it_is_installed_with_the_example
+test_ every_command_of_the_pages_works_as_written
+[ $failed = no ]
