@@ -147,6 +147,9 @@ static bool wants_headers(const route_t *route)
         wants = is_of_headers(route->labels[i].value);
     for (size_t i = 0; i < route->pointer_count && !wants; i++)
         wants = is_of_headers(route->pointers[i]);
+    for (size_t i = 0; i < route->class_count && !wants; i++)
+        for (size_t k = 0; k < route->classes[i].when.count && !wants; k++)
+            wants = is_of_headers(route->classes[i].when.conditions[k].pointer);
     return wants;
 }
 
@@ -272,12 +275,21 @@ static bool take_fields(const route_t *route, document_t *document, extracted_t 
     return out->fields != NULL;
 }
 
+static uint8_t class_of_message(const route_t *route, document_t *document)
+{
+    for (size_t i = 0; i < route->class_count; i++)
+        if (match_holds(&route->classes[i].when, document))
+            return route->classes[i].class;
+    return route->class;
+}
+
 static bool take_all(const route_t *route, const http_request_t *request, json_t *message,
                      extracted_t *out, refusal_t *why)
 {
     json_t *headers = wants_headers(route) ? headers_of(route->source, request) : NULL;
     document_t *document =
         document_new(&(document_parts_t){.message = message, .headers = headers});
+    out->class = class_of_message(route, document);
     bool good = take_print(route, request, document, out, why) &&
                 take_key(route, document, out, why) && take_labels(route, document, out, why) &&
                 take_fields(route, document, out, why);

@@ -15,6 +15,7 @@ typedef struct extracted {
     uint64_t body_hash;
     char key[KEY_BYTES_MAX];
     size_t key_len;
+    uint8_t class; /* by the route's classes, else its class */
     char *labels, *fields;       /* JSON objects; owned; NULL: none */
     bytes_t content_type, trace; /* lie in the request; trace empty unless it is a traceparent */
 } extracted_t;

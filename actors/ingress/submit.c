@@ -87,7 +87,7 @@ static void fill(submission_t *submission, const http_request_t *request,
     msg_submit_t *item = &submission->item;
     item->source = bytes_str(submission->route->source->name);
     item->route = bytes_str(submission->route->name);
-    item->class = submission->route->class;
+    item->class = extracted->class;
     item->print = extracted->print;
     item->body_hash = extracted->body_hash;
     item->key = keep(&at, bytes_of(extracted->key, extracted->key_len));

@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #define ADAPTIVE_KEEP_PERCENT 70
+#define SLOW_TARGET 64
 #define BREAKER_WINDOW_US (10 * US_PER_S)
 
 /* ---- who there is ---- */
@@ -109,6 +110,8 @@ void bucket_set(limiter_t *l, bucket_t *b)
     b->count = s->count;
     long place =
         s->overrides && !b->whole ? overrides_find(s->overrides, bytes_of(b->name, b->length)) : -1;
+    if (BUG(OVERRIDE_IGNORED))
+        place = -1;
     if (place >= 0 && s->slots != SLOTS_ANY)
         b->slots = s->limit->overrides[place].value;
     else if (place >= 0)
@@ -141,7 +144,7 @@ static void make_adaptive(limiter_t *l, bucket_t *b)
 static void make_own(limiter_t *l, bucket_t *b)
 {
     const limit_t *limit = b->of->limit;
-    if (limit->rate.shape == RATE_WINDOW && !b->whole)
+    if (limit->rate.shape == RATE_WINDOW && !b->whole && !BUG(WINDOW_AS_BUCKET))
         b->window =
             window_new(least(b->count, WINDOW_COUNT_MAX), limit->rate.period_us + b->of->slack_us);
     if (limit->adaptive.on && !b->whole)
@@ -396,7 +399,7 @@ void bucket_refund(limiter_t *l, const need_t *need)
 {
     bucket_t *b = need->bucket;
     const limit_t *limit = b->of->limit;
-    if (b->whole || need->taken_us == 0 || BUG(TOKEN_NOT_REFUNDED))
+    if (b->whole || need->taken_us == 0)
         return;
     if (b->window)
         window_give(b->window, (instant_t){need->taken_us}, need->cost);
@@ -449,14 +452,23 @@ void bucket_pump(limiter_t *l, bucket_t *b)
         bucket_look(l, b);
 }
 
+/* Until as many may be out as there were before, or may be: a small number would end it at once and
+ * let the herd through. */
+void bucket_start_slowly(limiter_t *l, bucket_t *b)
+{
+    uint32_t slots = bucket_slots(l, b, CLASS_CRITICAL);
+    uint32_t target = slots == SLOTS_ANY || slots > SLOW_TARGET ? SLOW_TARGET : slots;
+    if (!BUG(HERD_AFTER_PAUSE))
+        slow_start_begin(&b->slow, l->now.at, target > 0 ? target : 1);
+}
+
 void bucket_pause(limiter_t *l, bucket_t *b, instant_t until, const char *why)
 {
     if (until.us <= b->paused_until_us)
         return;
     b->paused_until_us = until.us;
     snprintf(b->pause_why, sizeof b->pause_why, "%s", why);
-    if (!BUG(HERD_AFTER_PAUSE))
-        slow_start_begin(&b->slow, l->now.at, b->in_use > 0 ? b->in_use : 1);
+    bucket_start_slowly(l, b);
     bucket_changed(l, b);
     bucket_look(l, b); /* sets the wake anew */
 }

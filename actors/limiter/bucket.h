@@ -117,6 +117,7 @@ void bucket_refund(limiter_t *l, const need_t *need); /* nothing was sent */
 void bucket_look(limiter_t *l, bucket_t *b);
 void bucket_pump(limiter_t *l, bucket_t *b);
 void bucket_pause(limiter_t *l, bucket_t *b, instant_t until, const char *why);
+void bucket_start_slowly(limiter_t *l, bucket_t *b); /* after a pause */
 /* shown.c */
 void bucket_value(const bucket_t *b, char *out, size_t size);  /* for people: "a/b, c" */
 void bucket_shown(const bucket_t *b, char *out, size_t size);  /* as the limit's `shown` says */

@@ -54,12 +54,25 @@ static void check_queued(sums_t *s, const item_t *i)
     }
 }
 
+static uint8_t key_best_class(const key_queue_t *k)
+{
+    uint8_t best = CLASS_COUNT - 1;
+    for (const list_node_t *n = list_first(&k->items); n; n = list_next(&k->items, n)) {
+        const item_t *i = list_of(n, item_t, turn);
+        best = i->class < best ? i->class : best;
+    }
+    return best;
+}
+
 static void check_item(void *arg, void *value)
 {
     sums_t *s = arg;
     const item_t *i = value;
     s->live++;
     s->bytes += i->bytes;
+    expect(s, i->deaths <= SUSPECT_DEATHS + 1, "who kills alone is not tried again");
+    if (i->key && i->turn.next && i->has_turn)
+        expect(s, item_class(i) <= key_best_class(i->key), "a key runs at its best waiting class");
     if (i->state == STATE_ASSIGNED)
         check_assigned(s, i);
     else if (i->state == STATE_HELD)
@@ -99,6 +112,8 @@ static void bucket_check(limiter_t *l, bucket_t *b, void *arg)
     bool idle = l->phase == LOADED && mode_starts_work(l) && !l->look;
     size_t waiters = fair_count(&b->waiters);
     expect(s, b->counted == b->in_use, "slots in use are those of live holders");
+    expect(s, b->in_use <= b->slots || l->phase != LOADED || b->of->by_hand || b->of->observe,
+           "no limit is exceeded");
     if (waiters == 0 || !idle)
         return;
     const item_t *i = list_of(fair_first(&b->waiters), item_t, place);
@@ -116,6 +131,8 @@ static void buckets_check(sums_t *s)
     seqmap_each(l->live, recount_item, NULL);
     leases_recount(l, recount_needs);
     buckets_each(l, bucket_check, s);
+    const char *broken = leases_check(l);
+    expect(s, !broken, broken);
 }
 
 const char *limiter_check(const void *self)

@@ -1,11 +1,13 @@
 /* kept.c: rates, caps and pauses over restarts: written in the commit of what used them up, on the
- * boot clock; after another boot a rate starts as if one period were spent, and a pause that was
- * for a wall clock's time is over. A row: version, tat, pause, cap's period and use, window. */
+ * boot clock; after another boot a rate starts as if one period were spent, and the wall clock says
+ * what is left of a pause. A row: version, rate, pause (boot clock, what is left, wall clock),
+ * cap's period and use, window. */
 #include "actors/limiter/parts.h"
 
 #include <stdlib.h>
 
 #define PACE_VERSION 1
+#define PAUSE_REMEMBERED_US (60 * US_PER_S)
 #define SWEEP_SLICE 2048
 
 void bucket_changed(limiter_t *l, bucket_t *b)
@@ -45,15 +47,17 @@ static int64_t get(const uint8_t **at)
     return (int64_t)value;
 }
 
-#define PACE_FIXED (1 + 4 * 8)
+#define PACE_FIXED (1 + 6 * 8)
 
 static void pace_save(limiter_t *l, bucket_t *b)
 {
     char name[BUCKET_NAME_MAX + NAME_BYTES_MAX + 16];
     uint8_t *data = l->pace_room, *at = data;
     *at++ = PACE_VERSION;
-    put(&at, gcra_kept_us(&b->gcra));
-    put(&at, b->paused_until_us);
+    put(&at, BUG(PACE_NOT_KEPT) ? 0 : gcra_kept_us(&b->gcra));
+    put(&at, BUG(PAUSE_NOT_KEPT) ? 0 : b->paused_until_us);
+    put(&at, b->paused_until_us - l->now.at.us);
+    put(&at, b->paused_until_us - l->now.at.us + l->now.wall.us);
     put(&at, b->used.period_us);
     put(&at, (int64_t)b->used.used);
     if (b->window)
@@ -72,6 +76,21 @@ void paces_save(limiter_t *l)
     l->dirty_count = 0;
 }
 
+/* Over or not, who waited for it begins with one. After another boot the wall clock says how much
+ * of it is left; if that was moved, no more than was left when it was kept. */
+static void pause_kept(limiter_t *l, bucket_t *b, int64_t until, int64_t left, int64_t until_wall)
+{
+    if (l->new_boot) {
+        int64_t by_wall = until_wall - l->now.wall.us;
+        until = l->now.at.us + (by_wall < left ? by_wall : left);
+    }
+    if (!l->new_boot && until <= l->now.at.us - PAUSE_REMEMBERED_US)
+        return;
+    b->paused_until_us = until;
+    bucket_start_slowly(l, b);
+    snprintf(b->pause_why, sizeof b->pause_why, "learned before a restart");
+}
+
 static void pace_kept(void *arg, const stored_pace_t *pace)
 {
     limiter_t *l = arg;
@@ -85,7 +104,7 @@ static void pace_kept(void *arg, const stored_pace_t *pace)
     if (!b)
         return;
     const uint8_t *at = pace->data.data + 1;
-    int64_t kept = get(&at), paused = get(&at);
+    int64_t kept = get(&at), paused = get(&at), left = get(&at), paused_wall = get(&at);
     b->used.period_us = get(&at);
     b->used.used = (uint64_t)get(&at);
     if (b->of->limit->rate.shape != RATE_NONE && b->count > 0)
@@ -94,11 +113,8 @@ static void pace_kept(void *arg, const stored_pace_t *pace)
     bytes_t takes = bytes_of(at, pace->data.len - PACE_FIXED);
     if (b->window && (l->new_boot || window_from_bytes(b->window, takes, l->now.at) != 0))
         window_new_boot(b->window, l->now.at);
-    if (!l->new_boot && paused > l->now.at.us) {
-        b->paused_until_us = paused;
-        slow_start_begin(&b->slow, l->now.at, 1);
-        snprintf(b->pause_why, sizeof b->pause_why, "learned before a restart");
-    }
+    if (paused > 0)
+        pause_kept(l, b, paused, left, paused_wall);
     bucket_release(l, b);
 }
 
@@ -117,8 +133,7 @@ static void sweep_one(limiter_t *l, bucket_t *b, void *arg)
         return;
     (*left)--;
     if (b->of->limit->rate.shape != RATE_NONE || b->of->limit->cap.zone)
-        wish_change(l->e,
-                    &(change_t){.kind = CHANGE_PACE_DROP, .pace = {.name = pace_name(b, name)}});
+        wish_change(l->e, &(change_t){.kind = CHANGE_PACE_DROP, .name = pace_name(b, name)});
     bucket_end(l, b);
 }
 

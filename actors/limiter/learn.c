@@ -84,7 +84,7 @@ static void break_or_mend(limiter_t *l, bucket_t *b, instant_t started, bool ans
         return;
     bool open = b->breaker->now.state == BREAKER_OPEN;
     if (open)
-        slow_start_begin(&b->slow, l->now.at, b->in_use > 0 ? b->in_use : 1);
+        bucket_start_slowly(l, b);
     bucket_log(
         l, b, LOG_BREAKER,
         open ? "too many calls fail: a pause for all of them, nothing is lost; then one is tried"

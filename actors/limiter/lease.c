@@ -45,6 +45,21 @@ void leases_recount(const limiter_t *l, void (*each)(const needs_t *needs))
             each(lease->needs);
 }
 
+const char *leases_check(const limiter_t *l)
+{
+    size_t count = 0;
+    for (size_t n = 0; n < TABLE; n++)
+        for (const lease_t *lease = l->leases[n]; lease; lease = lease->next) {
+            int64_t ttl = (int64_t)lease->ttl_ms * US_PER_MS;
+            count++;
+            if (lease_find(l, bytes_of(lease->id, lease->length)) != lease)
+                return "no two leases have one id";
+            if (lease->renewed_us && lease->expiry.due.us < lease->renewed_us + ttl)
+                return "a renewed lease has all of its time";
+        }
+    return count == l->lease_count ? NULL : "leases are counted right";
+}
+
 static uint32_t hash_of(const limiter_t *l, bytes_t id)
 {
     return (uint32_t)XXH3_64bits_withSeed(id.data, id.len, l->hash_seed);
@@ -111,6 +126,7 @@ lease_t *lease_new(limiter_t *l, bytes_t id, bytes_t holder, needs_t *needs, uin
     lease->flags = flags;
     lease->made = l->now.wall;
     lease->fence = l->epoch << 32 | ++l->fences;
+    lease->renewed_us = l->now.at.us;
     expire_after(l, lease, (int64_t)ttl_ms * US_PER_MS);
     lease_save(l, lease);
     return lease;
@@ -118,6 +134,7 @@ lease_t *lease_new(limiter_t *l, bytes_t id, bytes_t holder, needs_t *needs, uin
 
 void lease_renew(limiter_t *l, lease_t *lease)
 {
+    lease->renewed_us = l->now.at.us;
     if (!BUG(RENEWAL_IGNORED))
         expire_after(l, lease, (int64_t)lease->ttl_ms * US_PER_MS);
     lease_save(l, lease);
@@ -127,8 +144,8 @@ void lease_end(limiter_t *l, lease_t *lease, const char *why)
 {
     if (!BUG(LEASE_LEAKED))
         needs_give(l, lease->needs);
-    wish_change(l->e, &(change_t){.kind = CHANGE_LEASE_DROP,
-                                  .lease = {.id = bytes_of(lease->id, lease->length)}});
+    wish_change(l->e,
+                &(change_t){.kind = CHANGE_LEASE_DROP, .id = bytes_of(lease->id, lease->length)});
     if (why && lease->needs) {
         char text[200], name[LEASE_ID_BYTES_MAX + 1];
         text_printable(bytes_of(lease->id, lease->length), name, sizeof name);
@@ -376,6 +393,8 @@ static void lease_told(const asking_t *a)
         refuse(a, GRANT_DRAINING, "System draining", RETRY_SOON_MS);
     else if (anew && (l->disk_full || l->disk_low))
         refuse(a, GRANT_UNAVAILABLE, "the disk is nearly full", RETRY_SOON_MS);
+    else if (anew && l->refuse)
+        refuse(a, GRANT_LIMITED, "Weir is overloaded", RETRY_SOON_MS);
     else if (a->m->order == LEASE_ACQUIRE)
         acquire(a);
     else if (a->m->order == LEASE_RELEASE)

@@ -14,6 +14,7 @@ typedef struct lease {
     agenda_entry_t expiry;
     needs_t *needs; /* NULL: a tombstone */
     uint64_t fence, ttl_ms;
+    int64_t renewed_us; /* in this life; 0: not */
     wall_t made;
     uint32_t flags, hash; /* LEASE_* */
     char *holder;         /* for people; "" */
@@ -35,6 +36,8 @@ void lease_renew(limiter_t *l, lease_t *lease);
 void lease_end(limiter_t *l, lease_t *lease, const char *why);
 
 void leases_recount(const limiter_t *l, void (*each)(const needs_t *needs)); /* for checks */
+
+const char *leases_check(const limiter_t *l); /* NULL, or the promise that is broken */
 
 /* lease_step.c: what steps do with leases */
 void own_step(limiter_t *l, item_t *i, const step_t *step); /* acquire, release */

@@ -109,7 +109,9 @@ static needs_t *needs_copy(limiter_t *l, const needs_t *from, bool (*wanted)(con
             continue;
         needs->of[needs->count] = (need_t){.bucket = b, .cost = from->of[n].cost};
         b->users++;
-        bucket_hold(l, &needs->of[needs->count++]);
+        if (!BUG(LEASE_NOT_COUNTED))
+            bucket_hold(l, &needs->of[needs->count]);
+        needs->count++;
     }
     if (needs->count == 0)
         needs_free(l, &needs);

@@ -34,10 +34,13 @@ static void *limiter_create(const birth_t *birth)
         list_init(&l->pools[n].woken);
         fair_init(&l->pools[n].ready, &l->rules);
     }
+    for (size_t n = 0; n < c->route_count; n++)
+        l->releases |= begins_with_release(&c->routes[n]);
     buckets_start(l);
     leases_start(l);
     list_init(&l->newcomers);
     list_init(&l->held);
+    signals_start(l);
     mode_load(l, birth->store);
     return l;
 }
@@ -80,6 +83,8 @@ static void limiter_destroy(void **self)
     free(l->dirty);
     free(l->pace_room);
     free(l->of_source);
+    free(l->recent);
+    mode_end(l);
     free(l->echoes);
     free(l->verdicts);
     free(l->changed);

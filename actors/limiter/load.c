@@ -130,6 +130,8 @@ static void load_assigned(limiter_t *l, item_t *i, const progress_t *p)
         bucket_hold(l, &i->needs->of[n]);
     load_lease_id(i, p->slots);
     list_push(&h->items, &i->place.place);
+    if (i->deaths >= SUSPECT_DEATHS)
+        h->alone = i; /* it was given out alone */
     if (!h->heard && generation_is_dead(l, h->generation))
         h->dead = true;
 }
@@ -143,7 +145,7 @@ static void load_text(item_t *i, const progress_t *p)
 static void load_held(limiter_t *l, item_t *i)
 {
     bool drained = i->reason && strcmp(i->reason, "draining") == 0;
-    bool may_run = l->mode == MODE_NORMAL || l->mode == MODE_DEGRADED;
+    bool may_run = mode_gate(l, item_route(l, i)) == GATE_OPEN;
     if (drained && may_run) { /* in its place: what was accepted after it is loaded after it */
         i->state = STATE_QUEUED;
         item_set_reason(i, NULL, 0);
@@ -232,8 +234,7 @@ static void load_damaged(limiter_t *l, const stored_message_t *m)
 static void load_finished(limiter_t *l)
 {
     l->phase = LOADED;
-    if (l->mode == MODE_NORMAL || l->mode == MODE_DEGRADED)
-        unpark_all(l); /* before the newcomers: they were accepted later */
+    unpark_open(l); /* before the newcomers: they were accepted later */
     for (list_node_t *n; (n = list_pop(&l->newcomers));) {
         join_queue(l, item_of(n));
     }

@@ -48,7 +48,7 @@ void item_reclass(limiter_t *l, item_t *i);
 uint32_t blocker_cost(const item_t *i);
 bucket_t *item_blocker(const limiter_t *l, const item_t *i); /* NULL: no limit keeps it */
 void item_park(limiter_t *l, item_t *i); /* accepted during a drain */
-void unpark_all(limiter_t *l);
+void unpark_open(limiter_t *l); /* of every route whose new work may run now */
 void pause_until(limiter_t *l, item_t *i, instant_t due);
 
 /* dispatch.c: who runs next */
@@ -102,6 +102,7 @@ bool intake_refused(const limiter_t *l, const char **why);
 void submissions(limiter_t *l, const event_t *event);
 void echo_arrived(limiter_t *l, const read_result_t *read);
 void echoes_read(limiter_t *l);
+bool begins_with_release(const route_t *r);
 void join_queue(limiter_t *l, item_t *i);
 
 /* load.c: after a start; keep.c: retention and redrive */
@@ -116,10 +117,20 @@ void redrive_arrived(limiter_t *l, const read_result_t *read);
 bool read_ask(limiter_t *l, read_request_t *request); /* false: too many open; ask later */
 
 /* mode.c */
+enum mode_gate { GATE_OPEN, GATE_DRAINING, GATE_MAINTENANCE, GATE_REFUSED };
+/* Whether new work of this route runs now; else why not. */
+enum mode_gate mode_gate(const limiter_t *l, const route_t *r);
 void mode_told(limiter_t *l, const msg_mode_t *mode);
+void mode_end(limiter_t *l);
+json_t *mode_shown(const limiter_t *l);
 void mode_announce(limiter_t *l, peer_t to);
 void mode_load(limiter_t *l, store_t *store);
 bool mode_starts_work(const limiter_t *l);
+
+/* signals.c: what the rules of modes watch */
+void signals_start(limiter_t *l);
+void signals_settled(limiter_t *l, const item_t *i, const msg_settle_t *s);
+void signals_tell(limiter_t *l);
 
 /* watch.c: what is told and repaired from time to time */
 void watch(limiter_t *l);

@@ -88,17 +88,18 @@ void item_park(limiter_t *l, item_t *i)
     item_touch(l, i);
 }
 
-void unpark_all(limiter_t *l)
+void unpark_open(limiter_t *l)
 {
     for (list_node_t *n = list_first(&l->held), *next; n && l->parked > 0; n = next) {
         item_t *i = item_of(n);
         next = list_next(&l->held, n);
-        if (!i->parked)
+        if (!i->parked || mode_gate(l, item_route(l, i)) != GATE_OPEN)
             continue;
         list_remove(&l->held, n);
         l->parked--;
         i->parked = false;
         i->state = STATE_QUEUED;
+        l->oldest_from = i->seq < l->oldest_from ? i->seq : l->oldest_from;
         item_set_reason(i, NULL, 0);
         item_touch(l, i);
         order_enter(l, i);
@@ -145,9 +146,7 @@ void item_wake(limiter_t *l, item_t *i) { make_ready(l, i, item_step(l, i)->pool
 
 void item_keep(limiter_t *l, item_t *i, uint8_t on)
 {
-    bool front =
-        i->woken &&
-        !BUG(WOKEN_GOES_LAST); /* it keeps its place before those that wait longer behind it */
+    bool front = i->woken; /* it keeps its place before those that wait longer behind it */
     i->blocker = BLOCKER_LIMIT;
     i->woken = false;
     i->waits_on = on;
@@ -180,6 +179,9 @@ void item_unplace(limiter_t *l, item_t *i)
         unwake(l, i);
     } else if (i->blocker == BLOCKER_HOLD && item_is_placed(i)) {
         list_remove(&l->held, &i->place.place);
+        l->parked -= i->parked;
+        i->parked = false;
+        l->oldest_from = i->seq < l->oldest_from ? i->seq : l->oldest_from;
     }
     i->woken = false;
     i->blocker = BLOCKER_NONE;

@@ -31,18 +31,6 @@ static uint32_t hash_of(bytes_t text)
     return text.len ? hash | 1 : 0;
 }
 
-static void check_slots(void)
-{
-    unsigned in_use[8] = {0};
-    for (size_t i = 0; i < sim.assigned_count; i++)
-        for (size_t n = 0; n < sim.assigned[i].step->draw_count; n++)
-            in_use[sim.assigned[i].step->draws[n].limit]++;
-    for (size_t n = 0; n < sim.config->named_limits; n++)
-        if (in_use[n] > sim.config->limits[n].slots)
-            violation("invariant 3: %u slots of %s are in use, it has %u", in_use[n],
-                      sim.config->limits[n].name, sim.config->limits[n].slots);
-}
-
 static void check_key(const assigned_t *new)
 {
     unsigned of_key = 1;
@@ -85,14 +73,16 @@ static void assign_left(node_t *to, const frame_head_t *head, const msg_assign_t
                       .step = route_step(route, a->step),
                       .key_hash = hash_of(a->key),
                       .start_by = (int64_t)a->start_by_us};
+    admission_kind(a->labels, new.kind);
     wire_credit_t *credit = &sim.credit[to->index];
     check_assign_on_disk(a);
     check_key(&new);
     if (head->link == credit->link && ++credit->used[new.step->pool] > credit->told[new.step->pool])
         violation("invariant 6: more assignments to %s/%u than its credit", actor_name(to->kind),
                   to->instance);
+    admission_assigned(to, &new);
     sim.assigned[sim.assigned_count++] = new;
-    check_slots();
+    admission_slots();
 }
 
 static void settle_left(const node_t *from, const msg_settle_t *s)
@@ -101,6 +91,7 @@ static void settle_left(const node_t *from, const msg_settle_t *s)
         const assigned_t *a = &sim.assigned[i];
         if (a->node == from->index && a->seq == s->seq && a->attempt == s->attempt &&
             a->fence == s->fence) {
+            admission_settle(a, s);
             assigned_remove(i);
             return;
         }
@@ -152,6 +143,7 @@ void check_assigned_arrived(node_t *n)
 
 void check_node_died(const node_t *n, bool retired)
 {
+    admission_died(n);
     for (size_t i = sim.assigned_count; i-- > 0;) {
         const assigned_t *a = &sim.assigned[i];
         if (a->node != n->index || a->life != n->life)
@@ -178,6 +170,7 @@ static void verdict_left(const msg_verdict_t *v)
 
 static void settled_left(const msg_settled_t *s)
 {
+    admission_settled(s);
     const disk_message_t *m = memory_disk_by_seq(sim.disk, (int64_t)s->seq);
     if (m && m->message.progress.state == STATE_ASSIGNED &&
         m->message.progress.attempt == s->attempt && m->message.progress.fence == s->fence)

@@ -142,7 +142,9 @@ static void begin_write(call_t *call)
         return;
     }
     call->written = true;
+    call->written_at = sim.now.at.us;
     sim.ops[call->op].writes[call->step]++;
+    admission_written(call);
     check_call(call);
     plan(call, SIM_EFFECT, after(200 + (int64_t)chance_below(chance_in(20) ? 300000 : 8000)));
 }
@@ -218,8 +220,10 @@ void call_event(sim_event_t *event)
 void calls_forget(const node_t *dead)
 {
     for (call_t *call = sim.calls; call; call = call->next)
-        if (call->node == dead->index && call->life == dead->life)
+        if (call->node == dead->index && call->life == dead->life) {
+            call->orphan = call->written && !call->ended;
             call->ended = true;
+        }
 }
 
 void calls_clear(void)

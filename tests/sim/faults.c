@@ -108,6 +108,8 @@ static void strike(unsigned fault)
         break;
     case FAULT_CRASH_ALL:
         sim.new_boot = chance_in(2);
+        if (sim.new_boot)
+            admission_rebooted();
         for (size_t i = 1; i < sim.node_count; i++)
             crash(&sim.nodes[i]);
         break;

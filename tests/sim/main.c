@@ -69,6 +69,7 @@ static void world_begin(uint64_t seed, uint64_t steps)
     sim.now = (now_t){{1000000}, {1700000000000000}};
     sim.config = config_of_seed();
     sim.disk = memory_disk_new();
+    admission_begin();
     sim.ops_max = 40 + chance_below(40 + 2 * sim.config->queue.messages_max);
     sim.nodes[0] = (node_t){.kind = ACTOR_SUPERVISOR, .alive = true};
     sim.node_count = 1;

@@ -82,6 +82,17 @@ void check_overdue(const sim_event_t *event);
 void check_end(void);
 const assigned_t *assigned_find(const msgid_t *id, uint64_t attempt);
 
+/* admission.c: limits, as they are seen from outside */
+void admission_begin(void);
+void admission_kind(bytes_t labels, char *kind);
+void admission_assigned(const node_t *to, const assigned_t *new); /* before it is counted */
+void admission_slots(void);
+void admission_settle(const assigned_t *a, const msg_settle_t *s);
+void admission_settled(const msg_settled_t *s);
+void admission_written(const call_t *call);
+void admission_died(const node_t *n);
+void admission_rebooted(void);
+
 /* trace.c */
 extern bool trace_all;
 void trace_clear(void);

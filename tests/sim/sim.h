@@ -130,6 +130,8 @@ typedef struct call {
     size_t downstream, step;
     bool marked, written, ended, cancelled;
     int64_t start_by, told_start_by; /* as the call says; as the assignment said */
+    int64_t written_at;
+    bool orphan; /* its actor died; the far side may still work for it */
     int64_t seq;
     uint8_t behaviour;
 } call_t;
@@ -143,6 +145,7 @@ typedef struct assigned {
     const route_t *route;
     const step_t *step;
     uint32_t key_hash;
+    char kind[8]; /* its label */
     int64_t start_by;
 } assigned_t;
 

@@ -1,0 +1,269 @@
+/* admission.c: limits as they are seen from outside: slots by what is in hand, rates by the first
+ * bytes of calls, pauses by what is assigned after the far side asked for one. Nothing here asks
+ * the limiter. */
+#include <jansson.h>
+#include <stdio.h>
+
+#include "core/msgid.h"
+#include "store/memory_disk.h"
+#include "tests/sim/parts.h"
+
+#define METERS 128
+#define TAKES 64
+#define POOLS 8
+#define DEFERRED 64
+
+/* One limit's value: a leaky bucket that must not overflow, and the latest takes. */
+typedef struct meter {
+    const limit_t *limit;
+    char kind[8];
+    double level;
+    int64_t at, takes[TAKES];
+    size_t count;
+} meter_t;
+typedef struct deferred {
+    uint64_t seq, attempt, fence;
+    size_t pool;
+    int64_t until;
+} deferred_t;
+/* After a pause one call goes, and none beside it until it has ended. */
+typedef struct pause {
+    int64_t told_at, until;
+    bool probing, over;
+    uint64_t probe, epoch;
+    uint8_t node;
+} pause_t;
+
+static struct {
+    meter_t meters[METERS];
+    size_t count;
+    deferred_t deferred[DEFERRED];
+    size_t next;
+    pause_t pauses[POOLS];
+} seen;
+
+void admission_begin(void) { memset(&seen, 0, sizeof seen); }
+
+void admission_kind(bytes_t labels, char *kind)
+{
+    json_t *json = labels.len ? json_loadb((const char *)labels.data, labels.len, 0, NULL) : NULL;
+    const char *text = json_string_value(json_object_get(json, "kind"));
+    snprintf(kind, 8, "%s", text ? text : "");
+    json_decref(json);
+}
+
+/* ---- slots */
+
+static bool counts_by_kind(const limit_t *limit) { return limit->per_count > 0; }
+
+static uint32_t slots_of(const limit_t *limit, const char *kind)
+{
+    for (size_t n = 0; n < limit->override_count; n++)
+        if (glob_matches(bytes_str(limit->overrides[n].pattern), bytes_str(kind)))
+            return limit->overrides[n].value;
+    return limit->slots;
+}
+
+static bool draws_from(const assigned_t *a, size_t limit)
+{
+    for (size_t n = 0; n < a->step->draw_count; n++)
+        if (a->step->draws[n].limit == limit)
+            return true;
+    for (size_t n = 0; n < a->route->draw_count; n++)
+        if (a->route->draws[n].limit == limit)
+            return true;
+    return false;
+}
+
+static void check_limit(size_t index, const assigned_t *of)
+{
+    const limit_t *limit = &sim.config->limits[index];
+    unsigned all = 0, same = 0, half = 0;
+    for (size_t i = 0; i < sim.assigned_count; i++) {
+        const assigned_t *a = &sim.assigned[i];
+        if (!draws_from(a, index))
+            continue;
+        all++;
+        same += strcmp(a->kind, of->kind) == 0;
+        half += a->kind[0] == of->kind[0];
+    }
+    if (limit->slots > 0 && (counts_by_kind(limit) ? same : all) > slots_of(limit, of->kind))
+        violation("invariant 3: %u slots of %s %s are in use, it has %u",
+                  counts_by_kind(limit) ? same : all, limit->name, of->kind,
+                  slots_of(limit, of->kind));
+    unsigned share = limit->slots * limit->max_share_percent / 100;
+    if (limit->share_by && half > (share ? share : 1))
+        violation("invariant 3: %c has %u slots of %s, its share is %u", of->kind[0], half,
+                  limit->name, share ? share : 1);
+}
+
+void admission_slots(void)
+{
+    const assigned_t *last = &sim.assigned[sim.assigned_count - 1];
+    for (size_t n = 0; n < sim.config->named_limits; n++)
+        if (draws_from(last, n))
+            check_limit(n, last);
+}
+
+/* Calls on the wire, and those of dead actors while the far side may still work for them. */
+static void check_strict(const call_t *new, const step_t *step)
+{
+    for (size_t n = 0; n < step->draw_count; n++) {
+        const limit_t *limit = &sim.config->limits[step->draws[n].limit];
+        unsigned count = 0;
+        for (const call_t *call = sim.calls; limit->strict && call; call = call->next) {
+            const step_t *its = &sim.config->routes[sim.ops[call->op].route].steps[call->step];
+            int64_t most = sim.config->downstreams[call->downstream].total_ms * US_PER_MS;
+            bool works =
+                call->written &&
+                (!call->ended || (call->orphan && sim.now.at.us < call->written_at + most / 2));
+            count += works && its == step;
+        }
+        if (limit->strict && count > limit->slots)
+            violation("invariant 3: %u calls of %s, which is strict, are on the wire: it has %u "
+                      "(operation %u)",
+                      count, limit->name, limit->slots, new->op);
+    }
+}
+
+/* ---- rates */
+
+static meter_t *meter_of(const limit_t *limit, const char *kind)
+{
+    for (size_t n = 0; n < seen.count; n++)
+        if (seen.meters[n].limit == limit && strcmp(seen.meters[n].kind, kind) == 0)
+            return &seen.meters[n];
+    must(seen.count < METERS);
+    meter_t *m = &seen.meters[seen.count++];
+    m->limit = limit;
+    snprintf(m->kind, sizeof m->kind, "%s", kind);
+    return m;
+}
+
+/* A take reaches the wire up to `late` after it was allowed: so much more may come together. */
+static void check_rate(meter_t *m, int64_t late)
+{
+    const limit_t *limit = m->limit;
+    double rate = (double)limit->rate.count / (double)limit->rate.period_us;
+    m->level -= (double)(sim.now.at.us - m->at) * rate;
+    m->level = (m->level > 0 ? m->level : 0) + 1;
+    m->at = sim.now.at.us;
+    if (m->level > limit->rate.burst + (double)late * rate + 1e-6)
+        violation("invariant 3: more calls than the rate of %s %s", limit->name, m->kind);
+}
+
+static void check_window(meter_t *m)
+{
+    unsigned within = 1;
+    for (size_t n = 0; n < TAKES && n < m->count; n++)
+        within += m->takes[n] > sim.now.at.us - m->limit->rate.period_us;
+    m->takes[m->count++ % TAKES] = sim.now.at.us;
+    if (within > m->limit->rate.count)
+        violation("invariant 3: %u calls in one window of %s, it allows %u", within, m->limit->name,
+                  m->limit->rate.count);
+}
+
+void admission_written(const call_t *call)
+{
+    const op_t *op = &sim.ops[call->op];
+    const step_t *step = &sim.config->routes[op->route].steps[call->step];
+    char kind[8];
+    snprintf(kind, sizeof kind, "%c%u", op->kind % 2 ? 'a' : 'b', op->kind);
+    for (size_t n = 0; n < step->draw_count; n++) {
+        const limit_t *limit = &sim.config->limits[step->draws[n].limit];
+        if (limit->rate.shape == RATE_NONE)
+            continue;
+        meter_t *m = meter_of(limit, counts_by_kind(limit) ? kind : "");
+        if (limit->rate.shape == RATE_WINDOW)
+            check_window(m);
+        else
+            check_rate(m, step->start_within_ms * US_PER_MS);
+    }
+    check_strict(call, step);
+}
+
+/* ---- pauses: from the moment at which the limiter said that it knows */
+
+void admission_settle(const assigned_t *a, const msg_settle_t *s)
+{
+    if (s->outcome != OUTCOME_DEFER || s->retry_after_ms == 0)
+        return;
+    seen.deferred[seen.next++ % DEFERRED] =
+        (deferred_t){s->seq, s->attempt, s->fence, a->step->pool,
+                     sim.now.at.us + (int64_t)s->retry_after_ms * US_PER_MS};
+}
+
+void admission_settled(const msg_settled_t *s)
+{
+    for (size_t n = 0; n < DEFERRED; n++) {
+        deferred_t *d = &seen.deferred[n];
+        if (d->until == 0 || d->seq != s->seq || d->attempt != s->attempt || d->fence != s->fence)
+            continue;
+        pause_t *p = &seen.pauses[d->pool];
+        if (d->until > p->until)
+            *p = (pause_t){.told_at = sim.now.at.us, .until = d->until};
+        d->until = 0;
+    }
+}
+
+static bool is_in_hand(const pause_t *p)
+{
+    for (size_t i = 0; i < sim.assigned_count; i++)
+        if (sim.assigned[i].seq == p->probe)
+            return true;
+    return false;
+}
+
+static void check_pause(const assigned_t *new)
+{
+    pause_t *p = &seen.pauses[new->step->pool];
+    int64_t now = sim.now.at.us;
+    if (p->until == 0 || now <= p->told_at || p->over)
+        return;
+    if (now < p->until)
+        violation("a call was assigned %lld us before the time that its downstream named",
+                  (long long)(p->until - now));
+    if (p->probing && is_in_hand(p) && new->fence == p->epoch &&new->seq != p->probe)
+        violation("a herd after a pause: message %llu beside the one that is tried",
+                  (unsigned long long)new->seq);
+    p->over = p->probing;
+    p->probing = true;
+    p->probe = new->seq;
+    p->epoch = new->fence;
+    p->node = new->node;
+}
+
+void admission_died(const node_t *n)
+{
+    for (size_t p = 0; p < POOLS; p++)
+        if (seen.pauses[p].probing && (seen.pauses[p].node == n->index || n->kind == ACTOR_LIMITER))
+            seen.pauses[p].over = true;
+}
+
+/* What is left of a pause is then the wall clock's word, and that may have been moved. */
+void admission_rebooted(void) { memset(seen.pauses, 0, sizeof seen.pauses); }
+
+/* ---- suspects */
+
+static unsigned deaths_of(const msgid_t *id)
+{
+    const stored_message_t *m = memory_disk_find(sim.disk, id);
+    return m ? m->progress.deaths : 0;
+}
+
+void admission_assigned(const node_t *to, const assigned_t *new)
+{
+    unsigned deaths = deaths_of(&new->id);
+    check_pause(new);
+    if (deaths > 3)
+        violation("message %llu killed %u actors and is given out again",
+                  (unsigned long long)new->seq, deaths);
+    for (size_t i = 0; i < sim.assigned_count; i++) {
+        const assigned_t *a = &sim.assigned[i];
+        if (a->node != to->index || a->life != to->life)
+            continue;
+        if (deaths >= 2 || deaths_of(&a->id) >= 2)
+            violation("message %llu, which killed before, is not alone in its actor's hands",
+                      (unsigned long long)(deaths >= 2 ? new->seq : a->seq));
+    }
+}
