@@ -230,7 +230,6 @@ static bool admit(limiter_t *l, const msg_submit_t *s, const route_t *r, needs_t
     return true;
 }
 
-<<<<<<< actors/limiter/intake.c
 static void refuse_gated(limiter_t *l, const msgid_t *id, enum mode_gate gate)
 {
     switch (gate) {
@@ -246,14 +245,14 @@ static void refuse_gated(limiter_t *l, const msgid_t *id, enum mode_gate gate)
         refuse(l, id, VERDICT_OVERLOADED, "overloaded: a rule of modes refuses new work");
         break;
     }
-=======
+}
+
 /* A little room is kept for what gives slots back: a queue full of those who wait for slots must
  * not keep it out. */
 static uint64_t messages_most(const limiter_t *l, const route_t *r)
 {
     uint64_t most = l->config->queue.messages_max;
     return begins_with_release(r) || !l->releases ? most : most - most / 20;
->>>>>>> /tmp/w/land.theirs
 }
 
 /* False: refused, and answered. When Weir stops, the door decides: what it lets in is kept. */
@@ -266,18 +265,9 @@ static bool may_enter(limiter_t *l, const msg_submit_t *s, const route_t *r)
         refuse(l, &s->id, VERDICT_OVERLOADED, "the queue is full");
     else if (begins_with_release(r) && !l->stopping)
         return true;
-<<<<<<< actors/limiter/intake.c
     else if (!r->source->holds && !l->stopping && mode_gate(l, r) != GATE_OPEN)
         refuse_gated(l, &s->id, mode_gate(l, r));
-    else if ((l->tally.live >= l->config->queue.messages_max && !BUG(QUEUE_OVERFULL)) ||
-             l->tally.live_bytes >= l->config->queue.bytes_max)
-=======
-    else if (l->mode == MODE_DRAINING && !l->stopping && r->source->sender_retries)
-        refuse(l, &s->id, VERDICT_DRAINING, "System draining");
-    else if (l->mode == MODE_MAINTENANCE && r->source->sender_retries)
-        refuse(l, &s->id, VERDICT_MAINTENANCE, "System in maintenance");
     else if (l->tally.live_bytes >= l->config->queue.bytes_max)
->>>>>>> /tmp/w/land.theirs
         refuse(l, &s->id, VERDICT_OVERLOADED, "the queue is full");
     else if (source_is_full(l, r->source))
         refuse(l, &s->id, VERDICT_OVERLOADED, "this source has its share of the queue");

@@ -111,7 +111,6 @@ struct limiter {
     uint8_t *pace_room;
     unsigned pace_percent; /* slow_down: so much of every rate and limit */
     bool safe;             /* no automated replies */
-<<<<<<< actors/limiter/queue.h
     bool refuse;           /* a rule of modes: no new work */
     bool by_hand;          /* a person chose the mode */
     char safe_why[REASON_BYTES_MAX + 1];
@@ -121,9 +120,7 @@ struct limiter {
     int64_t oldest_from; /* no message before this seq waits or runs */
     uint64_t memory;     /* resident bytes, at the last look */
     uint64_t ended;      /* messages that ended in this life */
-=======
     bool releases;         /* a route begins with a release */
->>>>>>> /tmp/w/land.theirs
     struct lease **leases; /* by hash of the id */
     size_t lease_count;
     agenda_t *expiries;
