@@ -41,7 +41,7 @@ static bool is_believed(const scene_t *s, const http_request_t *request, const r
 static bool is_closed(const scene_t *s, const route_t *route, enum problem_kind *kind)
 {
     const ingress_t *self = s->self;
-    bool retries = route->source->sender_retries;
+    bool retries = !route->source->holds;
     bool ends = self->stop.asked ? !self->stop.seamless || self->stop.done
                                  : retries && self->mode.stopping && !self->birth->door_kept;
     if (ends || (retries && self->mode.drained))

@@ -213,6 +213,7 @@ static json_t *status_of(const limiter_t *l)
                   (json_int_t)l->tally.dead, "done", (json_int_t)l->tally.done, "bytes",
                   (json_int_t)l->tally.live_bytes, "oldest_ms", (json_int_t)(age > 0 ? age : 0),
                   "disk_free", (json_int_t)l->disk_free, "damaged", (json_int_t)l->damaged);
+    json_object_set_new(s, "work", mode_shown(l));
     json_object_set_new(s, "limits", limits_of(l));
     json_object_set_new(s, "pools", pools_of(l));
     json_object_set_new(s, "memory",

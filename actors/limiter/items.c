@@ -190,6 +190,7 @@ void item_finish(limiter_t *l, item_t *i, uint8_t state)
     save_as(l, i, l->now.wall);
     must(l->tally.live > 0 && l->tally.live_bytes >= i->bytes);
     l->tally.live--;
+    l->ended++;
     l->tally.live_bytes -= i->bytes;
     source_count(l, i, -1);
     if (state == STATE_DONE) {

@@ -144,7 +144,8 @@ static void load_text(item_t *i, const progress_t *p)
 
 static void load_held(limiter_t *l, item_t *i)
 {
-    bool drained = i->reason && strcmp(i->reason, "draining") == 0;
+    bool drained = i->reason && (strcmp(i->reason, "draining") == 0 ||
+                                 strcmp(i->reason, "overloaded") == 0);
     bool may_run = mode_gate(l, item_route(l, i)) == GATE_OPEN;
     if (drained && may_run) { /* in its place: what was accepted after it is loaded after it */
         i->state = STATE_QUEUED;

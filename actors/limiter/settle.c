@@ -201,6 +201,7 @@ void settle(limiter_t *l, const msg_settle_t *s)
         unbegun(l, i, true);
         return;
     }
+    signals_settled(l, i, s);
     limits_learn(l, i, s);
     taken_back(l, i);
     if (s->outcome == OUTCOME_OK)

@@ -82,7 +82,9 @@ void item_park(limiter_t *l, item_t *i)
     i->state = STATE_HELD;
     i->blocker = BLOCKER_HOLD;
     i->parked = true;
-    item_set_reason(i, "draining", strlen("draining"));
+    bool refused = mode_gate(l, item_route(l, i)) == GATE_REFUSED;
+    const char *reason = refused ? "overloaded" : "draining";
+    item_set_reason(i, reason, strlen(reason));
     list_push(&l->held, &i->place.place);
     l->parked++;
     item_touch(l, i);

@@ -87,7 +87,8 @@ static void gauges(limiter_t *l)
 static void pressure(limiter_t *l)
 {
     gauges(l);
-    if (l->drainer != PEER_NOBODY && l->phase == LOADED)
+    if (l->drainer != PEER_NOBODY && l->phase == LOADED) {
+        signals_tell(l);
         wish_send_now(l->e, l->drainer, MESSAGE_PRESSURE,
                       &(msg_pressure_t){.queued = l->tally.live - l->held.count,
                                         .assigned = l->assigned,
@@ -95,7 +96,10 @@ static void pressure(limiter_t *l)
                                         .bytes = l->tally.live_bytes,
                                         .oldest_us = oldest_age_us(l),
                                         .disk_free = l->disk_free,
-                                        .done = l->tally.done});
+                                        .done = l->tally.done,
+                                        .ended = l->ended,
+                                        .parked = l->parked});
+    }
     read_request_t r = {.kind = READ_SPACE, .token = READ_TOKEN(READ_FOR_SPACE, 0)};
     if (!l->space_asked)
         l->space_asked = read_ask(l, &r);
@@ -110,6 +114,7 @@ void space_arrived(limiter_t *l, const read_result_t *read)
     if (read->error != 0)
         return;
     l->disk_free = read->disk_free;
+    l->memory = read->memory;
     bool is_low = l->disk_low ? l->disk_free < low + low / 10 : l->disk_free < low;
     if (is_low != l->disk_low)
         wish_log(

@@ -4,8 +4,8 @@
 #define WORDS_IN_A_SET_MAX 16
 
 enum {
-    SET_actor, SET_verdict, SET_state, SET_outcome, SET_blocker, SET_mode, SET_class,
-    SET_lease_order, SET_grant, SET_life,
+    SET_actor, SET_verdict, SET_state, SET_outcome, SET_blocker, SET_mode, SET_signal,
+    SET_class, SET_lease_order, SET_grant, SET_life,
     SET_COUNT
 };
 
@@ -34,6 +34,7 @@ const char *state_name(unsigned v) { return name_of(SET_state, v); }
 const char *outcome_name(unsigned v) { return name_of(SET_outcome, v); }
 const char *blocker_name(unsigned v) { return name_of(SET_blocker, v); }
 const char *mode_name(unsigned v) { return name_of(SET_mode, v); }
+const char *signal_name(unsigned v) { return name_of(SET_signal, v); }
 const char *class_name(unsigned v) { return name_of(SET_class, v); }
 const char *lease_order_name(unsigned v) { return name_of(SET_lease_order, v); }
 const char *grant_name(unsigned v) { return name_of(SET_grant, v); }
@@ -42,5 +43,6 @@ const char *life_name(unsigned v) { return name_of(SET_life, v); }
 int actor_of(bytes_t text) { return number_of(SET_actor, text); }
 int state_of(bytes_t text) { return number_of(SET_state, text); }
 int mode_of(bytes_t text) { return number_of(SET_mode, text); }
+int signal_of(bytes_t text) { return number_of(SET_signal, text); }
 int class_of(bytes_t text) { return number_of(SET_class, text); }
 int lease_order_of(bytes_t text) { return number_of(SET_lease_order, text); }

@@ -13,6 +13,7 @@
 #define WORD_ENUM_outcome(n, N) OUTCOME_##N = n,
 #define WORD_ENUM_blocker(n, N) BLOCKER_##N = n,
 #define WORD_ENUM_mode(n, N) MODE_##N = n,
+#define WORD_ENUM_signal(n, N) SIGNAL_##N = n,
 #define WORD_ENUM_class(n, N) CLASS_##N = n,
 #define WORD_ENUM_lease_order(n, N) LEASE_##N = n,
 #define WORD_ENUM_grant(n, N) GRANT_##N = n,
@@ -28,7 +29,8 @@ enum weir_word {
 typedef uint8_t actor_kind_t, verdict_t, state_t, outcome_t, blocker_t, work_mode_t, class_t,
     lease_order_t, grant_t, life_t;
 enum { ACTOR_COUNT = 6, VERDICT_COUNT = 9, STATE_COUNT = 5, OUTCOME_COUNT = 6, BLOCKER_COUNT = 7,
-       MODE_COUNT = 4, CLASS_COUNT = 4, LEASE_ORDER_COUNT = 4, GRANT_COUNT = 8, LIFE_COUNT = 3 };
+       MODE_COUNT = 4, SIGNAL_COUNT = 9, CLASS_COUNT = 4, LEASE_ORDER_COUNT = 4, GRANT_COUNT = 8,
+       LIFE_COUNT = 3 };
 
 /* The word's text; "?" for a number outside the set. Static storage. */
 const char *actor_name(unsigned v);
@@ -37,6 +39,7 @@ const char *state_name(unsigned v);
 const char *outcome_name(unsigned v);
 const char *blocker_name(unsigned v);
 const char *mode_name(unsigned v);
+const char *signal_name(unsigned v);
 const char *class_name(unsigned v);
 const char *lease_order_name(unsigned v);
 const char *grant_name(unsigned v);
@@ -45,6 +48,7 @@ const char *life_name(unsigned v);
 int actor_of(bytes_t text);
 int state_of(bytes_t text);
 int mode_of(bytes_t text);
+int signal_of(bytes_t text);
 int class_of(bytes_t text);
 int lease_order_of(bytes_t text);
 

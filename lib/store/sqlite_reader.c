@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "store/sqlite_inner.h"
 
@@ -184,6 +185,18 @@ static void read_prints(sqlite_store_t *self, reading_t *a)
     note(self, a, ROW_PRINTS, &(envelope_t){.seq = a->result.next});
 }
 
+/* Of the process that the store is in; 0: not known. */
+static uint64_t resident_bytes(void)
+{
+    unsigned long long size = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (!f)
+        return 0;
+    int n = fscanf(f, "%llu %llu", &size, &resident);
+    fclose(f);
+    return n == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
 static void read_space(sqlite_store_t *self, reading_t *a)
 {
     char log[STORE_PATH_MAX + 32];
@@ -192,6 +205,7 @@ static void read_space(sqlite_store_t *self, reading_t *a)
     a->result.file_bytes = stat(self->file, &st) == 0 ? (uint64_t)st.st_size : 0;
     a->result.file_bytes += stat(log, &st) == 0 ? (uint64_t)st.st_size : 0;
     a->result.disk_free = space_free(self->directory);
+    a->result.memory = resident_bytes();
     a->result.last = true;
 }
 

@@ -68,7 +68,7 @@ enum read_kind {
     READ_PRINTS, /* from_seq (a group), most -> dedup prints in whole groups, at least one group */
     READ_FINISHED, /* from_seq, most, state (-1: DONE and DEAD), finished_before -> envelope.seq and
                     * progress of those whose retention is over; bounded as READ_LIST */
-    READ_SPACE,    /* -> disk_free, file_bytes */
+    READ_SPACE,    /* -> disk_free, file_bytes, memory */
     READ_BACKUP,   /* seq: a word of backup_step; copies a slice (sqlite_backup.h) -> next: bytes
                     * copied, file_bytes: of all, last: the copy is whole; -EBUSY: none runs, or it
                     * had to be given up; -EOPNOTSUPP: not this store */
@@ -110,6 +110,7 @@ typedef struct read_result {
     bool last;                      /* nothing after these rows */
     int64_t next;                   /* from_seq (or from_group) of the next slice */
     uint64_t disk_free, file_bytes; /* READ_SPACE, READ_BACKUP */
+    uint64_t memory;                /* READ_SPACE: resident bytes of the process */
 } read_result_t;
 
 /* ---- the store itself ---- */

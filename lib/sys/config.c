@@ -192,7 +192,8 @@ static void load_sources(loading_t *l, json_t *json)
         at->secret = leaf_text(source, "secret");
         at->secret_next = leaf_text(source, "secret_next");
         at->header = lower_case(l, leaf_text(source, "header"));
-        at->sender_retries = leaf_bool(source, "sender_retries");
+        const char *at_drain = leaf_text(source, "at_drain");
+        at->holds = at_drain ? *at_drain == 'h' : !leaf_bool(source, "sender_retries");
         NUMBER(at, source, share_percent);
         at++->conflict_is_duplicate = leaf_bool(source, "conflict_is_duplicate");
     }
@@ -254,6 +255,7 @@ config_t *config_load(json_t *json)
                   leaf_text(json_object_get(json, "http"), "api_token"));
     load_sources(&l, json_object_get(json, "sources"));
     load_downstreams(&l, json_object_get(json, "downstreams"));
+    load_modes(&l, json_object_get(json, "modes"));
     load_limits(&l, json_object_get(json, "limits"), json_object_get(json, "routes"));
     load_downstream_limits(&l, json_object_get(json, "downstreams"));
     load_routes(&l, json_object_get(json, "routes"));

@@ -12,6 +12,7 @@
 #include "core/words.h"
 #include "sys/api_key.h"
 #include "sys/config_limit.h"
+#include "sys/config_modes.h"
 
 typedef struct source {
     const char *name;
@@ -22,7 +23,7 @@ typedef struct source {
     const char *secret;       /* name of the secret; NULL for none */
     const char *secret_next;  /* of the one that takes its place; NULL: no rotation */
     const char *header;       /* AUTH_HEADER: which holds the secret, in lower case; else NULL */
-    bool sender_retries; /* false: a drain or overload holds rather than refuses (when it can) */
+    bool holds; /* at_drain: a drain, maintenance or a rule holds its messages, else refuses them */
     bool conflict_is_duplicate; /* same id, other body: duplicate instead of 409 */
     unsigned share_percent;     /* of queue.messages_max, at most */
 } source_t;
@@ -145,6 +146,7 @@ typedef struct config {
         const char *level; bool journal; /* error, warning, notice, info, debug */
         unsigned sample; /* log_wanted.h */
     } log;
+    modes_config_t modes;
     api_key_t *api_keys; size_t api_key_count;    /* http.api_token is one of them */
     source_t *sources; size_t source_count;
     downstream_t *downstreams; size_t downstream_count;

@@ -25,6 +25,7 @@ void config_check_labels(config_tree_t *tree, json_t *json, json_t *of, json_t *
                          const node_t *at);
 /* The keys limits and costs of `of`, which stands at `place`. */
 void config_check_draws(config_tree_t *tree, json_t *json, json_t *of, const char *place);
+void config_check_modes(config_tree_t *tree, json_t *json);
 void config_check_api_keys(config_tree_t *tree, json_t *json);
 
 /* No `what` of this name: "no limit is called x; did you mean y?", or to add it to "limits". */

@@ -239,5 +239,6 @@ void config_check_cross(config_tree_t *tree, json_t *json)
     check_downstreams(tree, json);
     config_check_limits(tree, json);
     config_check_routes(tree, json);
+    config_check_modes(tree, json);
     config_check_api_keys(tree, json);
 }

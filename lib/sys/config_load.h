@@ -18,6 +18,7 @@ void *config_hold(loading_t *l, size_t count,
                   size_t size); /* zeroed, lives as long as the config_t */
 const header_t *load_headers(loading_t *l, json_t *json, size_t *count);
 void load_routes(loading_t *l, json_t *json);
+void load_modes(loading_t *l, json_t *json);
 void load_limits(loading_t *l, json_t *json, json_t *routes);
 void load_downstream_limits(loading_t *l, json_t *json);
 /* {text: number}, in the order of the texts. */
