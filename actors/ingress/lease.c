@@ -188,8 +188,10 @@ static bool is_permitted(const scene_t *s, lease_ask_t *ask)
         return false;
     }
     ask->looks_first = !is_known && key && !api_key_may(key, SCOPE_LEASES, bytes_str("*"));
-    if (ask->looks_first)
+    if (ask->looks_first) {
         ask->item.order = LEASE_LOOK;
+        ask->group->looking |= UINT64_C(1) << ask->place;
+    }
     return true;
 }
 
@@ -261,15 +263,26 @@ void lease_link_began(const scene_t *s)
     }
 }
 
+/* A batch keeps its order: what follows an order that is only looked at yet waits for it. */
+static bool is_held(const lease_ask_t *ask)
+{
+    uint64_t before = (UINT64_C(1) << ask->place) - 1;
+    return ask->group && (ask->group->looking & before);
+}
+
 void lease_send(const scene_t *s)
 {
     lease_desk_t *desk = &s->self->leases;
-    while (limiter_is_usable(s->self) && desk->waiting.count) {
-        lease_ask_t *ask = lease_ask_of(list_first(&desk->waiting));
+    list_node_t *n = list_first(&desk->waiting), *next;
+    for (; limiter_is_usable(s->self) && n; n = next) {
+        lease_ask_t *ask = lease_ask_of(n);
+        next = list_next(&desk->waiting, n);
         if (effects_room(s->effects) < 16) {
             wish_again(s->effects);
             return;
         }
+        if (is_held(ask))
+            continue;
         ask->item.provisional = ask->granted;
         move(ask, &desk->sent);
         wish_send(s->effects, s->self->limiter, MESSAGE_LEASE, &ask->item);
@@ -280,7 +293,9 @@ void lease_say_again(const scene_t *s, lease_ask_t *ask, lease_order_t order)
 {
     ask->item.order = order;
     ask->item.number = ++s->self->leases.last;
-    move(ask, &s->self->leases.waiting);
+    list_remove(ask->in, &ask->node);
+    ask->in = &s->self->leases.waiting;
+    list_push_front(ask->in, &ask->node);
 }
 
 /* ---- LEASED */
@@ -377,6 +392,8 @@ void lease_told(const scene_t *s, const msg_leased_t *leased)
         registered(s, ask, leased);
         return;
     }
+    if (ask->looks_first && ask->group)
+        ask->group->looking &= ~(UINT64_C(1) << ask->place);
     if (ask->looks_first && ask->group && leased->grant == GRANT_GRANTED) {
         ask->looks_first = false;
         if (!may_go_on(s, ask, leased)) {

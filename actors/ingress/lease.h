@@ -16,11 +16,14 @@ struct scene;
 #define LEASE_ORDERS_MAX 1024u                /* on their way */
 #define PROVISIONAL_WAIT_US (250 * US_PER_MS) /* a limiter away for so long is away */
 
+_Static_assert(LEASE_BATCH_MAX <= 64, "the orders of a batch are bits");
+
 /* What a request gets: of a batch, once every order of it has its answer. */
 typedef struct lease_group {
     uint64_t token;
     const api_key_t *key; /* NULL: somebody on this host who only looks */
     size_t left;          /* orders without an answer */
+    uint64_t looking;     /* bit n: order n is looked at first; what comes behind it waits */
     json_t *answers;      /* of a batch, in its order; NULL: a single one */
 } lease_group_t;
 
@@ -77,7 +80,7 @@ static inline lease_ask_t *lease_ask_of(list_node_t *node)
     return list_of(node, lease_ask_t, node);
 }
 void lease_forget(lease_ask_t *ask);
-/* Under a new number, behind all others. */
+/* Under a new number, before all that wait. */
 void lease_say_again(const struct scene *s, lease_ask_t *ask, lease_order_t order);
 guarded_t lease_guarded(const lease_ask_t *ask);
 void lease_drop_guard(const struct scene *s, const lease_ask_t *ask);

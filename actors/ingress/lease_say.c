@@ -1,5 +1,6 @@
 /* lease_say.c: what is answered about leases: each by itself, or together as one batch. */
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "actors/ingress/ingress.h"
@@ -159,11 +160,18 @@ static void say_refused(const scene_t *s, const lease_ask_t *ask, const msg_leas
     };
     bool limited = leased->grant == GRANT_LIMITED || leased->grant == GRANT_CAPPED;
     json_t *limits = limits_of(leased), *limit = json_array_get(limits, 0);
+    const char *name = json_string_value(json_object_get(limit, "name"));
     lease_result_t r = {
         .retry_after_ms = leased->retry_after_ms,
         .problem = {.kind = kinds[leased->grant], .detail = leased->reason, .id = ask->item.id}};
+    char detail[200];
     if (limited) {
-        r.problem.limit = bytes_str(json_string_value(json_object_get(limit, "name")));
+        snprintf(detail, sizeof detail, "limit %.64s is full: %lld of %lld in use",
+                 name ? name : "", (long long)json_integer_value(json_object_get(limit, "in_use")),
+                 (long long)json_integer_value(json_object_get(limit, "slots")));
+        if (leased->grant == GRANT_LIMITED && json_integer_value(json_object_get(limit, "slots")))
+            r.problem.detail = bytes_str(detail);
+        r.problem.limit = bytes_str(name);
         r.problem.shown = bytes_str(json_string_value(json_object_get(limit, "shown")));
         r.problem.by = bytes_str("limit");
         r.problem.in_use = (uint64_t)json_integer_value(json_object_get(limit, "in_use"));

@@ -69,6 +69,7 @@ static void give_up(const scene_t *s, lease_ask_t *ask)
                                   "same id, which changes nothing if it was"
                                 : "the limiter is away for a moment"),
         .id = ask->minted ? bytes_of(NULL, 0) : ask->item.id};
+    ask->group->looking &= ~(UINT64_C(1) << ask->place);
     lease_say_problem(s, ask->group, ask->place, &problem, 1000);
     ask->group = NULL;
     bool gives_back = ask->order == LEASE_RELEASE && !ask->looks_first;

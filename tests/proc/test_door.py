@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The door as programs outside see it: TLS with certificates made here, API keys, orders to /admin."""
 import json
+import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -13,7 +15,7 @@ CONFIG = """
 http: {{listen: ["127.0.0.1:{port}"], {http}}}
 store: {{reserve_mb: 1, low_mb: 4}}
 log: {{journal: false}}
-supervisor: {{restart_min_ms: 20, drain_ms: 500}}
+supervisor: {{restart_min_ms: 20, drain_ms: 500, hang_ms: 0}}
 api_keys:
   shop: {{secret: shop, scopes: [submit:shop, read]}}
   ops: {{secret: ops, scopes: [admin]}}
@@ -302,6 +304,75 @@ def an_order_while_the_drainer_is_away_is_refused_in_time():
     status = request(weir.port, "PUT", "/admin/draining", {"draining": True}, bearer("ops"))[0]
     check(status in (200, 503), f"either it was back already or it says so, not {status}")
     wait_until(lambda: request(weir.port, "PUT", "/admin/draining", {"draining": False}, bearer("ops"))[0] == 200, 10, "it is back")
+    weir.stop()
+    weir.remove()
+
+
+# ---- leases
+
+def lease(weir, method, path, body=None, key="phones"):
+    return request(weir.port, method, "/v1/leases" + path, body, bearer(key))
+
+
+@test
+def a_lease_is_taken_once_however_often_it_is_asked_for():
+    weir = weir_with("leases").start()
+    status, fields, first = lease(weir, "POST", "", {"id": "call/1", "limits": ["calls"], "holder": "dialer"})
+    check(status == 201 and fields["location"] == "/v1/leases/call%2F1", f"it is granted: {status} {fields}")
+    for _ in range(3):
+        status, _, again = lease(weir, "POST", "", {"id": "call/1", "limits": ["calls"]})
+        check(status == 200 and again["fence"] == first["fence"], "the same again")
+    weir.kill("ingress")
+    wait_until(lambda: lease(weir, "GET", "/call%2F1")[2].get("fence") == first["fence"], 10, "another ingress knows it")
+    weir.kill("limiter")
+    wait_until(lambda: lease(weir, "GET", "/call%2F1")[2].get("fence") == first["fence"], 10, "and another limiter")
+    check(lease(weir, "POST", "", {"id": "call/2", "limits": ["calls"]})[0] == 201, "there are two slots")
+    status, fields, said = lease(weir, "POST", "", {"id": "call/3", "limits": ["calls"]})
+    check(status == 429 and said["code"] == "rate_limit_exceeded" and "retry-after" in fields, f"and no third: {said}")
+    check(lease(weir, "PUT", "/call%2F1", {"ttl_s": 60})[0] == 200, "it is renewed")
+    check([lease(weir, "DELETE", "/call%2F1")[0] for _ in range(2)] == [204, 204], "and released, twice")
+    check(lease(weir, "POST", "", {"id": "call/3", "limits": ["calls"]})[0] == 201, "so there is a slot")
+    check(lease(weir, "DELETE", "/call%2F3", key="shop")[0] == 403, "others' keys may not")
+    said = lease(weir, "POST", "", {"leases": [{"order": "release", "id": f"call/{n}"} for n in (2, 3)] +
+                                    [{"id": f"b{n}", "limits": ["calls"]} for n in range(3)]})[2]["leases"]
+    check([one["status"] for one in said] == [204, 204, 201, 201, 429], f"a batch in its order: {said}")
+    weir.stop()
+    weir.remove()
+
+
+@test
+def with_the_limiter_frozen_every_answer_comes_and_none_is_a_limit():
+    weir = weir_with("leases-frozen").start()
+    pid = weir.kill("limiter", signal.SIGSTOP)
+    asked = {"a lease": lambda: lease(weir, "POST", "", {"id": "c", "limits": ["calls"]}),
+             "a message": lambda: request(weir.port, "GET", "/v1/messages/01HF7YAT00041061050R3GG28A"),
+             "an order": lambda: request(weir.port, "GET", "/admin/limits", None, bearer("ops")),
+             "a submission": lambda: request(weir.port, "POST", "/orders", {}, bearer("shop"))}
+    for what, ask in asked.items():
+        status, fields, said = ask()
+        check(status == 503 and "retry-after" in fields, f"{what}: {status} {said}")
+    check(weir.get("/livez")[0] == 200, "and it lives")
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: lease(weir, "POST", "", {"id": "c", "limits": ["calls"]})[0] in (200, 201), 15, "it is granted afterwards")
+    check(wait_until(lambda: lease(weir, "GET", "/c")[2], 5, "it is there")["limits"][0]["in_use"] == 1, "once")
+    weir.stop()
+    weir.remove()
+
+
+@test
+def what_was_granted_while_the_limiter_was_away_is_registered():
+    weir = weir_with("leases-alone")
+    weir.config.write_text(weir.config.read_text().replace("calls: {slots: 2}", "calls: {slots: 2, guard: 3, provisional: true}")
+                           .replace("restart_min_ms: 20", "restart_min_ms: 3000, restart_max_ms: 4000"))
+    weir.start()
+    weir.kill("limiter")
+    answers = [lease(weir, "POST", "", {"id": f"call-{n}", "limits": ["calls"]}) for n in range(4)]
+    check([a[0] for a in answers] == [201, 201, 201, 429], f"as many as the guard: {[a[0] for a in answers]}")
+    check(all(a[2]["provisional"] for a in answers[:3]), "and they say so")
+    check(answers[3][2]["refused_by"] == "guard", "the fourth is refused by the guard")
+    wait_until(lambda: weir.metric('weir_provisional_leases_total{outcome="registered"') >= 0 and
+               all("fence" in lease(weir, "GET", f"/call-{n}")[2] for n in range(3)), 30, "all three are registered, above the cap")
+    check(lease(weir, "GET", "/call-0")[2]["limits"][0]["in_use"] == 3, "and counted")
     weir.stop()
     weir.remove()
 

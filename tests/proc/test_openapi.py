@@ -18,9 +18,11 @@ HOOKS = """
     id: /headers/webhook-id
     steps: [{{name: send, call: {{downstream: helpdesk, path: "/v1/hooks/${{/message/type}}"}}}}]
 """
-CONFIG = (DESK + HOOKS).replace("sources: {{", "sources: {{hooks: {{auth: standard-webhooks, secret: hooks}}, ")
-# Described, and seen by other tests: deadlines of connections, a head too large, limits that are not built yet.
-NOT_SEEN = {"408", "429", "431"}
+KEYS = """api_keys: {{ops: {{secret: ops, scopes: [admin]}}, phones: {{secret: phones, scopes: [leases:writes]}}}}
+"""
+CONFIG = (KEYS + DESK + HOOKS).replace("sources: {{", "sources: {{hooks: {{auth: standard-webhooks, secret: hooks}}, ")
+# Described, and seen by other tests: deadlines of connections, a head too large.
+NOT_SEEN = {"408", "431"}
 
 
 def tool(verb, said=None):
@@ -66,8 +68,9 @@ def start():
     weir.config.write_text(weir.config.read_text().replace("127.0.0.1:1\"", f"127.0.0.1:{sandbox.port}\""))
     folder = weir.folder / "credentials"
     folder.mkdir(mode=0o700)
-    (folder / "hooks").write_text(SECRET + "\n")
-    (folder / "hooks").chmod(0o600)
+    for name, text in (("hooks", SECRET), ("ops", "k-ops"), ("phones", "k-phones")):
+        (folder / name).write_text(text + "\n")
+        (folder / name).chmod(0o600)
     return weir.start(), sandbox
 
 

@@ -108,7 +108,9 @@ static void each_refusal_has_its_status_and_code(void **state)
         uint64_t token = post(s, "{\"limits\":[\"calls\"]}");
         told(s, order(s, 0)->number, rows[i].grant, held);
         const wish_t *reply = door_answer(s, token, rows[i].status, rows[i].code);
-        assert_contains(reply->text, "\"detail\":\"because\"");
+        assert_contains(reply->text, rows[i].grant == GRANT_LIMITED
+                                         ? "limit calls is full: 4 of 10 in use"
+                                         : "\"detail\":\"because\"");
         if (rows[i].status != 429)
             continue;
         assert_contains(reply->text, "Retry-After: 3");
@@ -201,17 +203,33 @@ static void a_batch_is_answered_once_with_each_by_itself(void **state)
         post(s, "{\"leases\":[{\"id\":\"a\",\"limits\":[\"calls\"]},"
                 "{\"id\":\"b\",\"limits\":[\"nothing\"]},{\"order\":\"release\",\"id\":\"c\"},"
                 "{\"id\":\"d\",\"limits\":[\"calls\"]},7]}");
-    assert_int_equal(orders(s), 3);
-    told(s, order(s, 0)->number, GRANT_GRANTED, held);
+    assert_int_equal(orders(s), 2);
+    told(s, order(s, 1)->number, GRANT_ABSENT, "");
     told(s, order(s, 2)->number, GRANT_LIMITED, held);
     assert_null(steps_reply(s, token));
-    told(s, order(s, 1)->number, GRANT_ABSENT, "");
+    told(s, order(s, 0)->number, GRANT_GRANTED, held);
     const char *text = door_answer(s, token, 200, "{\"leases\":[{\"id\":\"a\"")->text;
     assert_contains(text, "\"fence\":17,\"status\":201},{\"type\"");
     assert_contains(text, "\"status\":422");
     assert_contains(text, "{\"id\":\"c\",\"status\":204}");
     assert_contains(text, "\"status\":429");
     assert_contains(text, "\"retry_after_s\":3");
+}
+
+static void a_batch_keeps_its_order_though_a_lease_is_looked_at_first(void **state)
+{
+    steps_t *s = *state;
+    post(s,
+         "{\"leases\":[{\"order\":\"release\",\"id\":\"a\"},{\"order\":\"release\",\"id\":\"b\"},"
+         "{\"id\":\"c\",\"limits\":[\"calls\"]}]}");
+    assert_int_equal(orders(s), 1);
+    assert_int_equal(order(s, 0)->order, LEASE_LOOK);
+    told(s, order(s, 0)->number, GRANT_GRANTED, held);
+    assert_int_equal(order(s, 1)->order, LEASE_RELEASE);
+    assert_int_equal(orders(s), 3); /* c waits for b */
+    told(s, order(s, 2)->number, GRANT_ABSENT, "");
+    assert_int_equal(order(s, 3)->order, LEASE_ACQUIRE);
+    assert_true(bytes_is(order(s, 3)->id, "c"));
 }
 
 static void an_order_is_said_again_on_a_new_link_in_its_order(void **state)
@@ -399,6 +417,7 @@ int main(void)
         T(who_may_only_some_limits_is_let_only_where_the_lease_holds_those),
         T(what_is_no_order_is_refused_and_sends_nothing),
         T(a_batch_is_answered_once_with_each_by_itself),
+        T(a_batch_keeps_its_order_though_a_lease_is_looked_at_first),
         T(an_order_is_said_again_on_a_new_link_in_its_order),
         T(without_a_limiter_the_answer_is_unavailable_and_never_a_limit),
         T(a_release_is_delivered_though_nobody_waits_any_more),
