@@ -7,7 +7,7 @@ import meta
 PURE = ["lib/core", "protocol", "actors", "supervisor"]
 NOT_PURE = re.compile(r"^actors/(actor|birth)[a-z_]*\.c$|/main\.c$|"
                       # of the supervisor, these decide: child, ctl_request, family, reload, restart, roster, stop
-                      r"^supervisor/(bundle|ctl_people|ctl_server|launch|listeners|options|peers|place|relay|renew|replace|setup|spawn|supervisor|verbs|verbs_events|verbs_self)\.c$")
+                      r"^supervisor/(bundle|ctl_people|ctl_server|launch|listeners|options|peers|place|relay|renew|replace|setup|spawn|supervisor|verbs|verbs_config|verbs_events|verbs_self)\.c$")
 ALLOWED = re.compile(r"""^(
     mem(cpy|move|set|cmp|chr|rchr|mem) | str(len|nlen|cmp|ncmp|casecmp|ncasecmp|chr|rchr|chrnul|str|spn|cspn|cpy|ncpy|dup|ndup|pbrk) |
     stpcpy | malloc | calloc | realloc | reallocarray | free | qsort | bsearch | strto(d|l|ul|ll|ull|imax|umax) |
@@ -28,7 +28,7 @@ for source, path in {**meta.objects("lib/sys"), **meta.objects("lib/store")}.ite
     if all(ALLOWED.match(name) for name in uses):
         defined |= {name for kind, name in meta.symbols(path, "-g") if kind in "TRDBVWC"}
 # The checked configuration is data; crypto is arithmetic; metrics count in memory.
-FROM_SYS = re.compile(r"^(config_(route|route_at|pool)|route_step|http_header|sha256_\w+|hmac_sha256|crypto_\w+|"
+FROM_SYS = re.compile(r"^(config_(route|route_at|pool|limit)|route_step|http_header|sha256_\w+|hmac_sha256|crypto_\w+|"
                       r"signature_\w+|metric_\w+|metrics_\w+|store_batch_\w+)$")
 for source, path in sorted(pure.items()):
     for kind, name in meta.symbols(path, "-u"):
