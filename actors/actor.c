@@ -316,6 +316,8 @@ static int open_server(actor_t *a)
         return complain(a, EXIT_CONFIG, "http.tls has no certificate with its key", r, NULL);
     const http_server_options_t options = actor_door_options(&a->door, a->config, &a->line);
     r = http_server_open(a->loop, &options, on_request, a, &a->server);
+    if (r == 0 && a->line.standby)
+        http_server_pause(a->server, true);
     return r < 0 ? complain(a, EXIT_AGAIN, "the HTTP server does not open", r, NULL) : 0;
 }
 

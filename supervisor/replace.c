@@ -80,15 +80,19 @@ static enum reload_limiter look_at_limiter(supervisor_t *s)
 
 /* ---- doing ------------------------------------------------------------------------------ */
 
+/* A name means who is in office. */
+static bool wants_successor(supervisor_t *s, unsigned actor, unsigned instance)
+{
+    const replacement_t *r = &s->replacement;
+    const child_t *old = family_find(&s->family, actor, instance);
+    return (r->kinds >> actor & 1) && (!r->name[0] || (old && family_means(old, r->name)));
+}
+
 static void start_successor(supervisor_t *s, unsigned actor, unsigned instance)
 {
     child_t *c = family_claim(&s->family, actor, instance, loop_now().at);
     must(c); /* FAMILY_MAX has room for all that has_room() lets be */
     outside_t *o = outside_of(s, c);
-    if (!is_meant(&s->replacement, c)) {
-        family_release(&s->family, c);
-        return;
-    }
     *o = (outside_t){.supervisor = s, .child = c, .renewed = true};
     supervisor_event(s, o, &(child_event_t){.kind = CHILD_ON_START});
 }
@@ -97,7 +101,7 @@ static void start_successors(supervisor_t *s)
 {
     for (size_t i = 0; i < ROSTER_COUNT; i++)
         for (unsigned n = 0; n < roster[i].how_many(next_config(s)); n++)
-            if (roster[i].actor != ACTOR_LIMITER)
+            if (roster[i].actor != ACTOR_LIMITER && wants_successor(s, roster[i].actor, n))
                 start_successor(s, roster[i].actor, n);
 }
 

@@ -23,6 +23,14 @@ static bool is_open(const ingress_t *self)
            (self->mode.mode == MODE_NORMAL || self->mode.mode == MODE_DEGRADED);
 }
 
+/* A limiter that is replaced or comes back at once is not seen outside: so it is not here. */
+static bool is_missed(const scene_t *s)
+{
+    const ingress_t *self = s->self;
+    return !self->is_up && (self->limiter == PEER_NOBODY ||
+                            instant_since_us(s->now.at, self->lost_at) >= MISSED_US);
+}
+
 /* Why not; an empty array when it is ready. */
 static json_t *reasons(const scene_t *s)
 {
@@ -31,11 +39,11 @@ static json_t *reasons(const scene_t *s)
     must(why);
     if (self->stop.asked)
         json_array_append_new(why, json_string("the ingress stops"));
-    if (!self->is_up)
+    if (is_missed(s))
         json_array_append_new(why, json_string("the limiter is away"));
-    else if (self->is_silent)
+    else if (self->is_up && self->is_silent)
         json_array_append_new(why, json_string("the limiter is silent"));
-    else if (is_dry(s))
+    else if (self->is_up && is_dry(s))
         json_array_append_new(why, json_string("the queue takes nothing"));
     if (!is_open(self))
         json_array_append_new(why, json_sprintf("mode %s", mode_name(self->mode.mode)));
@@ -77,7 +85,8 @@ static json_t *check(const char *status, json_int_t value, const char *unit)
 static json_t *checks(const scene_t *s)
 {
     const ingress_t *self = s->self;
-    const char *link = limiter_is_usable(self) ? "pass" : "fail";
+    bool gone = is_missed(s) || (self->is_up && self->is_silent);
+    const char *link = limiter_is_usable(self) ? "pass" : gone ? "fail" : "warn";
     const char *mode = !is_open(self) ? "fail" : self->mode.mode == MODE_DEGRADED ? "warn" : "pass";
     json_t *all =
         json_pack("{s:[{s:s, s:s}], s:[{s:s, s:s, s:s}]}", "limiter:link", "componentType",

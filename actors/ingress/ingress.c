@@ -79,6 +79,8 @@ static void on_peers(const scene_t *s, const msg_peers_t *peers, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (peers[i].actor == ACTOR_LIMITER && peers[i].life == LIFE_DEAD) {
+            if (s->self->is_up)
+                s->self->lost_at = s->now.at;
             s->self->is_up = false;
             lease_limiter_changed(s->self);
         }

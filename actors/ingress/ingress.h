@@ -27,6 +27,7 @@
 #define STOP_WAIT_US US_PER_S
 #define FAREWELL_US (500 * US_PER_MS) /* those with kept connections are told that they end */
 #define OPENING_WAIT_US (2 * US_PER_S) /* for the limiter's welcome, before READY is said */
+#define MISSED_US US_PER_S /* away for so long: not ready; before it, who sends waits and is served */
 #define STATS_FRESH_US (15 * US_PER_S)
 #define PAGE_FRESH_US (250 * US_PER_MS)
 
@@ -76,6 +77,7 @@ typedef struct ingress {
     peer_t limiter;
     bool is_up, is_silent;  /* the limiter: welcomed and not known to be dead; beats missed */
     instant_t usable_since; /* both in order since then */
+    instant_t lost_at;      /* not up: since then, if it ever was */
     credit_purse_t purse;
     instant_t dry_since; /* no credit left since; NEVER: there is some */
     struct {

@@ -70,6 +70,7 @@ class Senders:
         self.accepted, self.failures, self.connections = [], [], 0
         self.lock = threading.Lock()
         self.threads = [threading.Thread(target=self.send, args=(n,)) for n in range(SENDERS)]
+        self.threads.append(threading.Thread(target=self.probe))
         for thread in self.threads:
             thread.start()
 
@@ -99,6 +100,18 @@ class Senders:
                 connection.close()
                 fresh = True
         connection.close()
+
+    def probe(self):
+        """What a load balancer asks: it must not turn away from a Weir that is reloaded."""
+        while not self.over.is_set():
+            try:
+                status, _, said = self.weir.get("/readyz")
+            except (OSError, http.client.HTTPException) as error:
+                status, said = type(error).__name__, str(error)
+            if status != 200:
+                with self.lock:
+                    self.failures.append(("/readyz", status, said))
+            self.over.wait(0.01)
 
     def end(self):
         self.over.set()

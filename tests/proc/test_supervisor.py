@@ -295,7 +295,7 @@ def an_actor_that_refuses_its_configuration_ends_a_start_but_not_a_running_weir(
     (weir.state / "weir.db").write_bytes(b"this is no database of Weir" * 400)
     weir.kill("limiter")
     wait_until(lambda: by_kind(weir)["limiter"]["state"] == "refused", 10, "the limiter is not restarted")
-    check(weir.get("/livez")[0] == 200 and weir.get("/readyz")[0] == 503, "the others live, and are not ready")
+    wait_until(lambda: weir.get("/livez")[0] == 200 and weir.get("/readyz")[0] == 503, 5, "the others live, and are not ready")
     (weir.state / "weir.db").unlink()
     for file in kept.iterdir():
         file.rename(weir.state / file.name)

@@ -86,6 +86,22 @@ static void it_is_ready_only_while_it_can_take_work(void **state)
     assert_status(s, get(s, "/livez"), 200, "");
 }
 
+static void a_limiter_that_is_replaced_does_not_make_it_unready(void **state)
+{
+    steps_t *s = up(state);
+    msg_peers_t dead = {.actor = ACTOR_LIMITER, .generation = 1, .life = LIFE_DEAD};
+    steps_message(s, ACTOR_SUPERVISOR, MESSAGE_PEERS, &dead);
+    steps_pass(s, US_PER_S - 1);
+    assert_status(s, get(s, "/readyz"), 200, "");
+    assert_status(s, get(s, "/health"), 200, "\"status\":\"warn\"");
+    steps_message(s, ACTOR_SUPERVISOR, MESSAGE_PEERS, &dead); /* said again */
+    steps_pass(s, 1);
+    assert_status(s, get(s, "/readyz"), 503, "the limiter is away");
+    steps_limiter(s, EVENT_PEER_UP);
+    credit(s, 10, 100000);
+    assert_status(s, get(s, "/readyz"), 200, "");
+}
+
 static void the_metrics_of_all_actors_are_in_one_text(void **state)
 {
     steps_t *s = up(state);
@@ -163,6 +179,7 @@ int main(void)
         T(questions_are_asked_again_on_a_new_link_and_end_in_time),
         T(who_may_ask_is_this_host_or_who_has_the_token),
         T(it_is_ready_only_while_it_can_take_work),
+        T(a_limiter_that_is_replaced_does_not_make_it_unready),
         T(the_metrics_of_all_actors_are_in_one_text),
         T(asking_often_gets_the_same_page_for_a_quarter_of_a_second),
         T(json_is_told_to_those_who_accept_it),
