@@ -13,55 +13,20 @@ static void *create(const birth_t *birth)
     must(self);
     self->config = birth->config;
     self->standby = birth->standby;
+    self->wanted.pace_percent = 100;
+    self->routes = calloc(birth->config->route_count + 1, sizeof *self->routes);
+    must(self->routes);
+    modes_begin(&self->modes, &birth->config->modes);
     return self;
 }
 
 static void destroy(void **self)
 {
-    free(*self);
+    drainer_t *drainer = *self;
+    if (drainer)
+        free(drainer->routes);
+    free(drainer);
     *self = NULL;
-}
-
-/* ---- modes */
-
-void drainer_wish_mode(drainer_t *self, work_mode_t mode, bytes_t who, bytes_t why,
-                       effects_t *effects)
-{
-    msg_mode_t wanted = {.mode = mode, .who = who, .why = why, .lasting = 1};
-    wish_send(effects, self->limiter, MESSAGE_MODE, &wanted);
-}
-
-/* Not lasting: after the start the mode is what it was. */
-static void wish_stopping(drainer_t *self, effects_t *effects)
-{
-    msg_mode_t wanted = {.mode = MODE_DRAINING,
-                         .who = bytes_str("supervisor"),
-                         .why = bytes_str("the service stops"),
-                         .stopping = 1};
-    self->stop.confirmed = false;
-    if (self->is_up)
-        wish_send(effects, self->limiter, MESSAGE_MODE, &wanted);
-}
-
-static void copy_text(char *out, size_t size, bytes_t text)
-{
-    size_t length = text.len < size - 1 ? text.len : size - 1;
-    if (length)
-        memcpy(out, text.data, length);
-    out[length] = '\0';
-}
-
-static void on_mode(drainer_t *self, const msg_mode_t *mode, effects_t *effects)
-{
-    if (mode->mode >= MODE_COUNT)
-        return;
-    self->mode.known = true;
-    self->mode.mode = (work_mode_t)mode->mode;
-    copy_text(self->mode.who, sizeof self->mode.who, mode->who);
-    copy_text(self->mode.why, sizeof self->mode.why, mode->why);
-    if (mode->stopping)
-        self->stop.confirmed = true;
-    drainer_answer_askers(self, effects);
 }
 
 /* ---- the drain for a stop */
@@ -79,12 +44,11 @@ static void drain_for_stop(drainer_t *self, const msg_order_t *order, now_t now,
 {
     if (!self->stop.active) {
         self->stop.active = true;
-        self->stop.before = self->mode.mode;
         self->redrive.active = false;
     }
     self->stop.told = false;
     self->stop.until = instant_after_us(now.at, (int64_t)order->deadline_ms * US_PER_MS);
-    wish_stopping(self, effects);
+    drainer_wish_stopping(self, true, effects);
 }
 
 static void drain_is_over(drainer_t *self, effects_t *effects)
@@ -92,11 +56,7 @@ static void drain_is_over(drainer_t *self, effects_t *effects)
     if (!self->stop.active)
         return;
     self->stop.active = false;
-    msg_mode_t back = {.mode = self->stop.before,
-                       .who = bytes_str("supervisor"),
-                       .why = bytes_str("the stop was called off")};
-    if (self->is_up)
-        wish_send(effects, self->limiter, MESSAGE_MODE, &back);
+    drainer_wish_stopping(self, false, effects);
 }
 
 /* A redrive is a person's wish that lives in this process only: whoever asked must hear of its end.
@@ -157,10 +117,14 @@ static void on_order(drainer_t *self, const msg_order_t *order, now_t now, effec
 
 /* The limiter reports on the same link on which it confirmed the mode: what it says after that
  * holds. */
-static void on_pressure(drainer_t *self, const msg_pressure_t *pressure, effects_t *effects)
+static void on_pressure(drainer_t *self, const msg_pressure_t *pressure, now_t now,
+                        effects_t *effects)
 {
+    msg_pressure_t before = self->pressure;
     self->pressure = *pressure;
+    drainer_follow_pace(self, self->has_pressure ? &before : NULL, pressure, now, effects);
     self->has_pressure = true;
+    drainer_apply_rules(self, now, effects);
     redrive_report(&self->redrive, pressure->dead);
     if (self->stop.active && self->stop.confirmed && pressure->assigned == 0)
         say_drained(self, effects);
@@ -222,16 +186,26 @@ static void redrive(drainer_t *self, now_t now, effects_t *effects)
                   &(msg_redrive_t){.route = route, .most = most, .who = who});
 }
 
+static void on_readings(drainer_t *self, const message_t *message)
+{
+    const msg_reading_t *readings = message->items;
+    for (size_t i = 0; i < message->count; i++)
+        modes_read(&self->modes, &readings[i]);
+}
+
 static void on_message(drainer_t *self, const event_t *event, now_t now, effects_t *effects)
 {
     const message_t *message = event->message;
     switch (message->head.type) {
     case MESSAGE_MODE:
-        on_mode(self, message->items, effects);
+        drainer_on_mode(self, message->items, now, effects);
         break;
     case MESSAGE_PRESSURE:
-        on_pressure(self, message->items, effects);
+        on_pressure(self, message->items, now, effects);
         purge_sooner(self, now);
+        break;
+    case MESSAGE_READING:
+        on_readings(self, message);
         break;
     case MESSAGE_ORDER:
         on_order(self, message->items, now, effects);
@@ -250,9 +224,12 @@ static void on_limiter(drainer_t *self, const event_t *event, now_t now, effects
     case EVENT_PEER_UP:
         self->limiter = event->from.peer;
         self->is_up = true;
+        self->unanswered = 0;
+        self->has_pressure = false;
+        memset(self->routes, 0, self->config->route_count * sizeof *self->routes);
         self->purge.due = instant_after_us(now.at, PURGE_EVERY_US);
         if (self->stop.active)
-            wish_stopping(self, effects);
+            drainer_wish_stopping(self, true, effects);
         break;
     case EVENT_PEER_SILENT:
         self->is_up = false;

@@ -6,7 +6,9 @@
 #include <jansson.h>
 
 #include "actors/actor.h"
+#include "actors/drainer/modes.h"
 #include "actors/drainer/redrive.h"
+#include "core/estimate.h"
 
 #define ASKERS_MAX 16u /* people waiting for the limiter's word on a mode */
 #define OPENING_WAIT_US (2 * US_PER_S) /* and not longer */
@@ -20,8 +22,24 @@ typedef struct asker {
     peer_t peer;
     uint64_t number;
     work_mode_t mode, before;
+    bool safe, was_safe;
+    char route[NAME_BYTES_MAX + 1]; /* its drain alone; empty: the mode of all */
     instant_t until;
 } asker_t;
+
+/* What the limiter is to do, as ordered last: by people and by the rules. */
+typedef struct wanted {
+    work_mode_t mode;
+    bool by_hand, safe, refuse;
+    unsigned pace_percent;
+    char who[129], why[REASON_BYTES_MAX + 1], safe_why[REASON_BYTES_MAX + 1];
+} wanted_t;
+
+typedef struct drain {
+    bool active, done;
+    instant_t since;
+    int64_t last_us; /* the latest drain that came to its end took */
+} drain_t;
 
 typedef struct drainer {
     const config_t *config;
@@ -34,13 +52,21 @@ typedef struct drainer {
     struct { /* what the limiter said last */
         bool known;
         work_mode_t mode;
+        bool safe;
+        int64_t since_us; /* wall clock; 0: not known */
         char who[129], why[REASON_BYTES_MAX + 1];
     } mode;
+    wanted_t wanted;
+    unsigned unanswered; /* orders that the limiter has not answered: until then its word is old */
+    bool resumed;        /* what the rules did before this life was taken over */
+    modes_t modes;
+    bool *routes;        /* as config->routes: it drains alone */
+    drain_t drain;
+    estimate_t pace;     /* of messages that end */
     bool has_pressure;
     msg_pressure_t pressure;
     struct { /* a drain because the host stops */
         bool active, confirmed, told;
-        work_mode_t before; /* the mode to go back to if the stop is called off */
         instant_t until;
     } stop;
     redrive_t redrive;
@@ -53,14 +79,24 @@ typedef struct drainer {
     size_t asker_count;
 } drainer_t;
 
-/* Tells the limiter which mode is wanted. */
-void drainer_wish_mode(drainer_t *self, work_mode_t mode, bytes_t who, bytes_t why,
-                       effects_t *effects);
+/* work_mode.c. What is wanted from now on; drainer_wish() tells the limiter. */
+void drainer_want(drainer_t *self, work_mode_t mode, bool by_hand, bytes_t who, bytes_t why);
+void drainer_want_safe(drainer_t *self, bool safe, bytes_t who, bytes_t why);
+void drainer_wish(drainer_t *self, effects_t *effects);
+/* The stop: draining, for as long as it lasts; called off: what was wanted before. */
+void drainer_wish_stopping(drainer_t *self, bool stopping, effects_t *effects);
+void drainer_on_mode(drainer_t *self, const msg_mode_t *mode, now_t now, effects_t *effects);
+void drainer_apply_rules(drainer_t *self, now_t now, effects_t *effects);
+/* before: the report before this one, of the same limiter; NULL: there is none. */
+void drainer_follow_pace(drainer_t *self, const msg_pressure_t *before,
+                         const msg_pressure_t *pressure, now_t now, effects_t *effects);
+json_t *drainer_mode_shown(const drainer_t *self, now_t now); /* the caller's */
+
 /* A question of a person (queries.c). */
 void drainer_query(drainer_t *self, peer_t from, const msg_query_t *query, now_t now,
                    effects_t *effects);
-/* The mode is in force: answers who waited for it. */
-void drainer_answer_askers(drainer_t *self, effects_t *effects);
+/* The limiter said the mode of all, or that of one route: answers who waited for it. */
+void drainer_answer_askers(drainer_t *self, bytes_t route, effects_t *effects);
 /* Their time is up: 503. */
 void drainer_expire_askers(drainer_t *self, now_t now, effects_t *effects);
 

@@ -50,35 +50,39 @@ static bool text_arg(const question_t *q, const char *name, size_t most, bytes_t
 
 /* ---- modes */
 
-static json_t *mode_now(const drainer_t *self)
+static json_t *mode_changed(const drainer_t *self, const asker_t *asker)
 {
-    json_t *body = json_pack("{s:s, s:s, s:s}", "mode", mode_name(self->mode.mode), "who",
-                             self->mode.who, "why", self->mode.why);
+    json_t *body = json_pack(
+        "{s:s, s:s, s:s, s:b, s:{s:s, s:b}, s:{s:s, s:b}}", "mode", mode_name(self->mode.mode),
+        "who", self->mode.who, "why", self->mode.why, "safe", self->mode.safe, "before", "mode",
+        mode_name(asker->before), "safe", asker->was_safe, "after", "mode",
+        mode_name(*asker->route ? asker->mode : self->mode.mode), "safe", self->mode.safe);
+    must(body);
+    if (*asker->route)
+        json_object_set_new(body, "route", json_string(asker->route));
     if (self->has_pressure) {
-        must(json_object_set_new(body, "queued", json_integer((json_int_t)self->pressure.queued)) ==
-             0);
-        must(json_object_set_new(body, "assigned",
-                                 json_integer((json_int_t)self->pressure.assigned)) == 0);
+        json_object_set_new(body, "queued", json_integer((json_int_t)self->pressure.queued));
+        json_object_set_new(body, "assigned", json_integer((json_int_t)self->pressure.assigned));
     }
     return body;
 }
 
-static json_t *mode_changed(const drainer_t *self, const asker_t *asker)
+static bool is_so(const drainer_t *self, const asker_t *asker, bytes_t route)
 {
-    json_t *body = mode_now(self);
-    must(json_object_set_new(body, "before",
-                             json_pack("{s:s}", "mode", mode_name(asker->before))) == 0);
-    must(json_object_set_new(body, "after",
-                             json_pack("{s:s}", "mode", mode_name(self->mode.mode))) == 0);
-    return body;
+    if (!bytes_is(route, asker->route))
+        return false;
+    if (route.len == 0)
+        return asker->mode == self->mode.mode && asker->safe == self->mode.safe;
+    const route_t *r = config_route(self->config, route);
+    return r && self->routes[r - self->config->routes] == (asker->mode == MODE_DRAINING);
 }
 
-void drainer_answer_askers(drainer_t *self, effects_t *effects)
+void drainer_answer_askers(drainer_t *self, bytes_t route, effects_t *effects)
 {
     size_t kept = 0;
     for (size_t i = 0; i < self->asker_count; i++) {
         asker_t asker = self->askers[i];
-        if (asker.mode == self->mode.mode)
+        if (is_so(self, &asker, route))
             answer(effects, asker.peer, asker.number, 200, mode_changed(self, &asker));
         else
             self->askers[kept++] = asker;
@@ -101,42 +105,131 @@ void drainer_expire_askers(drainer_t *self, now_t now, effects_t *effects)
     self->asker_count = kept;
 }
 
-static void change_mode(const question_t *q, work_mode_t mode)
+/* Whether the mode may be changed now; else it was answered. */
+static bool may_change(const question_t *q, bytes_t *why)
 {
     drainer_t *self = q->self;
-    bytes_t why;
-    if (!text_arg(q, "why", REASON_BYTES_MAX, &why))
+    if (!text_arg(q, "why", REASON_BYTES_MAX, why))
         refuse(q, 400, "why is no text, or too long", "at most 512 bytes");
     else if (self->stop.active)
         refuse(q, 409, "Weir is stopping", "the mode can be changed after the start");
-    else if (!self->is_up)
+    else if (!self->is_up || !self->mode.known)
         refuse(q, 503, "the limiter is away", "try again in a second");
     else if (self->asker_count == ASKERS_MAX)
         refuse(q, 503, "too many mode changes wait already", "try again in a few seconds");
-    else {
-        bytes_t who = q->query->who.len ? q->query->who : bytes_str("somebody");
-        self->askers[self->asker_count++] =
-            (asker_t){q->from, q->query->number, mode, self->mode.mode,
-                      instant_after_us(q->now.at, MODE_WAIT_US)};
-        drainer_wish_mode(self, mode, who, why, q->effects);
-    }
+    else
+        return true;
+    return false;
+}
+
+static bytes_t who_asks(const question_t *q)
+{
+    return q->query->who.len ? q->query->who : bytes_str("somebody");
+}
+
+static void wait_for_it(const question_t *q, work_mode_t mode, bytes_t route)
+{
+    drainer_t *self = q->self;
+    asker_t *asker = &self->askers[self->asker_count++];
+    *asker = (asker_t){.peer = q->from,
+                       .number = q->query->number,
+                       .mode = mode,
+                       .before = self->mode.mode,
+                       .safe = self->wanted.safe,
+                       .was_safe = self->mode.safe,
+                       .until = instant_after_us(q->now.at, MODE_WAIT_US)};
+    if (route.len)
+        memcpy(asker->route, route.data, route.len);
+}
+
+/* by_hand: the rules leave it alone from now on. Normal is theirs, after a stay. */
+static void change_mode(const question_t *q, work_mode_t mode, bool by_hand)
+{
+    drainer_t *self = q->self;
+    bytes_t why;
+    if (!may_change(q, &why))
+        return;
+    drainer_want(self, mode, by_hand, who_asks(q), why);
+    wait_for_it(q, mode, bytes_of(NULL, 0));
+    drainer_wish(self, q->effects);
+}
+
+static void back_to_normal(const question_t *q)
+{
+    drainer_t *self = q->self;
+    bytes_t why;
+    if (!may_change(q, &why))
+        return;
+    modes_calm(&self->modes, q->now.at);
+    self->wanted.pace_percent = 100;
+    self->wanted.refuse = false;
+    change_mode(q, MODE_NORMAL, false);
 }
 
 static void ask_mode(const question_t *q)
 {
     bytes_t name;
-    if (!text_arg(q, "mode", NAME_BYTES_MAX, &name) || (name.len && mode_of(name) < 0))
-        refuse(q, 400, "no such mode", "one of normal, degraded, draining, maintenance");
+    bool is_text = text_arg(q, "mode", NAME_BYTES_MAX, &name);
+    if (is_text && bytes_is(name, "auto"))
+        change_mode(q, modes_on(&q->self->modes, ACT_DEGRADED) ? MODE_DEGRADED : MODE_NORMAL,
+                    false);
+    else if (!is_text || (name.len && mode_of(name) < 0))
+        refuse(q, 400, "no such mode", "one of normal, degraded, draining, maintenance, auto");
+    else if (name.len && mode_of(name) == MODE_NORMAL)
+        back_to_normal(q);
     else if (name.len)
-        change_mode(q, (work_mode_t)mode_of(name));
+        change_mode(q, (work_mode_t)mode_of(name), true);
     else if (!q->self->mode.known)
         refuse(q, 503, "the limiter has not said its mode yet", "try again in a second");
     else
-        say(q, 200, mode_now(q->self));
+        say(q, 200, drainer_mode_shown(q->self, q->now));
 }
 
-static void ask_drain(const question_t *q) { change_mode(q, MODE_DRAINING); }
-static void ask_undrain(const question_t *q) { change_mode(q, MODE_NORMAL); }
+static void drain_route(const question_t *q, bytes_t route, work_mode_t mode)
+{
+    bytes_t why;
+    if (!config_route(q->self->config, route)) {
+        refuse(q, 404, "no such route", "`weirctl names` lists the routes");
+        return;
+    }
+    if (!may_change(q, &why))
+        return;
+    wait_for_it(q, mode, route);
+    wish_send(q->effects, q->self->limiter, MESSAGE_MODE,
+              &(msg_mode_t){.mode = mode, .who = who_asks(q), .why = why, .route = route});
+}
+
+static void drain(const question_t *q, bool drains)
+{
+    bytes_t route;
+    if (!text_arg(q, "route", NAME_BYTES_MAX, &route))
+        refuse(q, 400, "route is no text, or too long", "the name of a route");
+    else if (route.len)
+        drain_route(q, route, drains ? MODE_DRAINING : MODE_NORMAL);
+    else if (drains)
+        change_mode(q, MODE_DRAINING, true);
+    else
+        back_to_normal(q);
+}
+
+static void ask_drain(const question_t *q) { drain(q, true); }
+static void ask_undrain(const question_t *q) { drain(q, false); }
+
+static void ask_safe(const question_t *q)
+{
+    drainer_t *self = q->self;
+    bytes_t state, why;
+    if (!text_arg(q, "state", NAME_BYTES_MAX, &state) ||
+        !(bytes_is(state, "on") || bytes_is(state, "off"))) {
+        refuse(q, 400, "safe mode is on or off", "weirctl safe on --why \"wrong replies\"");
+        return;
+    }
+    if (!may_change(q, &why))
+        return;
+    drainer_want_safe(self, bytes_is(state, "on"), who_asks(q), why);
+    wait_for_it(q, self->wanted.mode, bytes_of(NULL, 0));
+    drainer_wish(self, q->effects);
+}
 
 /* ---- redrives */
 
@@ -230,6 +323,7 @@ static const struct verb {
     {"mode", ask_mode},
     {"drain", ask_drain},
     {"undrain", ask_undrain},
+    {"safe", ask_safe},
     {"dead.redrive", ask_redrive},
     {"dead.drop", ask_drop},
     {"redrive.status", ask_redrive_status},
@@ -247,8 +341,9 @@ void drainer_query(drainer_t *self, peer_t from, const msg_query_t *query, now_t
         if (bytes_is(query->verb, verbs[i].name))
             verb = &verbs[i];
     if (!verb)
-        refuse(&q, 404, "the drainer knows no such verb",
-               "mode, drain, undrain, dead.redrive, dead.drop, redrive.status, redrive.cancel");
+        refuse(
+            &q, 404, "the drainer knows no such verb",
+            "mode, drain, undrain, safe, dead.redrive, dead.drop, redrive.status, redrive.cancel");
     else if (!json_is_object(q.args))
         refuse(&q, 400, "the arguments are no JSON object", "for instance {}");
     else

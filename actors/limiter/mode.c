@@ -88,6 +88,18 @@ json_t *mode_shown(const limiter_t *l)
     return shown;
 }
 
+void mode_gauges(limiter_t *l)
+{
+    bytes_t none = bytes_of(NULL, 0);
+    size_t count = 0;
+    for (size_t n = 0; n < l->config->route_count; n++)
+        count += l->drained[n] != NULL;
+    wish_gauge(l->e, METRIC_PACE, none, l->pace_percent / 100.0);
+    wish_gauge(l->e, METRIC_REFUSING, none, l->refuse);
+    wish_gauge(l->e, METRIC_SAFE, none, l->safe);
+    wish_gauge(l->e, METRIC_ROUTES_DRAINED, none, (double)count);
+}
+
 /* ---- keeping it ---- */
 
 static void setting_keep(limiter_t *l, const char *name, const char *value)
@@ -234,10 +246,13 @@ static void log_change(limiter_t *l, const msg_mode_t *mode, unsigned pace)
                               mode->refuse ? "refused" : "taken again");
     if ((mode->safe != 0) != l->safe)
         snprintf(text + n, sizeof text - n, "; safe mode %s", mode->safe ? "on" : "off");
-    bool safety = mode->mode == l->mode && (mode->safe != 0) != l->safe;
+    bool safety = mode->mode == l->mode && (mode->safe != 0) != l->safe,
+         same = mode->mode == l->mode && !safety;
     wish_log(l->e, &(log_line_t){.event = LOG_MODE,
                                  .text = text,
-                                 .reason = safety ? mode->safe_why : mode->why});
+                                 .reason = safety ? mode->safe_why
+                                           : same ? bytes_str("")
+                                                  : mode->why});
 }
 
 void mode_told(limiter_t *l, const msg_mode_t *mode)

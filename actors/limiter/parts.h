@@ -123,6 +123,7 @@ enum mode_gate mode_gate(const limiter_t *l, const route_t *r);
 void mode_told(limiter_t *l, const msg_mode_t *mode);
 void mode_end(limiter_t *l);
 json_t *mode_shown(const limiter_t *l);
+void mode_gauges(limiter_t *l);
 void mode_announce(limiter_t *l, peer_t to);
 void mode_load(limiter_t *l, store_t *store);
 bool mode_starts_work(const limiter_t *l);

@@ -80,6 +80,7 @@ static void gauges(limiter_t *l)
     wish_gauge(l->e, METRIC_DISK_FREE, none, (double)l->disk_free);
     for (unsigned m = 0; m < MODE_COUNT; m++)
         wish_gauge(l->e, METRIC_MODE, bytes_str(mode_name(m)), m == l->mode);
+    mode_gauges(l);
     wish_gauge(l->e, METRIC_DEAD_LETTERS, none, (double)l->tally.dead);
     waiting(l, slots(l));
 }
