@@ -1,10 +1,12 @@
 #include "actors/ingress/lease_guard.h"
 
 #include <stdlib.h>
-#include <uthash.h>
 #include <xxhash.h>
 
 #include "actors/ingress/lease_read.h"
+
+#define uthash_fatal(what) must(!(what)) /* no memory */
+#include <uthash.h>
 
 #define SWEEP_US US_PER_S
 

@@ -130,7 +130,8 @@ void credential_explain(const char *directory, const char *name, int error, char
     if (error == -ENODATA)
         what = "is empty; put the secret into it";
     if (error == -EBADMSG)
-        what = "is no secret of Standard Webhooks: whsec_ or whpk_ and base 64, as the sender shows it";
+        what = "is no secret of Standard Webhooks: whsec_ and base 64, or a public key, whpk_ and "
+               "base 64, as the sender shows it";
     if (error == -ELIBBAD)
         what = "has no certificate in PEM; put it there, and those above it behind it";
     if (error == -EKEYREJECTED)
