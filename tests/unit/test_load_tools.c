@@ -81,6 +81,32 @@ static void a_duplicate_is_told_apart(void **state)
     assert_true(reply.duplicate);
 }
 
+static void a_lease_is_what_the_answer_names_in_its_dialect(void **state)
+{
+    static const char weir[] = "HTTP/1.1 201 Created\r\nContent-Length: 26\r\n\r\n"
+                               "{\"id\":\"01ABC\",\"fence\":4097}",
+                      token[] = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n7f0c1d2e3",
+                      odd[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\na\"b",
+                      full[] = "HTTP/1.1 429 x\r\nContent-Length: 4\r\n\r\nbusy";
+    reply_t reply;
+    char lease[12];
+    (void)state;
+    assert_int_equal(reply_parse(weir, sizeof weir - 1, &reply), 1);
+    assert_true(reply_lease(DIALECT_WEIR, &reply, lease, sizeof lease));
+    assert_string_equal(lease, "01ABC");
+    assert_int_equal(reply_parse(token, sizeof token - 1, &reply), 1);
+    assert_true(reply_lease(DIALECT_ADMISSION, &reply, lease, sizeof lease));
+    assert_string_equal(lease, "7f0c1d2e3");
+    assert_false(reply_lease(DIALECT_ADMISSION, &reply, lease, 9));
+    assert_false(reply_lease(DIALECT_WEIR, &reply, lease, sizeof lease));
+    assert_int_equal(reply_parse(odd, sizeof odd - 1, &reply), 1);
+    assert_false(reply_lease(DIALECT_ADMISSION, &reply, lease, sizeof lease));
+    assert_int_equal(reply_parse(full, sizeof full - 1, &reply), 1);
+    assert_false(reply_lease(DIALECT_ADMISSION, &reply, lease, sizeof lease));
+    assert_false(
+        reply_lease(DIALECT_WEIR, &(reply_t){.ending = ENDED_CLOSED}, lease, sizeof lease));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -89,6 +115,7 @@ int main(void)
         cmocka_unit_test(what_is_to_be_sent_again_comes_back_in_the_order_of_its_time),
         cmocka_unit_test(a_reply_is_read_when_it_is_whole),
         cmocka_unit_test(a_duplicate_is_told_apart),
+        cmocka_unit_test(a_lease_is_what_the_answer_names_in_its_dialect),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,6 +33,10 @@ static void ended(run_t *r, client_t *c, const reply_t *reply)
 {
     journey_t journey = c->journey;
     r->busy_count--;
+    if (r->options->leases && lease_ended(r, c, reply)) {
+        client_send(r, c, &(journey_t){.n = journey.n, .releases = true, .intended_us = r->now_us});
+        return;
+    }
     if (reply->ending == ENDED_CONNECT) {
         c->state = CLIENT_RESTING;
         c->rest_until = r->now_us + REST_US;
@@ -41,7 +45,8 @@ static void ended(run_t *r, client_t *c, const reply_t *reply)
         c->state = CLIENT_IDLE;
         r->idle[r->idle_count++] = c;
     }
-    run_ended(r, &journey, reply);
+    if (!r->options->leases)
+        run_ended(r, &journey, reply);
 }
 
 static void lost(run_t *r, client_t *c, enum ending ending)
@@ -91,7 +96,8 @@ static void flush(run_t *r, client_t *c)
 
 void client_send(run_t *r, client_t *c, const journey_t *j)
 {
-    bytes_t request = plan_request(r->plan, j->n);
+    bytes_t request =
+        j->releases ? plan_release(r->plan, j->n, c->lease) : plan_request(r->plan, j->n);
     if (request.len > c->out_room) {
         c->out_room = request.len * 2;
         free(c->out);

@@ -1,7 +1,7 @@
 /* load.h: sends messages at a held rate (open loop: latency counts from the intended time) or as
  * fast as they are answered (closed loop), and writes down what was acknowledged. One thread, one
  * epoll. It ends by itself: after --seconds or --count, and at most --drain-s later. Every list has
- * a maximum. */
+ * a maximum. With --leases each connection takes a lease and gives it back, in turn. */
 #ifndef WEIR_LOAD_H
 #define WEIR_LOAD_H
 
@@ -13,6 +13,8 @@
 /* ---- options ---- */
 
 #define HEADERS_MAX 16
+/* How a lease is asked for: as Weir has it, or by POST of a key, and of it and a token. */
+enum dialect { DIALECT_WEIR, DIALECT_ADMISSION };
 #define COUNT_MOST 20000000u
 typedef struct options {
     const char *url;
@@ -21,7 +23,8 @@ typedef struct options {
     double rate, seconds, drain_s;
     uint64_t count;
     unsigned connections, keys, size, timeout_ms, resend_ms, resend_max_ms;
-    bool resend, quiet;
+    bool resend, quiet, leases;
+    enum dialect dialect;
     const char *body, *lines, *prefix, *record, *secret_file, *bearer_file, *event;
     const char *id_field, *key_field;
     const char *headers[HEADERS_MAX];
@@ -43,6 +46,8 @@ void plan_id(const plan_t *plan, uint64_t n, char out[ID_BYTES]);
 void plan_key(const plan_t *plan, uint64_t n, char out[ID_BYTES]);
 /* The whole request. Lent until the next call. */
 bytes_t plan_request(plan_t *plan, uint64_t n);
+/* --leases: gives back what the answer to request n granted. Lent likewise. */
+bytes_t plan_release(plan_t *plan, uint64_t n, const char *lease);
 
 /* ---- a histogram of log buckets: 32 to a doubling, so 3 % exact from 1 us to 70 minutes ---- */
 
@@ -59,8 +64,11 @@ double histogram_ms(const histogram_t *h, double part);
 typedef struct counts {
     uint64_t sent, resent, accepted, duplicates, conflicts, unacknowledged, unsent;
     uint64_t timeouts, connect_failed, closed, garbled;
+    uint64_t acquired, limited, released; /* leases */
     uint64_t status[600]; /* refusals, by status */
-    histogram_t latency;  /* of accepted and duplicate, from the intended time */
+    histogram_t latency;  /* of accepted and duplicate, or acquired and refused with 429, from the
+                             intended time */
+    histogram_t release;  /* of released leases */
     double seconds, cpu_s;
 } counts_t;
 int load_run(const options_t *options, plan_t *plan, FILE *record, counts_t *out);

@@ -40,11 +40,20 @@ static const char usage[] =
     "  --record FILE        a JSON line for each acknowledged message: id, key, verdict, Weir's "
     "id, times\n"
     "  --seed N             of chance (1)\n"
+    "  --leases             each connection takes a lease with --body and gives it back, in turn;\n"
+    "                       --url is that of /v1/leases\n"
+    "  --dialect NAME       how leases are asked for: weir, or admission: POST of the key to "
+    "--url, "
+    "and\n"
+    "                       of the key and the token that was answered to /release (weir)\n"
     "  --quiet              no progress line\n"
     "\n"
-    "Ends with one JSON line: sent, accepted, duplicates, refused by status, errors, latencies. "
-    "Exit status 0;\n"
-    "75 when something was left unacknowledged.\n";
+    "Ends with one JSON line: sent, accepted, duplicates, refused by status, errors, latencies; "
+    "with "
+    "--leases\n"
+    "acquired, refused (429), released, failed by status, rates, latencies. Exit status 0; 75 "
+    "when\n"
+    "something was left unacknowledged.\n";
 
 static const struct option names[] = {
     {"url", 1, NULL, 'u'},           {"rate", 1, NULL, 'r'},
@@ -59,6 +68,7 @@ static const struct option names[] = {
     {"resend", 0, NULL, 'R'},        {"resend-ms", 1, NULL, 'm'},
     {"resend-max-ms", 1, NULL, 'M'}, {"record", 1, NULL, 'o'},
     {"seed", 1, NULL, 'e'},          {"quiet", 0, NULL, 'q'},
+    {"leases", 0, NULL, 'L'},        {"dialect", 1, NULL, 'd'},
     {"help", 0, NULL, 'H'},          {0},
 };
 
@@ -158,6 +168,12 @@ static bool take(options_t *o, int option, const char *value)
     case 'q':
         o->quiet = true;
         return true;
+    case 'L':
+        o->leases = true;
+        return true;
+    case 'd':
+        o->dialect = strcmp(value, "admission") == 0 ? DIALECT_ADMISSION : DIALECT_WEIR;
+        return o->dialect == DIALECT_ADMISSION || strcmp(value, "weir") == 0;
     case 'h':
         if (o->header_count == HEADERS_MAX || !strchr(value, ':'))
             return false;
@@ -185,6 +201,18 @@ static void set_defaults(options_t *o)
                      .drain_s = -1};
 }
 
+/* What leases need, and what is of messages alone. */
+static bool fits_leases(const options_t *o)
+{
+    bool asked = o->body || o->dialect == DIALECT_ADMISSION;
+    if (o->leases && asked && !o->resend && !o->lines && !o->record)
+        return true;
+    fprintf(stderr, "weir-load: --leases needs --body with the limits, such as "
+                    "'{\"limits\": [\"calls\"], \"labels\": {\"key\": \"${key}\"}}', and takes no "
+                    "--resend, --lines or --record; --dialect is of leases; see --help\n");
+    return false;
+}
+
 int options_parse(options_t *o, int argc, char **argv)
 {
     set_defaults(o);
@@ -205,6 +233,10 @@ int options_parse(options_t *o, int argc, char **argv)
         fprintf(stderr, "weir-load: --url is needed, and nothing but options; see --help\n");
         return 65;
     }
+    if ((o->leases || o->dialect != DIALECT_WEIR) && !fits_leases(o))
+        return 65;
+    if (o->leases && !o->body)
+        o->body = "{\"key\":\"${key}\"}";
     if (o->seconds < 0)
         o->seconds = o->count || o->lines ? 86400 : 10;
     if (o->drain_s < 0)

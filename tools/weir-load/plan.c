@@ -236,17 +236,16 @@ static void put_signature(plan_t *p, const char *id)
     put_line(p, "X-GitHub-Event: ", p->options->event, strlen(p->options->event));
 }
 
-bytes_t plan_request(plan_t *p, uint64_t n)
+/* Around the body that was made; `id` is for the signature. */
+static bytes_t request_of(plan_t *p, const char *method, const char *path, const char *id)
 {
     const options_t *o = p->options;
-    char text[700], id[ID_BYTES];
-    plan_id(p, n, id);
-    make_body(p, n);
+    char text[800];
     p->request_len = 0;
     int len = snprintf(text, sizeof text,
-                       "POST %s HTTP/1.1\r\nHost: %s:%u\r\nContent-Type: application/json\r\n"
+                       "%s %s HTTP/1.1\r\nHost: %s:%u\r\nContent-Type: application/json\r\n"
                        "Content-Length: %zu\r\n",
-                       o->path, o->host, o->port, p->body_len);
+                       method, path, o->host, o->port, p->body_len);
     put_request(p, text, (size_t)len);
     for (size_t i = 0; i < o->header_count; i++)
         put_line(p, "", o->headers[i], strlen(o->headers[i]));
@@ -257,4 +256,26 @@ bytes_t plan_request(plan_t *p, uint64_t n)
     put_request(p, "\r\n", 2);
     put_request(p, p->body, p->body_len);
     return bytes_of(p->request, p->request_len);
+}
+
+bytes_t plan_request(plan_t *p, uint64_t n)
+{
+    char id[ID_BYTES];
+    plan_id(p, n, id);
+    make_body(p, n);
+    return request_of(p, "POST", p->options->path, id);
+}
+
+bytes_t plan_release(plan_t *p, uint64_t n, const char *lease)
+{
+    char text[640], key[ID_BYTES];
+    p->body_len = 0;
+    if (p->options->dialect == DIALECT_WEIR) {
+        snprintf(text, sizeof text, "%s/%s", p->options->path, lease);
+        return request_of(p, "DELETE", text, lease);
+    }
+    plan_key(p, n, key);
+    int len = snprintf(text, sizeof text, "{\"key\":\"%s\",\"token\":\"%s\"}", key, lease);
+    put_body(p, text, (size_t)len);
+    return request_of(p, "POST", "/release", lease);
 }

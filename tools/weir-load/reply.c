@@ -53,6 +53,21 @@ int reply_parse(const char *data, size_t len, reply_t *out)
     out->length = head + body;
     if (len < out->length)
         return 0;
+    out->body = bytes_of(data + head, body);
     read_body(data + head, body, out);
     return 1;
+}
+
+bool reply_lease(enum dialect dialect, const reply_t *reply, char *out, size_t size)
+{
+    bytes_t name = dialect == DIALECT_WEIR ? bytes_str(reply->message) : reply->body;
+    if (reply->ending != ENDED_ANSWERED || reply->status >= 300 || name.len == 0 ||
+        name.len >= size)
+        return false;
+    for (size_t i = 0; i < name.len; i++) /* it will stand in a path, or in a JSON text */
+        if (name.data[i] <= ' ' || name.data[i] > '~' || strchr("\"\\/%?#", name.data[i]))
+            return false;
+    memcpy(out, name.data, name.len);
+    out[name.len] = '\0';
+    return true;
 }

@@ -34,13 +34,41 @@ static json_t *latencies(const histogram_t *h)
 
 static json_t *number(uint64_t n) { return json_integer((json_int_t)n); }
 
-void result_print(const options_t *o, const counts_t *c)
+static json_t *messages(const counts_t *c)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "sent", number(c->sent), "resent",
+                     number(c->resent), "accepted", number(c->accepted), "duplicates",
+                     number(c->duplicates), "conflicts", number(c->conflicts), "refused",
+                     refusals(c));
+}
+
+/* refused: 429, as it should be when a limit is full; failed: all other answers, by status. */
+static json_t *leases(const counts_t *c)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "sent", number(c->sent), "acquired",
+                     number(c->acquired), "refused", number(c->limited), "released",
+                     number(c->released), "failed", refusals(c));
+}
+
+static void rates(json_t *r, const options_t *o, const counts_t *c)
 {
     double seconds = c->seconds > 0 ? c->seconds : 1;
-    json_t *r =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "sent", number(c->sent), "resent",
-                  number(c->resent), "accepted", number(c->accepted), "duplicates",
-                  number(c->duplicates), "conflicts", number(c->conflicts), "refused", refusals(c));
+    json_object_set_new(r, "rate_wanted", rounded(o->rate));
+    if (!o->leases) {
+        json_object_set_new(r, "rate_acknowledged",
+                            rounded((double)(c->accepted + c->duplicates) / seconds));
+        return;
+    }
+    json_object_set_new(r, "rate_requests",
+                        rounded((double)(c->acquired + c->limited + c->released) / seconds));
+    json_object_set_new(r, "rate_acquired", rounded((double)c->acquired / seconds));
+    json_object_set_new(r, "rate_refused", rounded((double)c->limited / seconds));
+    json_object_set_new(r, "release_latency_ms", latencies(&c->release));
+}
+
+void result_print(const options_t *o, const counts_t *c)
+{
+    json_t *r = o->leases ? leases(c) : messages(c);
     json_object_set_new(r, "errors",
                         json_pack("{s:o, s:o, s:o, s:o}", "connect", number(c->connect_failed),
                                   "timeout", number(c->timeouts), "closed", number(c->closed),
@@ -48,9 +76,7 @@ void result_print(const options_t *o, const counts_t *c)
     json_object_set_new(r, "unacknowledged", number(c->unacknowledged));
     json_object_set_new(r, "unsent", number(c->unsent));
     json_object_set_new(r, "seconds", rounded(c->seconds));
-    json_object_set_new(r, "rate_wanted", rounded(o->rate));
-    json_object_set_new(r, "rate_acknowledged",
-                        rounded((double)(c->accepted + c->duplicates) / seconds));
+    rates(r, o, c);
     json_object_set_new(r, "latency_ms", latencies(&c->latency));
     json_object_set_new(r, "cpu_s", rounded(c->cpu_s));
     char *text = json_dumps(r, JSON_COMPACT | JSON_REAL_PRECISION(9));

@@ -71,11 +71,9 @@ static bool try_again(run_t *r, const journey_t *j, const reply_t *reply)
     return again_add(&r->again, &again);
 }
 
-void run_ended(run_t *r, const journey_t *j, const reply_t *reply)
+bool run_ending(counts_t *c, enum ending ending)
 {
-    counts_t *c = r->counts;
-    r->last_us = r->now_us;
-    switch (reply->ending) {
+    switch (ending) {
     case ENDED_TIMEOUT:
         c->timeouts++;
         break;
@@ -89,12 +87,22 @@ void run_ended(run_t *r, const journey_t *j, const reply_t *reply)
         c->garbled++;
         break;
     case ENDED_ANSWERED:
-        if (reply->status < 300 || reply->status == 409) {
-            acknowledged(r, j, reply);
-            return;
-        }
-        c->status[reply->status]++;
+        return true;
     }
+    return false;
+}
+
+void run_ended(run_t *r, const journey_t *j, const reply_t *reply)
+{
+    counts_t *c = r->counts;
+    bool answered = run_ending(c, reply->ending);
+    r->last_us = r->now_us;
+    if (answered && (reply->status < 300 || reply->status == 409)) {
+        acknowledged(r, j, reply);
+        return;
+    }
+    if (answered)
+        c->status[reply->status]++;
     if (!try_again(r, j, reply) && (reply->ending != ENDED_ANSWERED || r->options->resend))
         c->unacknowledged++;
 }
@@ -162,8 +170,8 @@ static void progress(run_t *r, bool last)
             "\r%5.0f s  sent %llu  acknowledged %llu  waiting to be sent again %zu  p99 %.1f ms "
             "\x1b[K%s",
             (double)(r->now_us - r->start_us) / 1e6, (unsigned long long)c->sent,
-            (unsigned long long)(c->accepted + c->duplicates + c->conflicts), r->again.count,
-            histogram_ms(&c->latency, .99), last ? "\n" : "");
+            (unsigned long long)(c->accepted + c->duplicates + c->conflicts + c->acquired),
+            r->again.count, histogram_ms(&c->latency, .99), last ? "\n" : "");
 }
 
 static void rounds(run_t *r)

@@ -10,6 +10,7 @@ typedef struct journey {
     unsigned tries;
     int64_t intended_us, first_us;   /* boot clock; first_us: when it was first sent */
     int64_t due_us;                  /* to be sent again */
+    bool releases;                   /* gives its lease back */
 } journey_t;
 
 typedef struct again { journey_t *heap; size_t count, room; } again_t; /* earliest due first */
@@ -27,6 +28,7 @@ typedef struct client {
     int64_t sent_us, rest_until;
     char *out; size_t out_len, out_sent, out_room;
     char *in; size_t in_len;
+    char lease[96];                  /* what it holds, or held last */
 } client_t;
 
 /* Why a try ended. */
@@ -36,10 +38,13 @@ typedef struct reply {
     unsigned status, retry_after_s;
     bool duplicate, close;
     char message[32];                /* Weir's id, when the body has one */
+    bytes_t body;                    /* lent: part of what was parsed */
     size_t length;
 } reply_t;
 /* 1: whole; 0: more is needed; -1: it is not HTTP. Pure. */
 int reply_parse(const char *data, size_t len, reply_t *out);
+/* The lease that it grants, as its release names it; false: none that can be named. Pure. */
+bool reply_lease(enum dialect dialect, const reply_t *reply, char *out, size_t size);
 
 typedef struct run {
     const options_t *options;
@@ -59,7 +64,11 @@ typedef struct run {
 void client_send(run_t *r, client_t *c, const journey_t *j);
 void client_ready(run_t *r, client_t *c, unsigned events);
 void client_sweep(run_t *r, bool give_up); /* timeouts, ended rests; give_up: all */
+/* lease.c */
+/* Counts the end of a try; true: the client holds a lease now, which it gives back next. */
+bool lease_ended(run_t *r, client_t *c, const reply_t *reply);
 /* run.c */
+bool run_ending(counts_t *c, enum ending ending); /* counts it; true: there was an answer */
 void run_ended(run_t *r, const journey_t *j, const reply_t *reply);
 
 #endif
