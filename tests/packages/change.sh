@@ -95,10 +95,18 @@ a_secret_may_come_from_a_credential_of_the_unit() {
     reconfigure
 }
 
+# The same matrix as in tests/proc, with the accounts and groups that the package made, through the host's own socket: its
+# folder is entered before the rights are given up.
 every_verb_is_for_whom_the_table_says() {
-    shell 'for who in viewer operator admin; do useradd -G weir-$who u-$who; done; useradd u-stranger'
-    in_ weirctl help --json >"$work/verbs"
-    "$here/matrix.py" "$(cat "${WEIR_HOSTS:-/var/tmp/weir-hosts}/run/$host/leader")" "$work/verbs"
+    local people said
+    people=$(shell 'for who in viewer operator admin; do useradd -G weir-$who u-$who; done; useradd u-stranger
+        for who in admin operator viewer stranger; do echo "$who=$(id -u u-$who):$(id -g u-$who):$(id -G u-$who | tr " " ,)"; done')
+    # shellcheck disable=SC2086
+    said=$(cd "/proc/$(cat "${WEIR_HOSTS:-/var/tmp/weir-hosts}/run/$host/leader")/root/run/weir" &&
+        "$root/tests/proc/matrix.py" --socket ctl.sock --weirctl "$inside/usr/bin/weirctl" $people) || because "$said"
+    say "permission matrix: $said"
+    until_ 20 "the actors that were restarted" in_ weirctl mode normal
+    in_ runuser -u u-admin -- weirctl stop
     until_ 20 "the stop that the admin ordered" shell '! systemctl is-active --quiet weir'
     in_ journalctl -u weir -o cat | has "stop.*uid $(in_ id -u u-admin)" || because "who stopped it is not in the journal"
     in_ systemctl start weir
