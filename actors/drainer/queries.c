@@ -321,6 +321,7 @@ static const struct verb {
     void (*ask)(const question_t *q);
 } verbs[] = {
     {"mode", ask_mode},
+    {"mode.show", ask_mode},
     {"drain", ask_drain},
     {"undrain", ask_undrain},
     {"safe", ask_safe},

@@ -282,7 +282,7 @@ static void every_number_is_held_to_its_range(void **state)
     (void)state;
     for (size_t i = 0; i < config_key_count(); i++) {
         const config_key_t *key = config_key_at(i);
-        if (key->kind != KIND_UNSIGNED || strchr(key->path, '*'))
+        if (key->kind != KIND_UNSIGNED || strpbrk(key->path, "*["))
             continue;
         const struct {
             uint64_t value;

@@ -79,16 +79,36 @@ void bulk_end(const bulk_t *b)
 
 /* What is left to finish: parked work that nobody can finish (held) does not count. -1: not known
  * now. */
-static int64_t left_now(const cli_t *cli)
+static int64_t left_now(const cli_t *look)
 {
-    cli_t look = *cli;
-    look.timeout_s = 0;
-    json_t *answer = client_ask_quietly(&look, ctl_verbs[CTL_VERB_STATUS].name, json_object());
+    json_t *answer = client_ask_quietly(look, ctl_verbs[CTL_VERB_STATUS].name, json_object());
     json_t *queue = json_object_get(answer, "queue");
     int64_t left =
         json_is_object(queue) ? number_at(queue, "queued") + number_at(queue, "assigned") : -1;
     json_decref(answer);
     return left;
+}
+
+/* How long that may take; -1: not known. */
+static int64_t seconds_left(const cli_t *look)
+{
+    json_t *answer = client_ask_quietly(look, ctl_verbs[CTL_VERB_MODE_SHOW].name, json_object());
+    json_t *left = json_object_get(json_object_get(answer, "drain"), "left_s");
+    int64_t seconds = json_is_number(left) ? (int64_t)json_number_value(left) : -1;
+    json_decref(answer);
+    return seconds;
+}
+
+static void say_left(const cli_t *look, int64_t left, char *out, size_t size)
+{
+    int64_t seconds = left > 0 ? seconds_left(look) : -1;
+    if (left < 0)
+        snprintf(out, size, "waiting for the limiter");
+    else if (seconds < 0)
+        snprintf(out, size, "%lld messages left", (long long)left);
+    else
+        snprintf(out, size, "%lld messages left, about %lld s", (long long)left,
+                 (long long)seconds);
 }
 
 static int stop_waiting(const bulk_t *b, enum bulk_wait why, const cli_t *cli, int64_t left)
@@ -110,14 +130,15 @@ static int stop_waiting(const bulk_t *b, enum bulk_wait why, const cli_t *cli, i
 static int wait_drained(const cli_t *cli)
 {
     bulk_t b;
-    char text[64];
+    char text[96];
+    cli_t look = *cli;
+    look.timeout_s = 0;
     bulk_begin(&b, cli);
     for (;;) {
-        int64_t left = left_now(cli);
+        int64_t left = left_now(&look);
         if (left == 0)
             break;
-        snprintf(text, sizeof text, left < 0 ? "waiting for the limiter" : "%lld messages left",
-                 (long long)left);
+        say_left(&look, left, text, sizeof text);
         bulk_progress(&b, text);
         enum bulk_wait next = bulk_wait(&b);
         if (next != BULK_AGAIN)

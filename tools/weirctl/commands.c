@@ -144,6 +144,8 @@ static const struct {
     [CTL_VERB_RESTORE] = {.run = run_restore},
     [CTL_VERB_REPORT] = {.run = run_report},
     [CTL_VERB_MODE] = {.show = show_mode},
+    [CTL_VERB_MODE_SHOW] = {.show = show_mode_now},
+    [CTL_VERB_SAFE] = {.show = show_mode},
     [CTL_VERB_DRAIN] = {.run = run_drain, .show = show_mode},
     [CTL_VERB_UNDRAIN] = {.show = show_mode},
     [CTL_VERB_LIMITS_LS] = {.show = show_limits_answer},

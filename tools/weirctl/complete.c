@@ -143,6 +143,7 @@ static void offer_value(const typing_t *t, const ctl_arg_t *a)
     case CTL_MODE:
         for (unsigned i = 0; i < MODE_COUNT; i++)
             offer(t, mode_name(i));
+        offer(t, "auto");
         break;
     case CTL_EVENT:
         for (unsigned i = 0; i < LOG_EVENT_COUNT; i++)

@@ -100,6 +100,7 @@ static void show_queue(const json_t *q)
                                                        : "");
     if (json_is_true(json_object_get(q, "disk_low")))
         printf("the disk is nearly full: new work is refused until there is space\n");
+    show_work(json_object_get(q, "work"));
 }
 
 void show_status(const json_t *answer)
@@ -127,8 +128,6 @@ void show_status(const json_t *answer)
         show_pools(json_object_get(queue, "pools"));
     }
 }
-
-void show_mode(const json_t *answer) { printf("mode %s\n", text_at(answer, "mode")); }
 
 /* ---- messages --------------------------------------------------------------------------- */
 

@@ -13,6 +13,8 @@ void show_plain(const json_t *answer); /* show_plain.c: whatever it is */
 void show_status(const json_t *answer);
 void show_actors(const json_t *actors);
 void show_mode(const json_t *answer);
+void show_mode_now(const json_t *answer);
+void show_work(const json_t *work); /* what goes with the mode, of status and mode show */
 void show_limits(const json_t *limits);
 void show_messages(const json_t *messages, bool dead);
 void show_message(const json_t *message);
