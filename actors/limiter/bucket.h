@@ -81,6 +81,7 @@ typedef struct need {
 typedef struct needs {
     uint8_t count;
     uint16_t bytes; /* of needs_text(), about */
+    char *lease_id; /* what a step's slots will be, once assigned; owned; NULL: no lease */
     need_t of[];
 } needs_t;
 

@@ -48,7 +48,6 @@ typedef struct item {
     letter_t *letter;       /* NULL: read it when due */
     needs_t *job, *needs;   /* of its route, of its step; NULL: not looked for yet, or none */
     char *results, *reason; /* owned; NULL: none */
-    char *lease_id;         /* of its step's lease, once assigned; owned; NULL: none */
     uint32_t results_len, bytes, attempt, failed, deaths, flags;
     uint32_t flow;  /* whose turn: hash of the value of fair_by; 0: the common one */
     uint16_t route; /* index, or NO_ROUTE */

@@ -30,7 +30,6 @@ void item_free(limiter_t *l, item_t *i)
     needs_free(l, &i->needs);
     free(i->results);
     free(i->reason);
-    free(i->lease_id);
     free(i);
 }
 
@@ -67,9 +66,9 @@ static size_t slots_text(const item_t *i, char *out, size_t size)
         line_add(out, &length, size, needs_text(i->job, 'J', out, size));
     if (i->state == STATE_ASSIGNED)
         line_add(out, &length, size, needs_text(i->needs, 'S', out + length, size - length));
-    if (i->state == STATE_ASSIGNED && i->lease_id)
+    if (i->state == STATE_ASSIGNED && i->needs && i->needs->lease_id)
         line_add(out, &length, size,
-                 (size_t)snprintf(out + length, size - length, "I\t%s", i->lease_id));
+                 (size_t)snprintf(out + length, size - length, "I\t%s", i->needs->lease_id));
     return length > 0 ? length - 1 : 0;
 }
 

@@ -131,9 +131,9 @@ bool lease_prepare(limiter_t *l, item_t *i, const step_t *step)
         step_failed(l, i, reason);
         return false;
     }
-    free(i->lease_id);
-    i->lease_id = strdup(id);
-    must(i->lease_id);
+    free(i->needs->lease_id);
+    i->needs->lease_id = strdup(id);
+    must(i->needs->lease_id);
     return true;
 }
 
@@ -144,20 +144,21 @@ void lease_from_step(limiter_t *l, item_t *i, const step_t *step)
 {
     char holder[MSGID_TEXT];
     msgid_text(&i->id, holder);
-    lease_t *held = i->lease_id ? lease_find(l, bytes_str(i->lease_id)) : NULL;
+    const char *id = i->needs ? i->needs->lease_id : NULL;
+    lease_t *held = id ? lease_find(l, bytes_str(id)) : NULL;
     if (held && !held->needs)
         lease_end(l, held, NULL); /* the work outside is over already */
-    if (held || !i->lease_id)
+    if (held || !id)
         return;
     needs_t *needs = needs_copy(l, i->needs, is_named);
     if (!needs)
         return;
-    if (!lease_new(l, bytes_str(i->lease_id), bytes_str(holder), needs, ttl_of(needs, step),
+    if (!lease_new(l, bytes_str(id), bytes_str(holder), needs, ttl_of(needs, step),
                    LEASE_OF_MESSAGE)) {
         needs_give(l, needs);
         needs_free(l, &needs);
         item_log(l, i, LOG_HOLD, "as many leases as there may be are held: this one is not counted",
-                 i->lease_id);
+                 id);
     }
 }
 

@@ -51,7 +51,6 @@ static void free_item(void *arg, void *value)
     item_t *i = value;
     needs_free(l, &i->job);
     needs_free(l, &i->needs);
-    free(i->lease_id);
     if (i->letter) {
         blob_unref(&i->letter->content);
         free(i->letter);

@@ -98,9 +98,9 @@ static void load_lease_id(item_t *i, bytes_t slots)
     while (at < end) {
         const uint8_t *line = memchr(at, '\n', (size_t)(end - at));
         size_t length = (size_t)((line ? line : end) - at);
-        if (length > 2 && *at == 'I') {
-            i->lease_id = strndup((const char *)at + 2, length - 2);
-            must(i->lease_id);
+        if (i->needs && length > 2 && *at == 'I') {
+            i->needs->lease_id = strndup((const char *)at + 2, length - 2);
+            must(i->needs->lease_id);
         }
         at += length + 1;
     }

@@ -88,6 +88,8 @@ void needs_free(limiter_t *l, needs_t **needs)
 {
     for (size_t n = 0; *needs && n < (*needs)->count; n++)
         bucket_release(l, (*needs)->of[n].bucket);
+    if (*needs)
+        free((*needs)->lease_id);
     free(*needs);
     *needs = NULL;
 }
