@@ -47,7 +47,7 @@ void drop_arrived(limiter_t *l, const read_result_t *read)
 bool act_is_possible(const limiter_t *l)
 {
     for (size_t n = 0; n < QUERIES_MAX; n++)
-        if (l->questions[n].used && l->questions[n].act != ACT_LOOK)
+        if (l->questions[n].used && l->questions[n].dead_only && l->questions[n].act != ACT_LOOK)
             return false;
     return !l->purging[1];
 }

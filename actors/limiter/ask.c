@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "actors/limiter/hand.h"
 #include "core/msgid.h"
 
 #define ROWS_MAX 500
 
-static json_t *text_of(bytes_t b)
+json_t *text_of(bytes_t b)
 {
     return json_stringn_nocheck(b.len ? (const char *)b.data : "", b.len);
 }
@@ -141,7 +142,7 @@ static json_t *steps_of(const limiter_t *l, const stored_message_t *m)
     return steps;
 }
 
-static json_t *whole_of(const limiter_t *l, const stored_message_t *m)
+static json_t *whole_of(limiter_t *l, const stored_message_t *m)
 {
     json_t *row = row_of(l, m);
     const item_t *i = seqmap_find(l->live, m->progress.seq);
@@ -160,6 +161,12 @@ static json_t *whole_of(const limiter_t *l, const stored_message_t *m)
         int64_t due = i->blocker == BLOCKER_DUE ? i->due.due.us - l->now.at.us : 0;
         json_object_set_new(row, "due_in_ms", json_integer(due > 0 ? due / US_PER_MS : 0));
         json_object_set_new(row, "blocker", blocker_of(l, i));
+        json_object_set_new(row, "why",
+                            explain_item(l, i,
+                                         &(label_values_t){.labels = m->envelope.labels,
+                                                           .key = m->envelope.key,
+                                                           .route = m->envelope.route,
+                                                           .source = m->envelope.source}));
     }
     return row;
 }
@@ -248,7 +255,7 @@ static void ask_store(limiter_t *l, const struct question *q, read_request_t *r)
     open->used = true;
 }
 
-static void ask_one(limiter_t *l, const struct question *q, const json_t *args)
+void ask_one(limiter_t *l, const struct question *q, const json_t *args)
 {
     read_request_t r = {.kind = READ_BY_ID,
                         .most = 1,
@@ -261,7 +268,7 @@ static void ask_one(limiter_t *l, const struct question *q, const json_t *args)
                      "an id has 26 characters, as `weirctl ls` shows them");
         return;
     }
-    if (q->act != ACT_LOOK && !act_is_possible(l)) {
+    if (q->dead_only && q->act != ACT_LOOK && !act_is_possible(l)) {
         query_refuse(l, q, 503, "other dead letters are being put back or dropped",
                      "try again in a moment");
         return;
@@ -293,6 +300,19 @@ static void ask_list(limiter_t *l, const struct question *q, const json_t *args,
     ask_store(l, q, &r);
 }
 
+static bool by_hand(limiter_t *l, const struct question *q, const msg_query_t *m, json_t *args)
+{
+    char verb[65];
+    const char *why = json_string_value(json_object_get(args, "why"));
+    hand_t h = {.q = q, .verb = verb, .args = args};
+    snprintf(verb, sizeof verb, "%.*s", (int)m->verb.len, (const char *)m->verb.data);
+    snprintf(h.who, sizeof h.who, "%.*s", (int)m->who.len,
+             m->who.len ? (const char *)m->who.data : "");
+    snprintf(h.why, sizeof h.why, "%.*s", (int)utf8_prefix(bytes_str(why), REASON_BYTES_MAX),
+             why ? why : "");
+    return look_told(l, &h) || change_told(l, &h) || message_told(l, &h);
+}
+
 void query_told(limiter_t *l, const event_t *event)
 {
     const msg_query_t *m = event->message->items;
@@ -308,8 +328,8 @@ void query_told(limiter_t *l, const event_t *event)
         query_refuse(l, &q, 400, "arguments are not a JSON object", "see `weirctl help`");
     else if (bytes_is(m->verb, "status"))
         query_reply(l, &q, 200, status_of(l));
-    else if (bytes_is(m->verb, "limits.ls"))
-        query_reply(l, &q, 200, json_pack("{s:o}", "limits", limits_of(l)));
+    else if (by_hand(l, &q, m, args))
+        ; /* answered, or will be */
     else if (bytes_is(m->verb, "show") || bytes_is(m->verb, "why") || q.dead_only)
         ask_one(l, &q, args);
     else if (m->verb.len > 7 && memcmp(m->verb.data, "backup.", 7) == 0)
@@ -345,6 +365,8 @@ void query_arrived(limiter_t *l, const read_result_t *read)
                      "it was never accepted, or is past its retention");
     else if (read->error == 0 && q->dead_only && state_now(l, &read->messages[0]) != STATE_DEAD)
         query_refuse(l, q, 409, "it is no dead letter", "`weirctl show` says where it stands");
+    else if (read->error == 0 && q->act >= ACT_HOLD)
+        message_read(l, q, &read->messages[0]);
     else if (read->error == 0 && q->act != ACT_LOOK)
         act_arrived(l, q, &read->messages[0]);
     else if (read->error == 0)

@@ -16,30 +16,6 @@ static int64_t accepted_of(const fair_node_t *node)
     return list_of(node, item_t, place)->accepted.us;
 }
 
-static overrides_t *overrides_of(const limit_t *limit)
-{
-    bytes_t *texts = calloc(limit->override_count + 1, sizeof *texts);
-    must(texts);
-    for (size_t n = 0; n < limit->override_count; n++)
-        texts[n] = bytes_str(limit->overrides[n].pattern);
-    overrides_t *made = overrides_new(texts, limit->override_count);
-    free(texts);
-    return made;
-}
-
-/* A take of a window may reach the wire so much later (start_by): the window is longer by it. A
- * fiftieth of the period at most, so that the allowance is used; the assignment's start_by is cut
- * to it. */
-static int64_t slack_of(const config_t *c, const limit_t *limit)
-{
-    int64_t most = limit->rate.period_us / 50, longest = 0;
-    for (size_t r = 0; r < c->route_count; r++)
-        for (size_t n = 0; n < c->routes[r].step_count; n++)
-            if (c->routes[r].steps[n].start_within_ms * US_PER_MS > longest)
-                longest = c->routes[r].steps[n].start_within_ms * US_PER_MS;
-    return longest < most ? longest : most;
-}
-
 void buckets_start(limiter_t *l)
 {
     const config_t *c = l->config;
@@ -53,11 +29,7 @@ void buckets_start(limiter_t *l)
         const limit_t *limit = &c->limits[n];
         limit_state_t *s = &l->limits[n];
         *s = (limit_state_t){.limit = limit, .index = (uint16_t)n};
-        s->slots = limit->slots ? limit->slots : SLOTS_ANY;
-        s->slack_us = slack_of(c, limit);
-        s->count = limit->rate.count;
-        s->observe = limit->observe;
-        s->overrides = overrides_of(limit);
+        limit_set(l, s);
         if (limit->per_count == 0)
             s->only = bucket_get(l, s, bytes_of(NULL, 0), bytes_of(NULL, 0));
     }
@@ -79,7 +51,7 @@ void buckets_end(limiter_t *l)
             bucket_free(b);
         }
     for (size_t n = 0; l->limits && n < l->config->limit_count; n++)
-        overrides_destroy(&l->limits[n].overrides);
+        limit_end(&l->limits[n]);
     free(l->bucket_table);
     free(l->limits);
     agenda_destroy(&l->wakes);
@@ -101,35 +73,10 @@ static void table_grow(limiter_t *l)
     l->table_mask = places - 1;
 }
 
-/* What this value may: the limit's numbers, or the most specific override of one of its values. */
-void bucket_set(limiter_t *l, bucket_t *b)
-{
-    const limit_state_t *s = b->of;
-    (void)l;
-    b->slots = s->slots;
-    b->count = s->count;
-    long place =
-        s->overrides && !b->whole ? overrides_find(s->overrides, bytes_of(b->name, b->length)) : -1;
-    if (BUG(OVERRIDE_IGNORED))
-        place = -1;
-    if (place >= 0 && s->slots != SLOTS_ANY)
-        b->slots = s->limit->overrides[place].value;
-    else if (place >= 0)
-        b->count = s->limit->overrides[place].value;
-    const limit_t *limit = s->limit;
-    b->rate = (gcra_rate_t){.period_us = limit->rate.period_us,
-                            .count = b->count,
-                            .burst = limit->rate.shape == RATE_SPACING ? 1
-                                     : b->count == limit->rate.count   ? limit->rate.burst
-                                                                       : b->count};
-}
-
 /* floor, floor + step ... up to the slots, where these are few enough; else one by one. */
-static void make_adaptive(limiter_t *l, bucket_t *b)
+static void adaptive_ladder(bucket_t *b)
 {
     const limit_t *limit = b->of->limit;
-    b->adaptive = calloc(1, sizeof *b->adaptive);
-    must(b->adaptive);
     adaptive_rules_t *rules = &b->adaptive->rules;
     *rules = (adaptive_rules_t){.floor = least(limit->adaptive.floor, b->slots),
                                 .ceiling = b->slots,
@@ -138,7 +85,42 @@ static void make_adaptive(limiter_t *l, bucket_t *b)
     uint32_t step = limit->adaptive.step, rungs = (b->slots - rules->floor + step - 1) / step + 1;
     for (uint32_t n = 0; step > 1 && rungs <= ADAPTIVE_RUNGS_MAX && n < rungs; n++)
         rules->ladder[rules->rungs++] = least(rules->floor + n * step, b->slots);
-    adaptive_init(&b->adaptive->now, rules, l->now.at, limit->adaptive.start);
+}
+
+/* What this value may: the limit's numbers, or the most specific override of one of its values. */
+void bucket_set(limiter_t *l, bucket_t *b)
+{
+    const limit_state_t *s = b->of;
+    b->slots = s->slots;
+    b->count = s->count;
+    long place =
+        s->overrides && !b->whole ? overrides_find(s->overrides, bytes_of(b->name, b->length)) : -1;
+    if (BUG(OVERRIDE_IGNORED))
+        place = -1;
+    if (place >= 0 && s->limit->slots > 0)
+        b->slots = s->values[place].value;
+    else if (place >= 0)
+        b->count = s->values[place].value;
+    const limit_t *limit = s->limit;
+    b->rate = (gcra_rate_t){.period_us = s->period_us,
+                            .count = b->count,
+                            .burst = limit->rate.shape == RATE_SPACING ? 1
+                                     : b->count == limit->rate.count   ? limit->rate.burst
+                                                                       : b->count};
+    if (b->window)
+        window_change(b->window, least(b->count, WINDOW_COUNT_MAX), s->period_us + s->slack_us);
+    if (b->adaptive) {
+        adaptive_ladder(b);
+        adaptive_configured(&b->adaptive->now, &b->adaptive->rules, l->now.at);
+    }
+}
+
+static void make_adaptive(limiter_t *l, bucket_t *b)
+{
+    b->adaptive = calloc(1, sizeof *b->adaptive);
+    must(b->adaptive);
+    adaptive_ladder(b);
+    adaptive_init(&b->adaptive->now, &b->adaptive->rules, l->now.at, b->of->limit->adaptive.start);
 }
 
 static void make_own(limiter_t *l, bucket_t *b)
@@ -146,7 +128,7 @@ static void make_own(limiter_t *l, bucket_t *b)
     const limit_t *limit = b->of->limit;
     if (limit->rate.shape == RATE_WINDOW && !b->whole && !BUG(WINDOW_AS_BUCKET))
         b->window =
-            window_new(least(b->count, WINDOW_COUNT_MAX), limit->rate.period_us + b->of->slack_us);
+            window_new(least(b->count, WINDOW_COUNT_MAX), b->of->period_us + b->of->slack_us);
     if (limit->adaptive.on && !b->whole)
         make_adaptive(l, b);
     size_t downstream = b->of->index - l->config->named_limits;
@@ -260,7 +242,7 @@ void buckets_each(limiter_t *l, void (*each)(limiter_t *l, bucket_t *b, void *ar
 static uint32_t part_of(uint32_t slots, unsigned percent)
 {
     uint32_t part = (uint32_t)((uint64_t)slots * percent / 100);
-    return slots == SLOTS_ANY || percent == 100 ? slots : part > 0 ? part : 1;
+    return slots == SLOTS_ANY || slots == 0 || percent == 100 ? slots : part > 0 ? part : 1;
 }
 
 uint32_t bucket_slots(const limiter_t *l, const bucket_t *b, uint8_t class)
@@ -321,7 +303,7 @@ static answer_can_t breaker_can(const bucket_t *b)
 answer_can_t bucket_can(const limiter_t *l, const bucket_t *b, uint32_t ahead, uint32_t cost,
                         uint8_t class)
 {
-    if (b->stopped)
+    if (b->stopped && (!b->probe || ahead > 0))
         return (answer_can_t){CAN_STOPPED, {0}};
     if (b->paused_until_us > l->now.at.us)
         return (answer_can_t){CAN_LATER, {b->paused_until_us}};
@@ -359,7 +341,9 @@ void bucket_take(limiter_t *l, need_t *need)
     if (b->of->observe)
         observed(l, b, need->cost);
     b->in_use += need->cost;
+    estimate_waits(&b->leaving, l->now.at);
     need->taken_us = l->now.at.us;
+    b->probe = false;
     if (slow_start_room(&b->slow) > 0 && slow_start_room(&b->slow) < UINT32_MAX)
         slow_start_began(&b->slow);
     if (b->breaker && breaker_allows(&b->breaker->now, l->now.at))
@@ -380,8 +364,8 @@ void bucket_take(limiter_t *l, need_t *need)
 
 void bucket_hold(limiter_t *l, const need_t *need)
 {
-    (void)l;
     need->bucket->in_use += need->cost;
+    estimate_waits(&need->bucket->leaving, l->now.at);
 }
 
 void bucket_give(limiter_t *l, const need_t *need)
@@ -389,6 +373,9 @@ void bucket_give(limiter_t *l, const need_t *need)
     bucket_t *b = need->bucket;
     must(b->in_use >= need->cost);
     b->in_use -= need->cost;
+    estimate_left(&b->leaving, l->now.at, need->cost);
+    if (b->in_use == 0)
+        estimate_empty(&b->leaving);
     if (!BUG(SLOT_NOT_WOKEN))
         bucket_look(l, b);
     if (b->whole)

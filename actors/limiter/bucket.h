@@ -9,11 +9,14 @@
 #ifndef WEIR_LIMITER_BUCKET_H
 #define WEIR_LIMITER_BUCKET_H
 
+#include <jansson.h>
+
 #include "actors/actor.h"
 #include "core/adaptive.h"
 #include "core/agenda.h"
 #include "core/breaker.h"
 #include "core/calendar.h"
+#include "core/estimate.h"
 #include "core/fair.h"
 #include "core/gcra.h"
 #include "core/overrides.h"
@@ -34,11 +37,14 @@ typedef struct limit_state {
     const limit_t *limit;
     uint16_t index;
     uint32_t slots, count;    /* as set: slots (SLOTS_ANY: no maximum), the rate's count */
+    int64_t period_us;        /* of the rate */
     int64_t slack_us;         /* shape window: a take reaches the wire within it */
     bool observe, disabled;   /* disabled: everything passes and nothing is counted as kept */
     bool pinned;              /* neither adaptive nor slow_down touch it */
-    bool by_hand;             /* slots, count, observe or disabled are not the configuration's */
-    overrides_t *overrides;   /* NULL: none */
+    bool touched;             /* by people, in this life: more may be in use than there may be */
+    json_t *by_hand;          /* what is not the configuration's, and who said so (change.c) */
+    override_t *values;       /* those set by hand, then the configuration's */
+    overrides_t *overrides;   /* of values; NULL: none */
     bucket_t *only;           /* of a limit without labels; else NULL */
     uint64_t kept, would_keep, drift; /* how often it kept somebody; observed; leases corrected */
 } limit_state_t;
@@ -60,9 +66,11 @@ struct bucket {
     calendar_use_t used;
     int64_t paused_until_us; /* Retry-After, breaker */
     slow_start_t slow;
+    estimate_t leaving;     /* how fast its slots are given back while any is in use */
     struct { adaptive_t now; adaptive_rules_t rules; } *adaptive; /* NULL: the slots stay */
     struct { breaker_t now; breaker_rules_t rules; } *breaker; /* NULL: none */
     bool stopped;           /* by an operator: nothing passes until they say so */
+    bool probe;             /* but this one */
     bool dirty;             /* its pace changed in this step */
     char pause_why[48];
     uint32_t hash;
@@ -119,6 +127,18 @@ void bucket_look(limiter_t *l, bucket_t *b);
 void bucket_pump(limiter_t *l, bucket_t *b);
 void bucket_pause(limiter_t *l, bucket_t *b, instant_t until, const char *why);
 void bucket_start_slowly(limiter_t *l, bucket_t *b); /* after a pause */
+/* change.c */
+void limit_set(limiter_t *l, limit_state_t *s); /* as the configuration and people say now */
+void limit_end(limit_state_t *s);
+/* estimates.c */
+/* When who was refused had better come again. */
+uint64_t bucket_retry_ms(const limiter_t *l, const bucket_t *b, answer_can_t why, uint32_t cost);
+/* How many messages of the route wait before the next one, and when that should start; 0: not
+ * known, or at once. */
+uint64_t queue_ahead(const limiter_t *l, uint16_t route, uint64_t *start_in_ms);
+/* In how long the nth from now gets what it waits for there; at: when time lets it pass. */
+int64_t bucket_estimate_us(const limiter_t *l, const bucket_t *b, answer_can_t why, uint64_t nth,
+                           sureness_t *sure);
 /* shown.c */
 void bucket_value(const bucket_t *b, char *out, size_t size);  /* for people: "a/b, c" */
 void bucket_shown(const bucket_t *b, char *out, size_t size);  /* as the limit's `shown` says */

@@ -112,7 +112,7 @@ static void bucket_check(limiter_t *l, bucket_t *b, void *arg)
     bool idle = l->phase == LOADED && mode_starts_work(l) && !l->look;
     size_t waiters = fair_count(&b->waiters);
     expect(s, b->counted == b->in_use, "slots in use are those of live holders");
-    expect(s, b->in_use <= b->slots || l->phase != LOADED || b->of->by_hand || b->of->observe,
+    expect(s, b->in_use <= b->slots || l->phase != LOADED || b->of->touched || b->of->observe,
            "no limit is exceeded");
     if (waiters == 0 || !idle)
         return;

@@ -7,6 +7,7 @@
 
 #include "core/match.h"
 #include "core/msgid.h"
+#include "sys/log_wanted.h"
 
 /* ---- limits ---- */
 
@@ -129,7 +130,7 @@ static void assign(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
     limits_take(l, i);
     credit_take(&h->purses[step->pool], (credit_t){1, 0});
     i->state = STATE_ASSIGNED;
-    i->blocker = BLOCKER_NONE;
+    item_waits(l, i, BLOCKER_NONE);
     i->woken = false;
     i->hand.by = h;
     i->attempt++;
@@ -139,8 +140,10 @@ static void assign(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
     list_push(&h->items, &i->place.place);
     if (i->deaths >= SUSPECT_DEATHS && !BUG(SUSPECT_IN_COMPANY))
         h->alone = i;
-    l->assigned++;
+    assigned_count(l, i, 1);
     item_save(l, i);
+    if (log_wanted(l->config, item_route(l, i), &i->id))
+        item_tell(l, i, LOG_ASSIGNED, step->name, "");
     assign_send(l, i, step, h);
     wish_count(l->e, METRIC_ASSIGNED, bytes_str(l->config->pools[step->pool]), 1);
     if (l->live_bytes_cached > l->config->queue.cache_bytes)
@@ -157,7 +160,7 @@ static bool letter_ask(limiter_t *l, item_t *i, size_t pool)
     if (!read_ask(l, &r))
         return false;
     pool_take(l, i, pool);
-    i->blocker = BLOCKER_BODY;
+    item_waits(l, i, BLOCKER_BODY);
     i->reading = true;
     l->pools[pool].reading++;
     return true;

@@ -17,13 +17,11 @@ static void answer(limiter_t *l, const msg_verdict_t *v)
 
 static void refuse_limited(limiter_t *l, const msgid_t *id, const bucket_t *b, answer_can_t why)
 {
-    bool timed = why.can == CAN_LATER || why.can == CAN_CAPPED;
-    int64_t wait = timed ? (why.at.us - l->now.at.us) / US_PER_MS + 1 : RETRY_SOON_MS;
     b->of->kept++;
     wish_count(l->e, METRIC_KEPT, bytes_str(b->of->limit->name), 1);
     answer(l, &(msg_verdict_t){.id = *id,
                                .verdict = VERDICT_LIMITED,
-                               .retry_after_ms = wait < UINT32_MAX ? (uint64_t)wait : UINT32_MAX,
+                               .retry_after_ms = bucket_retry_ms(l, b, why, 1),
                                .limit = bytes_str(b->of->limit->name),
                                .capped = why.can == CAN_CAPPED,
                                .reason = bytes_str(why.can == CAN_CAPPED ? "usage_cap_exceeded"
@@ -286,14 +284,17 @@ static void submission(limiter_t *l, peer_t peer, const msg_submit_t *s)
     needs_t *job = NULL;
     if (is_duplicate(l, peer, s, r) || !may_enter(l, s, r) || !admit(l, s, r, &job))
         return;
-    uint64_t ahead = l->tally.live;
+    uint64_t start_in_ms, ahead = queue_ahead(l, (uint16_t)route_index(l, r), &start_in_ms);
     item_t *i = enqueue(l, s, r);
     i->job = job;
     i->job_held = job != NULL;
     join_queue(l, i);
     mark_time(l, l->now.wall, l->tally.next_seq - 1);
     wish_count(l->e, METRIC_ACCEPTED, bytes_str(r->name), 1);
-    answer(l, &(msg_verdict_t){.id = s->id, .verdict = VERDICT_ACCEPTED, .ahead = ahead});
+    answer(l, &(msg_verdict_t){.id = s->id,
+                               .verdict = VERDICT_ACCEPTED,
+                               .ahead = ahead,
+                               .start_in_ms = start_in_ms});
 }
 
 void submissions(limiter_t *l, const event_t *event)

@@ -49,6 +49,7 @@ typedef struct item {
     needs_t *job, *needs;   /* of its route, of its step; NULL: not looked for yet, or none */
     char *results, *reason; /* owned; NULL: none */
     uint32_t results_len, bytes, attempt, failed, deaths, flags;
+    uint32_t since_ms; /* when it began to wait for what it waits for, the clock's low bits */
     uint32_t flow;  /* whose turn: hash of the value of fair_by; 0: the common one */
     uint16_t route; /* index, or NO_ROUTE */
     uint8_t step, state, blocker, class;
@@ -79,6 +80,8 @@ letter_t *letter_new(bytes_t source, bytes_t labels, bytes_t content_type, bytes
 void source_count(limiter_t *l, const item_t *i, int more);
 void item_flow(limiter_t *l, item_t *i, bytes_t labels); /* after its route is known */
 void item_drop_letter(limiter_t *l, item_t *i);
+void item_tell(limiter_t *l, const item_t *i, enum log_event event, const char *what,
+               const char *reason);
 void item_log(limiter_t *l, const item_t *i, enum log_event event, const char *text,
               const char *reason);
 

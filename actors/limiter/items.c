@@ -8,6 +8,7 @@
 
 #include "core/match.h"
 #include "core/msgid.h"
+#include "sys/log_wanted.h"
 
 item_t *item_new(limiter_t *l, int64_t seq)
 {
@@ -179,12 +180,18 @@ static void first_live_moves(limiter_t *l)
         l->tally.first_live++;
 }
 
+static double age_s(const limiter_t *l, const item_t *i)
+{
+    int64_t us = l->now.wall.us - i->accepted.us; /* the wall clock may have stepped back */
+    return us > 0 ? (double)us / US_PER_S : 0;
+}
+
 void item_finish(limiter_t *l, item_t *i, uint8_t state)
 {
     if (i->job_held)
         job_give(l, i);
     i->state = state;
-    i->blocker = BLOCKER_NONE;
+    item_waits(l, i, BLOCKER_NONE);
     const route_t *r = item_route(l, i);
     save_as(l, i, l->now.wall);
     must(l->tally.live > 0 && l->tally.live_bytes >= i->bytes);
@@ -195,6 +202,9 @@ void item_finish(limiter_t *l, item_t *i, uint8_t state)
     if (state == STATE_DONE) {
         l->tally.done++;
         wish_count(l->e, METRIC_DONE, bytes_str(r ? r->name : ""), 1);
+        wish_observe(l->e, METRIC_TOTAL_SECONDS, bytes_of(NULL, 0), age_s(l, i));
+        if (log_wanted(l->config, r, &i->id))
+            item_tell(l, i, LOG_DONE, "", "");
     } else {
         l->tally.dead++;
     }
@@ -206,8 +216,18 @@ void item_finish(limiter_t *l, item_t *i, uint8_t state)
 void source_count(limiter_t *l, const item_t *i, int more)
 {
     const route_t *r = item_route(l, i);
-    if (r)
-        l->of_source[r->source - l->config->sources] += (uint64_t)(int64_t)more;
+    struct of_route *tally = route_tally(l, i);
+    tally->live += (uint64_t)(int64_t)more;
+    if (!r)
+        return;
+    l->of_source[r->source - l->config->sources] += (uint64_t)(int64_t)more;
+    estimate_t *leaving = &route_gate(l, i->route)->leaving;
+    if (more > 0)
+        estimate_waits(leaving, l->now.at);
+    else
+        estimate_left(leaving, l->now.at, 1);
+    if (tally->live == 0)
+        estimate_empty(leaving);
 }
 
 /* Whose turns it shares: by the value of the route's label. */
@@ -271,4 +291,28 @@ void item_log(limiter_t *l, const item_t *i, enum log_event event, const char *t
                            .route = bytes_str(r ? r->name : ""),
                            .reason = bytes_str(reason),
                            .key = i->key ? bytes_of(i->key->name, i->key->length) : bytes_str("")});
+}
+
+/* A line of a journey that is logged whole. */
+void item_tell(limiter_t *l, const item_t *i, enum log_event event, const char *what,
+               const char *reason)
+{
+    char id[MSGID_TEXT], text[160];
+    const route_t *r = item_route(l, i);
+    const step_t *step = item_step(l, i);
+    msgid_text(&i->id, id);
+    if (event == LOG_DONE)
+        snprintf(text, sizeof text, "message done after %.3f s", age_s(l, i));
+    else if (event == LOG_ASSIGNED)
+        snprintf(text, sizeof text, "step %s begins, attempt %u", what, i->attempt);
+    else
+        snprintf(text, sizeof text, "step %s ended: %s", step ? step->name : "", what);
+    wish_log(l->e,
+             &(log_line_t){.event = event,
+                           .text = text,
+                           .message = bytes_str(id),
+                           .route = bytes_str(r ? r->name : ""),
+                           .key = i->key ? bytes_of(i->key->name, i->key->length) : bytes_str(""),
+                           .reason = bytes_str(reason),
+                           .chosen = true});
 }

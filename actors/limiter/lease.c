@@ -38,6 +38,14 @@ void leases_end(limiter_t *l)
     agenda_destroy(&l->expiries);
 }
 
+lease_t *lease_next(const limiter_t *l, const lease_t *after)
+{
+    lease_t *next = after ? after->next : NULL;
+    for (size_t n = after ? after->hash % TABLE + 1 : 0; !next && n < TABLE; n++)
+        next = l->leases[n];
+    return next;
+}
+
 void leases_recount(const limiter_t *l, void (*each)(const needs_t *needs))
 {
     for (size_t n = 0; n < TABLE; n++)
@@ -304,14 +312,13 @@ static needs_t *limits_asked(limiter_t *l, bytes_t text, uint64_t *ttl_ms, const
 static void limited(const asking_t *a, needs_t *needs, int nth, answer_can_t why)
 {
     limiter_t *l = a->l;
-    bool timed = why.can == CAN_LATER || why.can == CAN_CAPPED;
-    int64_t wait = timed ? (why.at.us - l->now.at.us) / US_PER_MS + 1 : RETRY_SOON_MS;
+    const need_t *need = &needs->of[nth];
     char *limits = limits_text(l, needs, nth);
-    needs->of[nth].bucket->of->kept++;
-    wish_count(l->e, METRIC_KEPT, bytes_str(needs->of[nth].bucket->of->limit->name), 1);
+    need->bucket->of->kept++;
+    wish_count(l->e, METRIC_KEPT, bytes_str(need->bucket->of->limit->name), 1);
     answer(a,
            (msg_leased_t){.grant = why.can == CAN_CAPPED ? GRANT_CAPPED : GRANT_LIMITED,
-                          .retry_after_ms = wait < UINT32_MAX ? (uint64_t)wait : UINT32_MAX,
+                          .retry_after_ms = bucket_retry_ms(l, need->bucket, why, need->cost),
                           .limits = bytes_str(limits),
                           .reason = bytes_str(why.can == CAN_CAPPED ? "usage_cap_exceeded"
                                                                     : "rate_limit_exceeded")},

@@ -35,6 +35,7 @@ void lease_renew(limiter_t *l, lease_t *lease);
 /* Gives its slots back; why: for the log when it is not its release. */
 void lease_end(limiter_t *l, lease_t *lease, const char *why);
 
+lease_t *lease_next(const limiter_t *l, const lease_t *after); /* of NULL: the first; NULL: none */
 void leases_recount(const limiter_t *l, void (*each)(const needs_t *needs)); /* for checks */
 
 const char *leases_check(const limiter_t *l); /* NULL, or the promise that is broken */

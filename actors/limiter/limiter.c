@@ -25,11 +25,12 @@ static void *limiter_create(const birth_t *birth)
     l->agenda = agenda_new(ITEMS_MAX);
     l->pools = calloc(c->pool_count, sizeof *l->pools);
     l->of_source = calloc(c->source_count + 1, sizeof *l->of_source);
+    l->of_route = calloc(c->route_count + 1, sizeof *l->of_route);
     l->pace_room = malloc(PACE_ROOM);
     l->pace_percent = 100;
     l->echoes = calloc(ECHOES_MAX, sizeof *l->echoes);
     l->verdicts = calloc(BATCH_ITEMS_MAX, sizeof *l->verdicts);
-    must(l->pools && l->of_source && l->pace_room && l->echoes && l->verdicts);
+    must(l->pools && l->of_source && l->of_route && l->pace_room && l->echoes && l->verdicts);
     for (size_t n = 0; n < c->pool_count; n++) {
         list_init(&l->pools[n].woken);
         fair_init(&l->pools[n].ready, &l->rules);
@@ -82,6 +83,7 @@ static void limiter_destroy(void **self)
     free(l->dirty);
     free(l->pace_room);
     free(l->of_source);
+    free(l->of_route);
     free(l->recent);
     mode_end(l);
     free(l->echoes);
@@ -297,6 +299,7 @@ static void limiter_step(void *self, const event_t *event, now_t now, effects_t 
     holders_bury(l);
     echoes_read(l);
     leases_expire(l);
+    bulk_go_on(l);
     pump(l);
     watch(l);
     items_save_changed(l);

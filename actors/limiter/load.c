@@ -38,6 +38,7 @@ static void messages_ask(limiter_t *l)
 void load_start(limiter_t *l)
 {
     l->phase = LOAD_PRINTS;
+    hands_load(l, l->birth->store);
     paces_load(l, l->birth->store);
     leases_load(l, l->birth->store);
     wish_gauge(l->e, METRIC_LOADING, bytes_of(NULL, 0), 1);
@@ -122,7 +123,7 @@ static void load_assigned(limiter_t *l, item_t *i, const progress_t *p)
     i->hand.start_by_us = p->start_by_us;
     i->state = STATE_ASSIGNED;
     i->hand.by = h;
-    l->assigned++;
+    assigned_count(l, i, 1);
     order_enter_assigned(l, i);
     i->needs = needs_parse(l, p->slots, 'S');
     needs_add_own(l, &i->needs, item_step(l, i));
@@ -158,9 +159,7 @@ static void load_held(limiter_t *l, item_t *i)
         item_park(l, i);
         return;
     }
-    i->state = STATE_HELD;
-    i->blocker = BLOCKER_HOLD;
-    list_push(&l->held, &i->place.place);
+    item_stays_held(l, i);
     order_enter(l, i);
 }
 

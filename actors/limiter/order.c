@@ -137,7 +137,7 @@ void order_enter(limiter_t *l, item_t *i)
     if (!i->key || i->key->turns < item_route(l, i)->parallel)
         turn_give(l, i);
     else if (i->state != STATE_HELD)
-        i->blocker = BLOCKER_KEY;
+        item_waits(l, i, BLOCKER_KEY);
 }
 
 void order_enter_assigned(limiter_t *l, item_t *i)

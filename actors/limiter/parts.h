@@ -33,13 +33,25 @@ static inline const step_t *item_step(const limiter_t *l, const item_t *i)
     return r && i->step < r->step_count ? &r->steps[i->step] : NULL;
 }
 
+static inline struct of_route *route_tally(const limiter_t *l, const item_t *i)
+{
+    return &l->of_route[i->route == NO_ROUTE ? l->config->route_count : i->route];
+}
+static inline void assigned_count(limiter_t *l, const item_t *i, int more)
+{
+    l->assigned += (uint64_t)(int64_t)more;
+    route_tally(l, i)->assigned += (uint64_t)(int64_t)more;
+}
+
 /* wait.c: the one place where an item waits */
 void waits_end(limiter_t *l);
 void look_at_pool(limiter_t *l, size_t pool);
 void make_ready(limiter_t *l, item_t *i, size_t pool, bool woken);
 void pool_take(limiter_t *l, item_t *i, size_t pool); /* the first of its list */
 void offer(limiter_t *l, item_t *i); /* it has its turn: wait for time or connection */
+void item_waits(limiter_t *l, item_t *i, uint8_t blocker); /* from now on; the last wait is told */
 void hold(limiter_t *l, item_t *i, const char *reason);
+void item_stays_held(limiter_t *l, item_t *i); /* loaded so */
 void item_keep(limiter_t *l, item_t *i, uint8_t on); /* by a limit, WAITS_* */
 void item_wake(limiter_t *l, item_t *i);
 void unwake(limiter_t *l, item_t *i);
@@ -65,6 +77,11 @@ static inline size_t own_pool(const limiter_t *l) { return l->config->pool_count
 bucket_t *route_gate(const limiter_t *l, uint16_t route);
 void limits_learn(limiter_t *l, const item_t *i, const msg_settle_t *s);
 void limits_lost(limiter_t *l, const item_t *i);
+
+/* change.c, by_hand.c: what people changed and change */
+void hands_load(limiter_t *l, store_t *store);
+void message_read(limiter_t *l, const struct question *q, const stored_message_t *m);
+void bulk_go_on(limiter_t *l);
 
 /* poison.c: what must not go on */
 holder_t *holder_alone(limiter_t *l, const item_t *i, size_t pool); /* for a suspect; NULL: wait */
@@ -143,6 +160,8 @@ void query_arrived(limiter_t *l, const read_result_t *read);
 void query_reply(limiter_t *l, const struct question *q, unsigned status, json_t *body);
 void query_refuse(limiter_t *l, const struct question *q, unsigned status, const char *error,
                   const char *hint);
+void ask_one(limiter_t *l, const struct question *q, const json_t *args);
+json_t *text_of(bytes_t b);
 
 /* act.c */
 void drop_told(limiter_t *l, const msg_drop_t *drop);

@@ -126,6 +126,9 @@ struct limiter {
     agenda_t *expiries;
     uint64_t fences;       /* of leases, in this life */
     uint64_t *of_source;   /* messages not finished, as config->sources */
+    struct of_route {
+        uint64_t live, assigned, held; /* messages not finished; of these */
+    } *of_route;                       /* as config->routes, the last one: of none */
     holder_t *holders[HOLDERS_MAX];
     size_t holder_count;
     intake_t intakes[INTAKES_MAX];
@@ -146,10 +149,18 @@ struct limiter {
     size_t echo_count;
     struct question {
         bool used, dead_only;
-        enum { ACT_LOOK, ACT_REDRIVE, ACT_DROP } act;
+        enum { ACT_LOOK, ACT_REDRIVE, ACT_DROP, ACT_HOLD, ACT_RELEASE, ACT_CANCEL, ACT_CLASS } act;
+        uint8_t class;
         peer_t asker;
         uint64_t number;
+        char who[129], why[REASON_BYTES_MAX + 1]; /* of an order about a message; "" */
     } questions[QUERIES_MAX];
+    struct {
+        struct question q; /* used: an order about a route's messages is carried out in slices */
+        uint16_t route;
+        int64_t next, end; /* seqs */
+        uint64_t changed, left;
+    } bulk;
     struct {
         wall_t at;
         int64_t seq;

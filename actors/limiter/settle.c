@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/backoff.h"
+#include "sys/log_wanted.h"
 
 /* Takes it out of its holder's hands; its slots are free from here on. */
 static void taken_back(limiter_t *l, item_t *i)
@@ -18,7 +19,7 @@ static void taken_back(limiter_t *l, item_t *i)
     i->state = STATE_QUEUED;
     i->due = (agenda_entry_t){0};
     must(l->assigned > 0);
-    l->assigned--;
+    assigned_count(l, i, -1);
     needs_give(l, i->needs);
 }
 
@@ -112,7 +113,7 @@ void bereave(limiter_t *l, item_t *i, bool ordered)
         list_remove(&i->hand.by->items, &i->place.place);
         i->state = STATE_QUEUED;
         i->due = (agenda_entry_t){0};
-        l->assigned--;
+        assigned_count(l, i, -1);
         offer(l, i);
         return;
     }
@@ -201,6 +202,8 @@ void settle(limiter_t *l, const msg_settle_t *s)
         unbegun(l, i, true);
         return;
     }
+    if (log_wanted(l->config, item_route(l, i), &i->id))
+        item_tell(l, i, LOG_SETTLED, outcome_name((unsigned)s->outcome), reason);
     signals_settled(l, i, s);
     limits_learn(l, i, s);
     taken_back(l, i);

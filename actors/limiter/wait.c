@@ -9,9 +9,41 @@ static fair_put_t put_as(const item_t *i, bool front)
         .class = item_class(i), .weight = i->weight, .flow = i->flow, .front = front};
 }
 
+static bytes_t cause_of(const limiter_t *l, const item_t *i)
+{
+    const bucket_t *b = item_blocker(l, i);
+    return bytes_str(b ? b->of->limit->name : blocker_name(i->blocker));
+}
+
+/* Waits of less than a millisecond are none. Its letter's way from the disk is no cause. */
+void item_waits(limiter_t *l, item_t *i, uint8_t blocker)
+{
+    uint32_t now_ms = (uint32_t)(l->now.at.us / US_PER_MS), waited = now_ms - i->since_ms;
+    if (i->blocker != BLOCKER_NONE && i->blocker != BLOCKER_BODY && waited > 0)
+        wish_observe(l->e, METRIC_WAIT_SECONDS, cause_of(l, i), waited / 1e3);
+    i->blocker = blocker;
+    i->since_ms = now_ms;
+}
+
+static void held_put(limiter_t *l, item_t *i)
+{
+    item_waits(l, i, BLOCKER_HOLD);
+    list_push(&l->held, &i->place.place);
+    route_tally(l, i)->held++;
+}
+
+static void held_take(limiter_t *l, item_t *i)
+{
+    list_remove(&l->held, &i->place.place);
+    route_tally(l, i)->held--;
+    l->parked -= i->parked;
+    i->parked = false;
+    l->oldest_from = i->seq < l->oldest_from ? i->seq : l->oldest_from;
+}
+
 void make_ready(limiter_t *l, item_t *i, size_t pool, bool woken)
 {
-    i->blocker = BLOCKER_CONNECTION;
+    item_waits(l, i, BLOCKER_CONNECTION);
     i->woken = woken;
     if (woken)
         list_push(&l->pools[pool].woken, &i->place.place);
@@ -44,7 +76,7 @@ void offer(limiter_t *l, item_t *i)
          i->due.place == 0);
     i->state = STATE_QUEUED;
     if (i->due.due.us > l->now.at.us) {
-        i->blocker = BLOCKER_DUE;
+        item_waits(l, i, BLOCKER_DUE);
         agenda_add(l->agenda, &i->due, i->due.due);
         return;
     }
@@ -70,9 +102,8 @@ void hold(limiter_t *l, item_t *i, const char *reason)
     if (i->job_held)
         job_give(l, i);
     i->state = STATE_HELD;
-    i->blocker = BLOCKER_HOLD;
     item_set_reason(i, reason, strlen(reason));
-    list_push(&l->held, &i->place.place);
+    held_put(l, i);
     item_touch(l, i);
     item_log(l, i, LOG_HOLD, "message held; it waits for an operator", reason);
 }
@@ -80,14 +111,19 @@ void hold(limiter_t *l, item_t *i, const char *reason)
 void item_park(limiter_t *l, item_t *i)
 {
     i->state = STATE_HELD;
-    i->blocker = BLOCKER_HOLD;
     i->parked = true;
     bool refused = mode_gate(l, item_route(l, i)) == GATE_REFUSED;
     const char *reason = refused ? "overloaded" : "draining";
     item_set_reason(i, reason, strlen(reason));
-    list_push(&l->held, &i->place.place);
+    held_put(l, i);
     l->parked++;
     item_touch(l, i);
+}
+
+void item_stays_held(limiter_t *l, item_t *i) /* loaded */
+{
+    i->state = STATE_HELD;
+    held_put(l, i);
 }
 
 void unpark_open(limiter_t *l)
@@ -97,11 +133,8 @@ void unpark_open(limiter_t *l)
         next = list_next(&l->held, n);
         if (!i->parked || mode_gate(l, item_route(l, i)) != GATE_OPEN)
             continue;
-        list_remove(&l->held, n);
-        l->parked--;
-        i->parked = false;
+        held_take(l, i);
         i->state = STATE_QUEUED;
-        l->oldest_from = i->seq < l->oldest_from ? i->seq : l->oldest_from;
         item_set_reason(i, NULL, 0);
         item_touch(l, i);
         order_enter(l, i);
@@ -149,7 +182,7 @@ void item_wake(limiter_t *l, item_t *i) { make_ready(l, i, item_step(l, i)->pool
 void item_keep(limiter_t *l, item_t *i, uint8_t on)
 {
     bool front = i->woken; /* it keeps its place before those that wait longer behind it */
-    i->blocker = BLOCKER_LIMIT;
+    item_waits(l, i, BLOCKER_LIMIT);
     i->woken = false;
     i->waits_on = on;
     if (BUG(WAITING_IS_FAILING))
@@ -165,28 +198,26 @@ void item_keep(limiter_t *l, item_t *i, uint8_t on)
 void item_unplace(limiter_t *l, item_t *i)
 {
     must(i->state != STATE_ASSIGNED);
+    uint8_t waited_for = i->blocker;
+    item_waits(l, i, BLOCKER_NONE);
     agenda_remove(l->agenda, &i->due);
-    if (i->blocker == BLOCKER_LIMIT) {
+    if (waited_for == BLOCKER_LIMIT) {
         bucket_t *b = blocker_bucket(l, i);
         fair_remove(&b->waiters, &i->place);
         i->waits_on = WAITS_NOTHING;
         bucket_look(l, b);
-    } else if (i->blocker == BLOCKER_CONNECTION) {
+    } else if (waited_for == BLOCKER_CONNECTION) {
         pool_remove(l, i, item_step(l, i)->pool);
         unwake(l, i);
-    } else if (i->blocker == BLOCKER_BODY) {
+    } else if (waited_for == BLOCKER_BODY) {
         i->reading = false;
         l->pools[item_step(l, i)->pool].reading--;
         look_at_pool(l, item_step(l, i)->pool);
         unwake(l, i);
-    } else if (i->blocker == BLOCKER_HOLD && item_is_placed(i)) {
-        list_remove(&l->held, &i->place.place);
-        l->parked -= i->parked;
-        i->parked = false;
-        l->oldest_from = i->seq < l->oldest_from ? i->seq : l->oldest_from;
+    } else if (waited_for == BLOCKER_HOLD && item_is_placed(i)) {
+        held_take(l, i);
     }
     i->woken = false;
-    i->blocker = BLOCKER_NONE;
 }
 
 /* Its key waits with a better class now, or no longer: its place in the order changes. */
