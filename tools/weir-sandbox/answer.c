@@ -133,7 +133,7 @@ static void refuse(server_t *s, conn_t *c, const request_t *r, int64_t wait_us)
 {
     unsigned seconds = (unsigned)((wait_us + US_PER_S - 1) / US_PER_S);
     record_refused(s->record, wait_us == 0);
-    record_add(s->record, &(seen_t){r, s->now_us, false, 429, wait_us ? "limit" : "slots"});
+    record_add(s->record, &(seen_t){r, c->came_us, false, 429, wait_us ? "limit" : "slots"});
     static const char body[] = "{\"ok\":false,\"error\":\"rate_limited\"}";
     reply(c, 429, seconds ? seconds : 1, body, sizeof body - 1);
 }
@@ -185,8 +185,9 @@ static void stand_in(server_t *s, conn_t *c, const request_t *r)
         return;
     }
     fault_t fault = script_next(s->script, r->path);
-    record_add(s->record, &(seen_t){r, s->now_us, has_effect(&fault), status_of(&fault),
-                                    fault_names[fault.kind]});
+    c->call_us = boot_us();
+    c->call = record_add(s->record, &(seen_t){r, c->came_us, has_effect(&fault), status_of(&fault),
+                                              fault_names[fault.kind]});
     int64_t delay_us = latency(s) + (fault.kind == FAULT_SLOW ? fault.slow_us : 0);
     carry_out(c, &fault);
     if (fault.kind == FAULT_HANG) {
@@ -194,6 +195,8 @@ static void stand_in(server_t *s, conn_t *c, const request_t *r)
         s->at_once++;
     } else if (delay_us > 0 || (c->close_after && c->out_len == 0))
         wait_or_send(s, c, delay_us);
+    else
+        record_ended(s->record, c->call, c->call_us, boot_us(), true);
 }
 
 void answer(server_t *s, conn_t *c, const request_t *r)

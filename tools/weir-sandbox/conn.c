@@ -1,9 +1,11 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "server.h"
@@ -27,6 +29,7 @@ void conn_open(server_t *s, int fd)
     }
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one);
     conn_t *c = &s->conns[s->free_slots[--s->free_count]];
     uint32_t generation = c->generation + 1;
     *c = (conn_t){.state = CONN_READING, .fd = fd, .generation = generation, .heap_at = NOWHERE};
@@ -38,8 +41,10 @@ void conn_close(server_t *s, conn_t *c, bool reset)
     struct linger now = {.l_onoff = 1, .l_linger = 0};
     if (reset)
         setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    if (c->state == CONN_WAITING || c->state == CONN_HUNG)
+    if (c->state == CONN_WAITING || c->state == CONN_HUNG) {
         s->at_once--;
+        record_ended(s->record, c->call, c->call_us, boot_us(), false);
+    }
     delay_remove(s, c);
     close(c->fd);
     free(c->in);
@@ -142,13 +147,42 @@ static bool make_room(conn_t *c)
     return true;
 }
 
+/* When the kernel had these bytes, by our clock: a test on a busy host measures Weir, not us. */
+static int64_t came_at(struct msghdr *m)
+{
+    int64_t now = boot_us(), ago = 0;
+    for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
+        struct timespec came, wall;
+        if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_TIMESTAMPNS)
+            continue;
+        memcpy(&came, CMSG_DATA(h), sizeof came);
+        clock_gettime(CLOCK_REALTIME, &wall);
+        ago = (wall.tv_sec - came.tv_sec) * US_PER_S + (wall.tv_nsec - came.tv_nsec) / 1000;
+    }
+    return ago > 0 && ago < 60 * US_PER_S ? now - ago : now;
+}
+
+static ssize_t take_bytes(conn_t *c)
+{
+    alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct timespec))];
+    struct iovec room = {c->in + c->in_len, c->in_room - c->in_len};
+    struct msghdr m = {.msg_iov = &room,
+                       .msg_iovlen = 1,
+                       .msg_control = control,
+                       .msg_controllen = sizeof control};
+    ssize_t n = recvmsg(c->fd, &m, 0);
+    if (n > 0 && c->in_len == 0)
+        c->came_us = came_at(&m);
+    return n;
+}
+
 static void receive(server_t *s, conn_t *c)
 {
     if (!make_room(c)) {
         conn_close(s, c, true);
         return;
     }
-    ssize_t n = recv(c->fd, c->in + c->in_len, c->in_room - c->in_len, 0);
+    ssize_t n = take_bytes(c);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
@@ -174,6 +208,7 @@ void conn_released(server_t *s, conn_t *c)
     delay_remove(s, c);
     must(c->state == CONN_WAITING);
     s->at_once--;
+    record_ended(s->record, c->call, c->call_us, boot_us(), c->out_len > 0);
     c->state = CONN_READING;
     if (c->out_len == 0 && c->close_after) {
         conn_close(s, c, c->reset_after);

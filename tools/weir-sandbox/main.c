@@ -26,7 +26,7 @@ int main(int argc, char **argv)
     script_t *script = script_of(&options);
     if (!script)
         return 64;
-    record_t *record = record_new(options.record, options.keep, options.remember);
+    record_t *record = record_new(options.record, options.ends, options.keep, options.remember);
     limit_t *limit =
         options.limit ? limit_new(options.limit, options.limit_us, options.penalty_us) : NULL;
     int code = record ? server_run(&options, script, limit, record) : 75;

@@ -24,6 +24,9 @@ static const char usage[] =
     "answer),\n"
     "                       hang, slow (by ms), garbage\n"
     "  --record FILE        append a JSON line for each request (written at exit and each 100 ms)\n"
+    "  --ends FILE          append a JSON line for each request whose answer was sent or whose "
+    "client went away:\n"
+    "                       n, seen_us, until_us, answered; n is its number in --record\n"
     "  --keep N             lines kept for GET /_record (100000)\n"
     "  --remember N         calls told apart in GET /_summary (2000000)\n"
     "  --connections N      open connections at most (4096)\n"
@@ -36,11 +39,14 @@ static const char usage[] =
     "  GET /_health             is it there\n";
 
 static const struct option names[] = {
-    {"port", 1, NULL, 'p'},       {"host", 1, NULL, 'h'},        {"limit", 1, NULL, 'l'},
-    {"penalty-ms", 1, NULL, 'y'}, {"slots", 1, NULL, 'n'},       {"latency-ms", 1, NULL, 'a'},
-    {"script", 1, NULL, 's'},     {"record", 1, NULL, 'r'},      {"keep", 1, NULL, 'k'},
-    {"remember", 1, NULL, 'm'},   {"connections", 1, NULL, 'c'}, {"seed", 1, NULL, 'e'},
-    {"quiet", 0, NULL, 'q'},      {"help", 0, NULL, 'H'},        {0},
+    {"port", 1, NULL, 'p'},        {"host", 1, NULL, 'h'},
+    {"limit", 1, NULL, 'l'},       {"penalty-ms", 1, NULL, 'y'},
+    {"slots", 1, NULL, 'n'},       {"latency-ms", 1, NULL, 'a'},
+    {"script", 1, NULL, 's'},      {"record", 1, NULL, 'r'},
+    {"keep", 1, NULL, 'k'},        {"remember", 1, NULL, 'm'},
+    {"connections", 1, NULL, 'c'}, {"seed", 1, NULL, 'e'},
+    {"quiet", 0, NULL, 'q'},       {"help", 0, NULL, 'H'},
+    {"ends", 1, NULL, 'E'},        {0},
 };
 
 static bool number(const char *text, unsigned long most, unsigned long *out)
@@ -128,6 +134,9 @@ static bool take(options_t *o, int option, const char *value)
         return true;
     case 'r':
         o->record = value;
+        return true;
+    case 'E':
+        o->ends = value;
         return true;
     case 'q':
         o->quiet = true;

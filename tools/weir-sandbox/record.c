@@ -19,7 +19,8 @@ typedef struct call {
 } call_t;
 
 struct record {
-    int fd; /* -1: no file */
+    int fd;     /* -1: no file */
+    FILE *ends; /* NULL: no file */
     char *buffer;
     size_t used;
     char **kept;
@@ -39,7 +40,7 @@ static size_t power_of_two(size_t at_least)
     return n;
 }
 
-record_t *record_new(const char *path, size_t keep, size_t remember)
+record_t *record_new(const char *path, const char *ends, size_t keep, size_t remember)
 {
     record_t *r = calloc(1, sizeof *r);
     must(r);
@@ -48,8 +49,9 @@ record_t *record_new(const char *path, size_t keep, size_t remember)
     r->kept = calloc(keep ? keep : 1, sizeof *r->kept);
     r->calls = calloc(r->remember, sizeof *r->calls);
     must(r->buffer && r->kept && r->calls);
-    if (path && (r->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) < 0) {
-        fprintf(stderr, "weir-sandbox: %s: %s\n", path, strerror(errno));
+    bool none = path && (r->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) < 0;
+    if (none || (ends && !(r->ends = fopen(ends, "ae")))) {
+        fprintf(stderr, "weir-sandbox: %s: %s\n", none ? path : ends, strerror(errno));
         record_destroy(&r);
     }
     return r;
@@ -63,6 +65,8 @@ void record_destroy(record_t **record)
     record_flush(r);
     if (r->fd >= 0)
         close(r->fd);
+    if (r->ends)
+        fclose(r->ends);
     for (size_t i = 0; i < r->keep; i++)
         free(r->kept[i]);
     free(r->kept);
@@ -82,6 +86,8 @@ int record_flush(record_t *r)
         done += n > 0 ? (size_t)n : 0;
     }
     r->used = 0;
+    if (r->ends)
+        fflush(r->ends);
     return 0;
 }
 
@@ -175,7 +181,7 @@ static void keep_line(record_t *r, const char *line, size_t len)
     must(*slot);
 }
 
-void record_add(record_t *r, const seen_t *s)
+uint64_t record_add(record_t *r, const seen_t *s)
 {
     char line[LINE_BYTES_MAX];
     uint32_t times = s->effect ? effects_of(r, s->request) : 0;
@@ -193,7 +199,14 @@ void record_add(record_t *r, const seen_t *s)
         r->used += len;
     }
     keep_line(r, line, len);
-    r->count++;
+    return r->count++;
+}
+
+void record_ended(record_t *r, uint64_t n, int64_t seen_us, int64_t until_us, bool answered)
+{
+    if (r->ends)
+        fprintf(r->ends, "{\"n\":%llu,\"seen_us\":%lld,\"until_us\":%lld,\"answered\":%d}\n",
+                (unsigned long long)n, (long long)seen_us, (long long)until_us, answered);
 }
 
 void record_refused(record_t *r, bool slots)

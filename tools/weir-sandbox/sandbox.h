@@ -26,7 +26,7 @@ int request_parse(const char *data, size_t len, request_t *out, size_t *head_end
 #define SCRIPT_RULES_MAX 64
 typedef struct options {
     unsigned port;
-    const char *host, *record; /* record: file to append to; NULL: none */
+    const char *host, *record, *ends; /* record, ends: files to append to; NULL: none */
     unsigned limit;
     int64_t limit_us;   /* so many in any window of so long; 0: no limit */
     int64_t penalty_us; /* refused for so long after one refusal */
@@ -81,15 +81,18 @@ char *script_list(const script_t *script); /* JSON, to be freed */
 
 typedef struct seen {
     const request_t *request;
-    int64_t at_us;     /* boot clock */
+    int64_t at_us;     /* boot clock: the kernel had its first bytes */
     bool effect;       /* it took effect here */
     unsigned status;   /* that was or will be answered; 0: none */
     const char *fault; /* its name; "" for none */
 } seen_t;
 typedef struct record record_t;
-record_t *record_new(const char *path, size_t keep, size_t remember);
+record_t *record_new(const char *path, const char *ends, size_t keep, size_t remember);
 void record_destroy(record_t **record); /* flushes */
-void record_add(record_t *record, const seen_t *seen);
+/* Its number, for record_ended. */
+uint64_t record_add(record_t *record, const seen_t *seen);
+/* It was in flight from when it was seen until now; answered: else the client went away first. */
+void record_ended(record_t *record, uint64_t n, int64_t seen_us, int64_t until_us, bool answered);
 void record_refused(record_t *record, bool slots);
 int record_flush(record_t *record);
 char *record_since(const record_t *record, uint64_t since,

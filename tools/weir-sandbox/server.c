@@ -15,7 +15,7 @@
 #define SIGNALS (UINT64_MAX - 1)
 #define FLUSH_US (100 * US_PER_MS)
 
-static int64_t boot_us(void)
+int64_t boot_us(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_BOOTTIME, &t);

@@ -14,7 +14,9 @@ typedef struct conn {
     char *in, *out;
     size_t in_len, in_room, out_len, out_sent, out_room;
     bool close_after, reset_after, continued, wants_write;
-    int64_t due_us;
+    int64_t came_us; /* the kernel had the first bytes of what is in `in` */
+    uint64_t call;   /* being answered: its number in the record, and since when */
+    int64_t call_us, due_us;
     size_t heap_at; /* NOWHERE: not in the heap */
 } conn_t;
 
@@ -46,6 +48,9 @@ void conn_released(server_t *s, conn_t *c); /* its delayed answer is due */
 /* delay.c: the heap of delayed answers, earliest first */
 void delay_add(server_t *s, conn_t *c, int64_t due_us);
 void delay_remove(server_t *s, conn_t *c);
+
+/* server.c */
+int64_t boot_us(void);
 
 /* answer.c: appends the answer to the connection, or sets how it ends */
 void answer(server_t *s, conn_t *c, const request_t *r);
