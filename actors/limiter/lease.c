@@ -140,6 +140,16 @@ lease_t *lease_new(limiter_t *l, bytes_t id, bytes_t holder, needs_t *needs, uin
     return lease;
 }
 
+/* The shortest that its limits allow. */
+static uint64_t ttl_most(const needs_t *needs)
+{
+    uint64_t most = UINT64_MAX;
+    for (size_t n = 0; n < needs->count; n++)
+        if (needs->of[n].bucket->of->limit->ttl_ms < most)
+            most = needs->of[n].bucket->of->limit->ttl_ms;
+    return most;
+}
+
 void lease_renew(limiter_t *l, lease_t *lease)
 {
     lease->renewed_us = l->now.at.us;
@@ -326,6 +336,15 @@ static void limited(const asking_t *a, needs_t *needs, int nth, answer_can_t why
     free(limits);
 }
 
+/* As long as is asked for now, or as before. */
+static void renew_for(const asking_t *a, lease_t *lease)
+{
+    uint64_t most = ttl_most(lease->needs);
+    if (a->m->ttl_ms > 0)
+        lease->ttl_ms = a->m->ttl_ms < most ? a->m->ttl_ms : most;
+    lease_renew(a->l, lease);
+}
+
 static void acquire(const asking_t *a)
 {
     limiter_t *l = a->l;
@@ -334,7 +353,7 @@ static void acquire(const asking_t *a)
     answer_can_t can = {0};
     lease_t *held = lease_find(l, a->m->id);
     if (held && held->needs) {
-        lease_renew(l, held);
+        renew_for(a, held);
         granted(a, held, true);
         return;
     }
@@ -376,7 +395,7 @@ static void renew(const asking_t *a, bool look)
         return;
     }
     if (!look)
-        lease_renew(a->l, lease);
+        renew_for(a, lease);
     granted(a, lease, false);
 }
 

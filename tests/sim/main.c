@@ -251,6 +251,9 @@ static void run_seed(uint64_t seed, uint64_t steps, totals_t *totals)
                    node_limiter()->alive ? limiter_live(carrier_self(node_limiter()->carrier)) : 0);
     for (until = after(REST_US); sim.now.at.us < until;)
         step();
+    /* A redrive that was under way may have put something back. */
+    for (until = after(CALM_US_MAX); !at_rest() && sim.now.at.us < until;)
+        step();
     check_end();
     /* A stop ordered before the calm may end a life only now: what replaces it comes to rest. */
     for (until = after(CALM_US_MAX); !at_rest() && sim.now.at.us < until;)
