@@ -205,14 +205,20 @@ static void log_journey(const scene_t *s, const submission_t *submission, const 
                                        .chosen = true});
 }
 
-static void reply_accepted(const scene_t *s, const submission_t *submission)
+/* How many wait before it, and when it should start, as the limiter sees it; for senders that show
+ * it to people. */
+static void reply_accepted(const scene_t *s, const submission_t *submission,
+                           const msg_verdict_t *verdict)
 {
-    char id[MSGID_TEXT], location[64], body[96];
+    char id[MSGID_TEXT], location[64], body[192];
     msgid_text(&submission->item.id, id);
     if (log_wanted(s->self->birth->config, submission->route, &submission->item.id))
         log_journey(s, submission, id, "message accepted");
     snprintf(location, sizeof location, "/v1/messages/%s", id);
-    int length = snprintf(body, sizeof body, "{\"id\":\"%s\",\"status\":\"accepted\"}\n", id);
+    int length =
+        snprintf(body, sizeof body,
+                 "{\"id\":\"%s\",\"status\":\"accepted\",\"ahead\":%llu,\"start_in_ms\":%llu}\n",
+                 id, (unsigned long long)verdict->ahead, (unsigned long long)verdict->start_in_ms);
     reply_json(s, submission->token, submission->route->accepted_status,
                bytes_of(body, (size_t)length), &(reply_extra_t){.location = location});
 }
@@ -256,7 +262,7 @@ static void reply_verdict(const scene_t *s, const submission_t *submission,
     wish_observe(s->effects, METRIC_ACK_SECONDS, bytes_of(NULL, 0),
                  (double)instant_since_us(s->now.at, submission->arrived) / US_PER_S);
     if (verdict->verdict == VERDICT_ACCEPTED)
-        reply_accepted(s, submission);
+        reply_accepted(s, submission, verdict);
     else if (verdict->verdict == VERDICT_DUPLICATE)
         reply_duplicate(s, submission, verdict);
     else

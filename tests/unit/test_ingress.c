@@ -43,6 +43,7 @@ static void accepted_is_answered_with_the_place_of_the_message(void **state)
     verdict(s, &id, VERDICT_ACCEPTED);
     assert_status(s, token, 202, location);
     assert_contains(steps_reply(s, token)->text, "\"status\":\"accepted\"");
+    assert_contains(steps_reply(s, token)->text, "\"ahead\":0,\"start_in_ms\":0");
     steps_forget(s);
     verdict(s, &id, VERDICT_ACCEPTED); /* said twice: answered once */
     assert_null(steps_reply(s, token));
