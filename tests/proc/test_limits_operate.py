@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Limits, downstreams, routes and messages changed by people while Weir runs with real processes."""
+from weir import Sandbox, Weir, check, main, test, ticket, wait_until
+
+
+def with_desk(name, *options, **values):
+    weir = Weir(name, **values)
+    sandbox = Sandbox(weir.folder, *options)
+    weir.config.write_text(weir.config.read_text().replace("http://127.0.0.1:1\"", f"http://127.0.0.1:{sandbox.port}\""))
+    return weir, sandbox
+
+
+def said(weir, verb, **args):
+    answer = weir.ctl(verb, **args)
+    if answer.get("status") == 503:  # the limiter begins anew
+        raise ValueError(f"{verb}: {answer}")
+    check(answer["ok"], f"{verb} {args}: {answer}")
+    return answer
+
+
+def refused(weir, verb, **args):
+    answer = weir.ctl(verb, **args)
+    check(not answer["ok"], f"{verb} {args} is refused: {answer}")
+    return answer
+
+
+def limit(weir, name="writes"):
+    return said(weir, "limits.ls", name=name)["limits"][0]
+
+
+def send(weir, first, count, **more):
+    ids = []
+    for n in range(first, first + count):
+        status, _, body = weir.post(ticket(n, **more))
+        check(status == 202, f"accepted: {status} {body}")
+        check({"ahead", "start_in_ms"} <= body.keys(), f"it says what is before it: {body}")
+        ids.append(body["id"])
+    return ids
+
+
+@test
+def limits_set_live_are_in_force_at_once_and_stay_over_kill():
+    weir, sandbox = with_desk("live", "--latency-ms", "150..150", slots=2)
+    weir.start()
+    send(weir, 0, 120)
+    wait_until(lambda: limit(weir)["in_use"] == 2, 10, "two run")
+    check(limit(weir)["waiting"] > 50, "and the others wait")
+    before = said(weir, "limits.set", name="writes", slots=8, why="more lines")
+    check((before["before"]["slots"], before["after"]["slots"]) == (2, 8), f"before and after: {before}")
+    wait_until(lambda: limit(weir)["in_use"] == 8, 5, "eight run, also of the backlog")
+    said(weir, "limits.set", name="writes", slots=1)
+    wait_until(lambda: limit(weir)["in_use"] <= 1, 5, "what ran has ended, and only one runs")
+    check(weir.queue()["dead"] == 0, "lowering ended nothing")
+    said(weir, "limits.set", name="writes", slots=4, why="night")
+    weir.kill("limiter")
+    wait_until(lambda: limit(weir)["slots"] == 4, 10, "it is kept")
+    check(limit(weir)["by_hand"]["why"] == "night", "with the reason")
+    yaml = said(weir, "limits.export")["yaml"]
+    check('"writes":' in yaml and "slots: 4" in yaml, f"as YAML: {yaml}")
+    missed = refused(weir, "limits.set", name="write", slots=3)
+    check("writes" in str(missed), f"a wrong name is told the right one: {missed}")
+    check(said(weir, "limits.reset", name="writes")["after"]["slots"] == 2, "back to the configuration")
+    said(weir, "limits.disable", name="writes")
+    weir.wait_empty(30)
+    check(sandbox.summary()["most_at_once"] >= 8, "eight were called at once")
+    wait_until(lambda: "limits.set by" in weir.program.text(), 5, "who changed it is in the log")
+    weir.stop()
+    weir.remove()
+
+
+@test
+def a_paused_downstream_and_a_stopped_route_wait_and_go_on():
+    weir, sandbox = with_desk("pause")
+    weir.start()
+    said(weir, "downstream.pause", name="helpdesk", why="they migrate")
+    ids = send(weir, 0, 20)
+    wait_until(lambda: said(weir, "downstream.ls")["downstreams"][0]["waiting"] == 20, 10, "all wait for it")
+    check(weir.queue()["done"] == 0, "nothing is called")
+    status, _, message = weir.get(f"/v1/messages/{ids[3]}")
+    check(status == 200 and "stopped by an operator" in message["why"]["sentence"], f"the sender is told: {message}")
+    weir.kill("limiter")
+    wait_until(lambda: said(weir, "downstream.ls")["downstreams"][0]["stopped"], 10, "it is still paused")
+    wait_until(lambda: said(weir, "status")["ready"], 10, "all of it is back")
+    said(weir, "downstream.probe", name="helpdesk")
+    wait_until(lambda: weir.queue()["done"] == 1, 10, "one call was let through")
+    said(weir, "downstream.resume", name="helpdesk")
+    weir.wait_empty(20)
+    said(weir, "route.stop", name="tickets", why="wrong rules")
+    ids = send(weir, 100, 5)
+    wait_until(lambda: "route is stopped" in said(weir, "why", id=ids[0])["why"]["sentence"], 5, "why says so")
+    said(weir, "route.start", name="tickets")
+    weir.wait_empty(20)
+    weir.stop()
+    weir.remove()
+
+
+@test
+def messages_are_held_released_cancelled_and_put_first():
+    weir, sandbox = with_desk("hands", "--latency-ms", "300..300", slots=1)
+    weir.start()
+    ids = send(weir, 0, 6)
+    wait_until(lambda: limit(weir)["waiting"] == 5, 10, "one runs, five wait")
+    told = said(weir, "why", id=ids[5])["why"]
+    mine = [row for row in told["limits"] if row["name"] == "writes"][0]
+    check(mine["keeps"] and len(mine["holders"]) == 1, f"it names the limit and who holds it: {told}")
+    said(weir, "hold", route="tickets")
+    wait_until(lambda: weir.queue()["assigned"] == 0, 10, "what ran has ended")
+    held = weir.queue()["held"]
+    check(held >= 4, f"the others are held: {held}")
+    waiting = [row["id"] for row in said(weir, "ls", state="held")["messages"]]
+    said(weir, "cancel", id=waiting[0], why="sent by mistake")
+    said(weir, "prioritise", id=waiting[-1], **{"class": "critical"})
+    weir.kill("limiter")
+    wait_until(lambda: weir.queue()["held"] == held - 1, 10, "held and dead over kill -9")
+    check(weir.queue()["dead"] == 1, "the cancelled one is a dead letter")
+    rows = {row["name"]: sum(row["counts"]) for row in said(weir, "shape", by="class")["rows"]}
+    check(rows.get("critical") == 1, f"its class is kept: {rows}")
+    said(weir, "release", id=waiting[-1])
+    wait_until(lambda: said(weir, "show", id=waiting[-1])["state"] == "done", 10, "that one goes alone")
+    said(weir, "release", route="tickets")
+    weir.wait_empty(20)
+    check(said(weir, "show", id=waiting[0])["reason"].startswith("cancelled"), "it says who cancelled it")
+    weir.stop()
+    weir.remove()
+
+
+main()
