@@ -200,7 +200,7 @@ void admission_settled(const msg_settled_t *s)
         if (d->until == 0 || d->seq != s->seq || d->attempt != s->attempt || d->fence != s->fence)
             continue;
         pause_t *p = &seen.pauses[d->pool];
-        if (d->until > p->until)
+        if (d->until > p->until && d->until > sim.now.at.us) /* else it was over before this */
             *p = (pause_t){.told_at = sim.now.at.us, .until = d->until};
         d->until = 0;
     }
