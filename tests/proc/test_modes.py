@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""Modes of work with real processes: the rules, what people order, what outlives a kill -9."""
+from weir import Sandbox, Weir, check, main, request, test, wait_until
+
+CONFIG = """
+http: {{listen: ["127.0.0.1:{port}"]}}
+store: {{reserve_mb: 1, low_mb: 4}}
+supervisor: {{restart_min_ms: 20, restart_max_ms: 50, burst: 1000, drain_ms: 1000}}
+log: {{journal: false, level: notice}}
+modes:
+  stay_s: 1
+  slow_down_percent: 25
+  rules: [{rules}]
+sources:
+  desk: {{auth: none-on-loopback}}
+  once: {{auth: none-on-loopback, sender_retries: false}}
+  strict: {{auth: none-on-loopback, sender_retries: false, at_drain: refuse}}
+api_keys: {{ops: {{secret: ops, scopes: [admin, "leases:*"]}}}}
+downstreams:
+  far: {{url: "http://127.0.0.1:{sandbox}", connections: 32, idempotent: true, allow_private: true}}
+limits:
+  pace: {{rate: {{count: {rate}, per_ms: 1000, shape: spacing}}}}
+  calls: {{slots: 10}}
+routes:
+  desk:
+    path: /desk
+    source: desk
+    id: /message/id
+    steps:
+      - name: look
+        degraded: skip
+        call: {{downstream: far, path: "/v1/look/${{/message/id}}"}}
+      - name: write
+        limits: [pace]
+        call: {{downstream: far, path: "/v1/write/${{/message/id}}"}}
+      - name: people
+        degraded: only
+        call: {{downstream: far, path: "/v1/people/${{/message/id}}"}}
+      - name: reply
+        safe: skip
+        call: {{downstream: far, path: "/v1/reply/${{/message/id}}"}}
+  once: {{path: /once, source: once, id: /message/id, steps: [{{name: write, call: {{downstream: far, path: "/v1/once/${{/message/id}}"}}}}]}}
+  strict: {{path: /strict, source: strict, id: /message/id, steps: [{{name: write, call: {{downstream: far, path: "/v1/strict/${{/message/id}}"}}}}]}}
+"""
+
+
+def begin(name, *options, rules="", rate=1000, **more):
+    weir = Weir(name, config=CONFIG, rules=rules, rate=rate)
+    sandbox = Sandbox(weir.folder, *options)
+    weir.config.write_text(weir.config.read_text().replace("127.0.0.1:1\"", f"127.0.0.1:{sandbox.port}\""))
+    credentials = weir.folder / "credentials"
+    credentials.mkdir(mode=0o700)
+    (credentials / "ops").write_text("an-operators-key-of-32-characters!")
+    (credentials / "ops").chmod(0o600)
+    return weir.start(), sandbox
+
+
+def paths(sandbox, id):
+    return [s["path"].split("/")[2] for s in sandbox.seen() if s["path"].endswith("/" + id) and s["path"].startswith("/v1/")]
+
+
+def send(weir, id, path="/desk"):
+    return weir.post({"id": id}, path=path)
+
+
+def wait_state(weir, id, state="done", seconds=10):
+    wait_until(lambda: weir.get(f"/v1/messages/{id}")[2].get("state") == state, seconds, f"{id} is {state}")
+
+
+def done(weir, sandbox, id):
+    """Its calls, once it is done."""
+    status, _, said = send(weir, id)
+    check(status == 202, f"{id} is accepted: {status} {said}")
+    wait_state(weir, said["id"])
+    return wait_until(lambda: (p := paths(sandbox, id)) and "write" in p and len(p) >= 2 and p, 5, f"the calls of {id}")
+
+
+def mode(weir):
+    said = weir.ctl("mode.show")
+    if not said["ok"]:
+        raise ValueError(said)
+    return said
+
+
+def end(weir, sandbox):
+    weir.stop()
+    sandbox.end()
+    weir.remove()
+
+
+@test
+def overload_degrades_by_itself_says_why_and_goes_back():
+    weir, sandbox = begin("degrade", rules="{signal: depth, enter: 40, leave: 10, does: degraded}", rate=50)
+    check(mode(weir)["mode"] == "normal", "normal at first")
+    for n in range(120):
+        check(send(weir, f"q{n}")[0] == 202, "accepted")
+    now = wait_until(lambda: (m := mode(weir))["mode"] == "degraded" and m, 5, "the rules degrade")
+    check(now["who"] == "rules" and now["why"].startswith("depth is ") and not now["by_hand"], f"who and why: {now}")
+    check([r["on"] for r in now["rules"]] == [True] and now["rules"][0]["value"] > 10, f"which rule is on: {now['rules']}")
+    check(weir.queue()["work"]["who"] == "rules", f"status says so: {weir.queue()['work']}")
+    wait_until(lambda: weir.metrics().get('weir_mode{actor="limiter",instance="0",mode="degraded"}') == 1, 10, "as a metric")
+    check(done(weir, sandbox, "while-degraded") == ["write", "people", "reply"], "less is done for each")
+    wait_until(lambda: mode(weir)["mode"] == "normal", 20, "back when it is calm")
+    check(done(weir, sandbox, "after-it") == ["look", "write", "reply"], "everything is done again")
+    text = weir.program.text()
+    for part in ("mode normal -> degraded", "mode degraded -> normal", "depth is "):
+        check(part in text, f"the log says: {part}")
+    end(weir, sandbox)
+
+
+@test
+def slow_down_lowers_the_pace_of_calls_and_ends():
+    weir, sandbox = begin("slow", "--latency-ms", "5", rules="{signal: error_percent, of: far, enter: 50, leave: 20, does: slow_down}",
+                          rate=40)
+    sandbox.script(path="/v1/look/bad*", do="400")
+    for n in range(20):
+        send(weir, f"bad{n}")
+    now = wait_until(lambda: (m := mode(weir))["pace_percent"] == 25 and m, 10, "a rule slows down")
+    check(now["mode"] == "normal" and now["rules"][0]["on"], f"the mode is another matter: {now}")
+    for n in range(30):
+        send(weir, f"good{n}")
+    writes = lambda: [s["at_us"] for s in sandbox.seen() if s["path"].startswith("/v1/write/good")]
+    wait_until(lambda: len(writes()) >= 12, 20, "calls go on")
+    at = writes()
+    check(at[11] - at[1] >= 10 * 100000 * 0.9, f"ten a second, not forty: {(at[11] - at[1]) / 1e6} s for ten calls")
+    print(f"{10 / ((at[11] - at[1]) / 1e6):.1f} calls a second of 40", flush=True)
+    wait_until(lambda: mode(weir)["pace_percent"] == 100, 90, "the pace is whole again")
+    end(weir, sandbox)
+
+
+@test
+def refusing_new_work_spares_who_would_lose_it():
+    weir, sandbox = begin("refuse", rules="{signal: slots_percent, of: calls, enter: 80, leave: 50, does: refuse}")
+    key = {"Authorization": "Bearer an-operators-key-of-32-characters!"}
+
+    def lease(id, method="POST"):
+        body = {"id": id, "limits": ["calls"]} if method == "POST" else None
+        return request(weir.port, method, "/v1/leases" + ("" if method == "POST" else f"/{id}"), body, key)
+
+    for n in range(8):
+        status, _, said = lease(f"call{n}")
+        check(status in (200, 201), f"a lease: {status} {said}")
+    wait_until(lambda: mode(weir)["refuse"], 5, "80 % of the slots are in use")
+    status, headers, said = send(weir, "r1")
+    check(status == 503 and "retry-after" in headers, f"who retries is told to: {status} {headers} {said}")
+    status, headers, said = lease("call9")
+    check(status == 429 and "retry-after" in headers, f"a lease gets 429, never 5xx: {status} {said}")
+    status, _, held = send(weir, "r2", "/once")
+    check(status == 202, f"who does not retry is held: {status}")
+    check(send(weir, "r3", "/strict")[0] == 503, "unless its source says at_drain: refuse")
+    wait_state(weir, held["id"], "held")
+    for n in range(4):
+        check(lease(f"call{n}", "DELETE")[0] in (200, 204), "leases are given back")
+    wait_state(weir, held["id"], "done", 10)
+    check(not mode(weir)["refuse"] and send(weir, "r4")[0] == 202, "new work is taken again")
+    end(weir, sandbox)
+
+
+@test
+def safe_mode_sends_no_replies_whatever_the_mode_is_and_outlives_everything():
+    weir, sandbox = begin("safe")
+    said = weir.ctl("safe", state="on", why="wrong replies")
+    check(said["ok"] and said["safe"], f"safe: {said}")
+    check(done(weir, sandbox, "s1") == ["look", "write"], "no reply")
+    check(weir.ctl("mode", mode="degraded")["ok"], "degraded by hand")
+    check(done(weir, sandbox, "s2") == ["write", "people"], "no reply in degraded either")
+    for kind in ("drainer", "limiter"):
+        old = weir.kill(kind)
+        wait_until(lambda: weir.pid(kind) != old and mode(weir)["safe"] and mode(weir)["mode"] == "degraded", 15,
+                   f"safe and degraded after kill -9 of the {kind}")
+    weir.stop()
+    weir.start()
+    now = wait_until(lambda: mode(weir), 5, "the mode is told")
+    check(now["safe"] and now["safe_why"].endswith("wrong replies") and now["mode"] == "degraded" and now["by_hand"],
+          f"and after a restart: {now}")
+    wait_until(lambda: weir.ctl("mode", mode="auto")["mode"] == "normal", 10, "given back to the rules")
+    check(weir.ctl("safe", state="off")["ok"], "off")
+    check(done(weir, sandbox, "s3") == ["look", "write", "reply"], "replies again")
+    check(not weir.ctl("safe", state="perhaps")["ok"], "on or off")
+    end(weir, sandbox)
+
+
+@test
+def one_route_drains_alone_also_over_a_kill():
+    weir, sandbox = begin("route")
+    check(weir.ctl("drain", route="desk", why="migration")["ok"], "the route drains")
+    status, headers, said = send(weir, "d1")
+    check(status == 503 and "retry-after" in headers, f"its senders are told to come again: {status} {said}")
+    check(send(weir, "d2", "/strict")[0] == 202, "another route is open")
+    check(weir.ctl("drain", route="once")["ok"], "another one, whose sender does not retry")
+    _, _, held = send(weir, "d3", "/once")
+    wait_state(weir, held["id"], "held")
+    for kind in ("drainer", "limiter"):
+        old = weir.kill(kind)
+        wait_until(lambda: weir.pid(kind) != old and sorted(mode(weir)["routes_drained"]) == ["desk", "once"], 15,
+                   f"the drains outlive the {kind}")
+    wait_until(lambda: send(weir, "d1")[0] == 503, 10, "still refused")
+    wait_state(weir, held["id"], "held")
+    wait_until(lambda: weir.ctl("undrain", route="once")["ok"], 10, "one is open again, once the limiter is back")
+    wait_state(weir, held["id"], "done")
+    check(mode(weir)["routes_drained"] == ["desk"] and mode(weir)["mode"] == "normal", "the other drains on")
+    check(weir.ctl("undrain", route="desk")["ok"] and send(weir, "d1")[0] == 202, "open")
+    check(not weir.ctl("drain", route="nowhere")["ok"], "no such route")
+    end(weir, sandbox)
+
+
+@test
+def a_drain_tells_how_long_it_takes_and_parked_work_does_not_count():
+    weir, sandbox = begin("drain", rate=20)
+    for n in range(100):
+        send(weir, f"t{n}")
+    check(weir.ctl("drain")["ok"], "it drains")
+    parked = [send(weir, f"p{n}", "/once")[2]["id"] for n in range(5)]
+    about = wait_until(lambda: (d := mode(weir)["drain"])["sure"] == "measured" and d, 10, "an estimate")
+    check(about["active"] and not about["done"] and about["parked"] == 5 and about["left_s"] < 10, f"told: {about}")
+    status, _, door = request(weir.port, "GET", "/admin/draining", headers={"Authorization": "Bearer an-operators-key-of-32-characters!"})
+    check(status == 200 and door["drain"]["left_s"] >= 0 and door["mode"] == "draining", f"and over HTTP: {status} {door}")
+    wait_until(lambda: weir.metrics().get('weir_drain_seconds{actor="drainer",instance="0",drain="running"}', 0) > 0, 10, "as a metric")
+    ended = wait_until(lambda: (d := mode(weir)["drain"])["done"] and d, 20, "drained, though five are parked")
+    check(3 < ended["last_s"] < 15 and ended["parked"] == 5, f"how long it took: {ended}")
+    old = weir.kill("drainer")
+    wait_until(lambda: weir.pid("drainer") != old and mode(weir)["mode"] == "draining", 10, "the mode stays when the drainer dies")
+    check(weir.ctl("undrain")["ok"], "back")
+    for id in parked:
+        wait_state(weir, id)
+    end(weir, sandbox)
+
+
+main()
