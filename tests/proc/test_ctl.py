@@ -121,7 +121,7 @@ def every_verb_answers_by_its_schema():
                   ["why", done], ["dead", "ls"], ["dead", "show", dead[0]], ["dead", "redrive", dead[0]],
                   ["dead", "redrive", "--all", "--dry-run"], ["dead", "drop", dead[1]],
                   ["dead", "drop", "--route", "tickets", "--rate", "5000", "--wait"], ["redrive", "status"],
-                  ["mode", "normal"], ["drain", "--wait", "--timeout", "20"], ["undrain"], ["limits", "ls"], ["actors", "ls"],
+                  ["mode", "normal"], ["mode", "show"], ["safe", "off"], ["drain", "--wait", "--timeout", "20"], ["undrain"], ["limits", "ls"], ["actors", "ls"],
                   ["actors", "restart", "classifier"], ["names"], ["metrics"], ["config", "running"], ["backup", "status"],
                   ["backup", file], ["store", "check"], ["store", "check", file], ["send", "tickets", body], ["version"],
                   ["report", "--output", weir.folder / "report.txt"], ["help"], ["check"], ["config", "show"],
@@ -132,6 +132,7 @@ def every_verb_answers_by_its_schema():
     for words, code in ((["show", "01J9ZQ4T6W3V8X2M5N7P1R0SAB"], 66), (["mode", "sideways"], 64), (["redrive", "cancel"], 1),
                         (["dead", "redrive", done], 1), (["backup", "take"], 66), (["events", "--kind", "nonsense"], 64)):
         lines += said_json(weir, *words, code=code)
+    lines += operated(weir)
     kill_some(weir, sandbox, 30, "more")
     lines += said_json(weir, "dead", "redrive", "--all", "--rate", "1") + said_json(weir, "redrive", "cancel")
     lines += said_json(weir, "backup", "begin") + [weir.ctl("backup.status"), weir.ctl("backup.cancel")]
@@ -150,11 +151,29 @@ def every_verb_answers_by_its_schema():
     weir.remove()
 
 
+def operated(weir):
+    """The answers of what changes and shows limits, downstreams, routes and messages, but for slots.reclaim."""
+    limit, route, downstream = {"name": "writes"}, {"name": "tickets"}, {"name": "helpdesk"}
+    weir.ctl("route.stop", **route)
+    one, two = [weir.post(ticket(f"operated-{n}"))[2]["id"] for n in range(2)]
+    wait_until(lambda: weir.ctl("why", id=two)["why"]["keeps"], 5, "they wait")
+    asked = [("limits.set", {**limit, "slots": 9, "why": "schemas"}), ("limits.ls", {}), ("limits.export", {})]
+    asked += [(f"limits.{verb}", limit) for verb in ("pin", "unpin", "disable", "enable", "reset")]
+    asked += [("limits.observe", {**limit, "on": word}) for word in ("on", "off")]
+    asked += [("downstream.pause", {**downstream, "for": 60}), ("downstream.ls", {})]
+    asked += [(f"downstream.{verb}", downstream) for verb in ("pause", "probe", "resume")]
+    asked += [("hold", {"id": one}), ("release", {"id": one}), ("hold", {"route": "tickets"}), ("release", {"route": "tickets"})]
+    asked += [("prioritise", {"id": one, "class": "high"}), ("cancel", {"id": two}), ("why", {"id": one}), ("show", {"id": one})]
+    asked += [("shape", {}), ("shape", {"by": "blocker"}), ("shape", {"label": "lang"}), ("route.start", route), ("slots.ls", {})]
+    said = [weir.ctl(verb, **args) for verb, args in asked] + [weir.ctl("route.stop", **route), weir.ctl("route.start", **route)]
+    check(all(line["ok"] for line in said), f"{[line for line in said if not line['ok']]}")
+    return said
+
+
 def outside_of_this_test():
     """Verbs that the limiter and the ingress added, with tests of their own."""
     return {v for v in re.findall(r'^VERB\(\w+, "([a-z._]+)"', (ROOT / "supervisor/ctl_verbs.def").read_text(), re.M)
-            if v.split(".")[0] in ("slots", "shape", "hold", "release", "cancel", "prioritise", "downstream", "truth")
-            or v in ("limits.set", "limits.show", "limits.export", "limits.reset")}
+            if v.split(".")[0] == "truth" or v == "slots.reclaim"}
 
 
 @test
