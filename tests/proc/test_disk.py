@@ -29,8 +29,17 @@ def a_full_disk_refuses_early_finishes_what_is_in_hand_and_heals_by_itself():
         weir.config.write_text(weir.config.read_text().replace("127.0.0.1:1\"", f"127.0.0.1:{sandbox.port}\""))
         weir.state = small / "state"
         weir.state.mkdir(mode=0o700)
+        keys = weir.folder / "credentials"
+        keys.mkdir(mode=0o700)
+        (keys / "ops").write_text("an-operators-key-of-32-characters!")
+        (keys / "ops").chmod(0o600)
+        weir.config.write_text(weir.config.read_text() + 'api_keys: {ops: {secret: ops, scopes: ["leases:*"]}}\n')
         weir.start()
+        lease = lambda method, path="", body=None: request(weir.port, method, "/v1/leases" + path, body, timeout=15,
+                                                           headers={"Authorization": "Bearer an-operators-key-of-32-characters!"})
         ids = [weir.post(ticket(n), path="/single")[2]["id"] for n in range(30)]
+        for n in range(5):
+            check(lease("POST", "", {"id": f"call{n}", "limits": ["writes"]})[0] == 201, "a lease while there is space")
         filler = small / "filler"
         with open(filler, "wb", buffering=0) as f:
             try:
@@ -44,6 +53,10 @@ def a_full_disk_refuses_early_finishes_what_is_in_hand_and_heals_by_itself():
         check("retry-after" in headers, f"with Retry-After: {headers}")
         for id in ids:
             wait_until(lambda: weir.get(f"/v1/messages/{id}")[2].get("state") == "done", 20, f"{id} is done on a full disk")
+        for n in range(5):
+            check(lease("DELETE", f"/call{n}")[0] in (200, 204), "a lease is given back on a full disk")
+            check(lease("GET", f"/call{n}")[0] == 404, "and held no longer")
+        check(lease("POST", "", {"id": "more", "limits": ["writes"]})[0] == 503, "no new one is granted")
         filler.unlink()
         began = time.monotonic()
         wait_until(lambda: weir.post(ticket(5000), path="/single", timeout=15)[0] in (200, 202), 5, "accepts within 5 s of space")
