@@ -73,6 +73,7 @@ static void show_actors_answer(const json_t *answer)
 {
     show_actors(json_object_get(answer, "actors"));
 }
+static void show_export(const json_t *answer) { fputs(text_at(answer, "yaml"), stdout); }
 static void show_limits_answer(const json_t *answer)
 {
     show_limits(json_object_get(answer, "limits"));
@@ -149,6 +150,7 @@ static const struct {
     [CTL_VERB_DRAIN] = {.run = run_drain, .show = show_mode},
     [CTL_VERB_UNDRAIN] = {.show = show_mode},
     [CTL_VERB_LIMITS_LS] = {.show = show_limits_answer},
+    [CTL_VERB_LIMITS_EXPORT] = {.show = show_export},
     [CTL_VERB_ACTORS_LS] = {.show = show_actors_answer},
     [CTL_VERB_ACTORS_RESTART] = {.run = run_reload},
     [CTL_VERB_RELOAD] = {.run = run_reload, .show = show_reload},
