@@ -3,6 +3,7 @@
  */
 #include "actors/limiter/parts.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #define ITEM_BYTES 256u /* what a queued message counts besides its own bytes */
@@ -62,8 +63,13 @@ static void echo_later(limiter_t *l, peer_t peer, const msg_submit_t *s, int64_t
         echo_t *echo = &l->echoes[n];
         if (echo->used)
             continue;
-        *echo =
-            (echo_t){.peer = peer, .id = s->id, .seq = seq, .used = true, .same_body = same_body};
+        *echo = (echo_t){.peer = peer,
+                         .id = s->id,
+                         .seq = seq,
+                         .print = s->print,
+                         .body_hash = s->body_hash,
+                         .used = true,
+                         .same_body = same_body};
         l->echo_count++;
         return;
     }
@@ -85,10 +91,22 @@ void echoes_read(limiter_t *l)
     }
 }
 
+/* A redrive gave it another row while this one was read. */
+static bool echo_moved(limiter_t *l, echo_t *echo)
+{
+    bool same_body;
+    int64_t seq = prints_find(l->prints, &echo->print, echo->body_hash, &same_body);
+    if (seq == 0 || seq == echo->seq)
+        return false;
+    echo->seq = seq;
+    echo->asked = false;
+    return true;
+}
+
 void echo_arrived(limiter_t *l, const read_result_t *read)
 {
     echo_t *echo = &l->echoes[READ_WHOSE(read->request.token) % ECHOES_MAX];
-    if (!echo->used || !echo->asked)
+    if (!echo->used || !echo->asked || (read->error == -ENOENT && echo_moved(l, echo)))
         return;
     echo->used = false;
     l->echo_count--;

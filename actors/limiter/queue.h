@@ -74,7 +74,9 @@ typedef struct echo {
     peer_t peer;
     msgid_t id;
     int64_t seq;
-    bool used, asked, same_body, tolerant;
+    dedup_print_t print;
+    uint64_t body_hash;
+    bool used, asked, same_body;
 } echo_t;
 
 struct limiter {
@@ -181,6 +183,7 @@ struct limiter {
     uint64_t disk_free;
     uint64_t assigned, repairs, loaded, damaged;
     bool space_asked, purging[2]; /* a read for it is open */
+    int64_t wall_ahead_us; /* of the boot clock; 0: not looked at yet */
     instant_t pressure_at, sweep_at;
 };
 
