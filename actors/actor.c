@@ -331,7 +331,7 @@ static int open_client(actor_t *a)
         pools[i] = (http_pool_options_t){
             .name = d->name,
             .url = d->url,
-            .connections = d->connections,
+            .connections = d->connections + config_lists(c, d),
             .connect_ms = d->connect_ms,
             .total_ms = d->total_ms,
             .allow_private = d->allow_private,

@@ -4,7 +4,7 @@ static unsigned roster_connections(const config_t *c)
 {
     unsigned n = 0;
     for (size_t i = 0; i < c->downstream_count; i++)
-        n += c->downstreams[i].connections;
+        n += c->downstreams[i].connections + config_lists(c, &c->downstreams[i]);
     return n;
 }
 

@@ -68,6 +68,16 @@ const char *leases_check(const limiter_t *l)
     return count == l->lease_count ? NULL : "leases are counted right";
 }
 
+bool leases_walk(limiter_t *l, size_t *chain, void (*each)(limiter_t *l, lease_t *lease))
+{
+    for (; l->budget > 0 && effects_room(l->e) > 1024 && *chain < TABLE; ++*chain, l->budget--)
+        for (lease_t *lease = l->leases[*chain], *next; lease; lease = next) {
+            next = lease->next;
+            each(l, lease);
+        }
+    return *chain == TABLE;
+}
+
 static uint32_t hash_of(const limiter_t *l, bytes_t id)
 {
     return (uint32_t)XXH3_64bits_withSeed(id.data, id.len, l->hash_seed);
@@ -92,6 +102,7 @@ static lease_t *lease_add(limiter_t *l, bytes_t id, bytes_t holder)
         memcpy(text, holder.data, holder.len);
     lease->holder = text;
     lease->length = (uint16_t)id.len;
+    lease->since = l->now.at;
     lease->hash = hash_of(l, id);
     lease->next = l->leases[lease->hash % TABLE];
     l->leases[lease->hash % TABLE] = lease;

@@ -16,6 +16,8 @@ typedef struct lease {
     uint64_t fence, ttl_ms;
     int64_t renewed_us; /* in this life; 0: not */
     wall_t made;
+    instant_t since; /* made; after a start of ours: read */
+    uint64_t listed; /* number of the last LIST whose answer had it */
     uint32_t flags, hash; /* LEASE_* */
     char *holder;         /* for people; "" */
     uint16_t length;
@@ -36,6 +38,9 @@ void lease_renew(limiter_t *l, lease_t *lease);
 void lease_end(limiter_t *l, lease_t *lease, const char *why);
 
 lease_t *lease_next(const limiter_t *l, const lease_t *after); /* of NULL: the first; NULL: none */
+/* Goes on from *chain as far as the step's budget allows; true: each lease had its turn. `each` may
+ * end the one it is given. */
+bool leases_walk(limiter_t *l, size_t *chain, void (*each)(limiter_t *l, lease_t *lease));
 void leases_recount(const limiter_t *l, void (*each)(const needs_t *needs)); /* for checks */
 
 const char *leases_check(const limiter_t *l); /* NULL, or the promise that is broken */

@@ -172,7 +172,8 @@ void strict_keep(limiter_t *l, const item_t *i)
         return;
     snprintf(id, sizeof id, "call:%lld:%u", (long long)i->seq, i->attempt);
     if (!lease_new(l, bytes_str(id), bytes_str("a call whose actor died"), needs,
-                   step->downstream ? step->downstream->total_ms : 1000, LEASE_OF_MESSAGE)) {
+                   step->downstream ? step->downstream->total_ms : 1000,
+                   LEASE_OF_MESSAGE | LEASE_OF_CALL)) {
         needs_give(l, needs);
         needs_free(l, &needs);
     }

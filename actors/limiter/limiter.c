@@ -39,6 +39,7 @@ static void *limiter_create(const birth_t *birth)
         l->releases |= begins_with_release(&c->routes[n]);
     buckets_start(l);
     leases_start(l);
+    truths_start(l);
     list_init(&l->newcomers);
     list_init(&l->held);
     signals_start(l);
@@ -78,6 +79,7 @@ static void limiter_destroy(void **self)
         free(l->holders[n]);
     }
     leases_end(l);
+    free(l->truths);
     buckets_end(l);
     free(l->pools);
     free(l->dirty);
@@ -120,6 +122,9 @@ static void on_message(limiter_t *l, const event_t *event)
         break;
     case MESSAGE_SETTLE:
         settles(l, m);
+        break;
+    case MESSAGE_LISTED:
+        truth_told(l, m->items);
         break;
     case MESSAGE_CREDIT:
         credit_told(l, event);
@@ -286,7 +291,7 @@ static void timer_set(limiter_t *l)
         due = instant_min(due, first->due);
     if ((first = agenda_first(l->expiries)))
         due = instant_min(due, first->due);
-    wish_timer(l->e, due);
+    wish_timer(l->e, instant_min(due, truths_due(l)));
 }
 
 static void limiter_step(void *self, const event_t *event, now_t now, effects_t *effects)
@@ -300,6 +305,7 @@ static void limiter_step(void *self, const event_t *event, now_t now, effects_t 
     echoes_read(l);
     leases_expire(l);
     bulk_go_on(l);
+    truths_watch(l);
     pump(l);
     watch(l);
     items_save_changed(l);

@@ -150,6 +150,13 @@ void signals_start(limiter_t *l);
 void signals_settled(limiter_t *l, const item_t *i, const msg_settle_t *s);
 void signals_tell(limiter_t *l);
 
+/* truth.c: leases compared with a list from outside */
+void truths_start(limiter_t *l);
+void truths_watch(limiter_t *l);
+instant_t truths_due(const limiter_t *l);
+void truths_gauges(limiter_t *l);
+void truth_told(limiter_t *l, const msg_listed_t *listed);
+
 /* watch.c: what is told and repaired from time to time */
 void watch(limiter_t *l);
 void space_arrived(limiter_t *l, const read_result_t *read);

@@ -127,6 +127,7 @@ struct limiter {
     size_t lease_count;
     agenda_t *expiries;
     uint64_t fences;       /* of leases, in this life */
+    struct truth_state *truths;
     uint64_t *of_source;   /* messages not finished, as config->sources */
     struct of_route {
         uint64_t live, assigned, held; /* messages not finished; of these */

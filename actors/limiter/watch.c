@@ -83,6 +83,7 @@ static void gauges(limiter_t *l)
     mode_gauges(l);
     wish_gauge(l->e, METRIC_DEAD_LETTERS, none, (double)l->tally.dead);
     waiting(l, slots(l));
+    truths_gauges(l);
 }
 
 static void pressure(limiter_t *l)

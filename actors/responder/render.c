@@ -91,6 +91,19 @@ static bool is_transports(const char *name)
     return false;
 }
 
+static int add_fixed(call_text_t *call, const downstream_t *downstream)
+{
+    for (size_t i = 0; i < downstream->header_count; i++) {
+        const header_t *header = &downstream->headers[i];
+        if (is_transports(header->name))
+            return refuse(call, "a downstream may not set the header ", header->name);
+        int r = add_header(call, header->name, bytes_str(header->value));
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
 static int add_configured(call_text_t *call, const step_t *step, document_t *document)
 {
     for (size_t i = 0; i < step->header_count; i++) {
@@ -100,15 +113,19 @@ static int add_configured(call_text_t *call, const step_t *step, document_t *doc
         if (r < 0)
             return r;
     }
-    for (size_t i = 0; i < step->downstream->header_count; i++) {
-        const header_t *header = &step->downstream->headers[i];
-        if (is_transports(header->name))
-            return refuse(call, "a downstream may not set the header ", header->name);
-        int r = add_header(call, header->name, bytes_str(header->value));
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    return add_fixed(call, step->downstream);
+}
+
+static int add_secret(call_text_t *call, bytes_t secret)
+{
+    char token[4096];
+    if (secret.len >= sizeof token)
+        return refuse(call, "no room for the header ", "Authorization");
+    if (!secret.len)
+        return 0;
+    memcpy(token, secret.data, secret.len);
+    token[secret.len] = '\0';
+    return add_printed(call, "Authorization", "Bearer %s%s", token, "");
 }
 
 /* A key is any text: what does not fit a header's value is percent-encoded, and so is '%' itself.
@@ -212,14 +229,8 @@ static int render(call_text_t *call, const step_t *step, const msg_assign_t *ass
                   document_t *document)
 {
     int r = render_path(call, step, document);
-    if (r == 0 && secret.len) {
-        char token[4096];
-        if (secret.len >= sizeof token)
-            return refuse(call, "no room for the header ", "Authorization");
-        memcpy(token, secret.data, secret.len);
-        token[secret.len] = '\0';
-        r = add_printed(call, "Authorization", "Bearer %s%s", token, "");
-    }
+    if (r == 0)
+        r = add_secret(call, secret);
     if (r == 0)
         r = add_configured(call, step, document);
     if (r == 0)
@@ -236,4 +247,17 @@ int call_render(call_text_t *call, const step_t *step, const msg_assign_t *assig
     document_destroy(&document);
     text_printable(bytes_str(call->why), call->why, sizeof call->why); /* it may quote a value */
     return r;
+}
+
+int call_render_get(call_text_t *call, const downstream_t *downstream, const char *path,
+                    bytes_t secret)
+{
+    call_clear(call);
+    call->path = bytes_str(path);
+    int r = add_secret(call, secret);
+    if (r == 0)
+        r = add_fixed(call, downstream);
+    if (r == 0)
+        r = add_header(call, "Accept", bytes_str("application/json"));
+    return r == 0 ? add_header(call, "User-Agent", bytes_str("weir/" WEIR_VERSION)) : r;
 }

@@ -22,6 +22,9 @@ typedef struct call_text {
 
 /* `secret`: the downstream's bearer token, empty for none. 0, or -EINVAL with call->why. */
 int call_render(call_text_t *call, const step_t *step, const msg_assign_t *assign, bytes_t secret);
+/* A question of our own, for no message: GET of `path`. */
+int call_render_get(call_text_t *call, const downstream_t *downstream, const char *path,
+                    bytes_t secret);
 void call_clear(call_text_t *call);
 
 #endif

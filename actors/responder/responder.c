@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "actors/responder/listing.h"
 #include "actors/responder/render.h"
 #include "core/answer.h"
 #include "core/bugs.h"
@@ -14,6 +15,7 @@
 #define RESULT_BODY_MAX 8192u /* a larger answer's body is not kept in the message's results */
 #define REASON_BODY_MAX 200u /* of a refusal, for a person */
 #define HAND_MOST 4096u
+#define LIST_TOKEN (1ull << 63) /* of the call for a LIST; below it the limit's place */
 
 typedef struct responder {
     const birth_t *birth;
@@ -22,6 +24,7 @@ typedef struct responder {
     seqmap_t *calls; /* by token: held_t that runs */
     uint64_t last_token;
     work_pool_t *pools; /* one a downstream, in the configuration's order */
+    uint64_t *lists;    /* as config->limits: the number of the LIST that runs; 0: none */
     work_term_t term;
     call_text_t call;
 } responder_t;
@@ -30,7 +33,8 @@ static void *create(const birth_t *birth)
 {
     const config_t *config = birth->config;
     responder_t *self = calloc(1, sizeof *self);
-    must(self && (self->pools = calloc(config->downstream_count + 1, sizeof *self->pools)));
+    must(self && (self->pools = calloc(config->downstream_count + 1, sizeof *self->pools)) &&
+         (self->lists = calloc(config->limit_count + 1, sizeof *self->lists)));
     self->birth = birth;
     self->term.standby = birth->standby;
     self->hand = hand_new(HAND_MOST);
@@ -50,6 +54,7 @@ static void destroy(void **self)
     hand_destroy(&responder->hand);
     seqmap_destroy(&responder->calls);
     free(responder->pools);
+    free(responder->lists);
     free(responder);
     *self = NULL;
 }
@@ -67,9 +72,9 @@ static void settle(responder_t *self, held_t *held, const msg_settle_t *ended, e
 
 /* ---- a call begins */
 
-static bytes_t secret_of(const responder_t *self, const step_t *step)
+static bytes_t secret_of(const responder_t *self, const downstream_t *downstream)
 {
-    const char *name = step->downstream->secret;
+    const char *name = downstream->secret;
     return name ? self->birth->secret(self->birth->secret_arg, name) : bytes_of(NULL, 0);
 }
 
@@ -105,10 +110,10 @@ static bool is_hopeless(responder_t *self, const msg_assign_t *assign, const ste
     else if (!step)
         *ended = work_failed(assign, OUTCOME_UNBEGUN,
                              "route_changed: no such call step in this configuration");
-    else if (step->downstream->secret && !secret_of(self, step).len)
+    else if (step->downstream->secret && !secret_of(self, step->downstream).len)
         *ended = work_failed(assign, OUTCOME_RETRY,
                              "the downstream's secret was not given to this actor");
-    else if (call_render(&self->call, step, assign, secret_of(self, step)) < 0)
+    else if (call_render(&self->call, step, assign, secret_of(self, step->downstream)) < 0)
         *ended = work_failed(assign, OUTCOME_FAIL, self->call.why); /* lives until call_clear */
     else
         return false;
@@ -257,7 +262,8 @@ static void answered(responder_t *self, held_t *held, const http_answer_t *answe
     free(result);
 }
 
-static void on_answer(responder_t *self, const http_answer_t *answer, now_t now, effects_t *effects)
+static void call_ended(responder_t *self, const http_answer_t *answer, now_t now,
+                       effects_t *effects)
 {
     held_t *held = seqmap_find(self->calls, (int64_t)answer->token);
     must(held && !held->is_settled);
@@ -275,6 +281,72 @@ static void on_answer(responder_t *self, const http_answer_t *answer, now_t now,
     free(body);
 }
 
+/* ---- the list of a limit's truth */
+
+static void listed(responder_t *self, const msg_list_t *list, unsigned status,
+                   const listing_t *listing, effects_t *effects)
+{
+    wish_send(effects, self->limiter, MESSAGE_LISTED,
+              &(msg_listed_t){.number = list->number,
+                              .limit = list->limit,
+                              .status = status,
+                              .ids = bytes_str(listing->ids),
+                              .whole = listing->ids != NULL,
+                              .reason = bytes_str(listing->why)});
+}
+
+/* It uses a connection that no assignment can have (config_lists). One at a time a limit: who asks
+ * again was born anew, and its leases may be younger than the question that runs. */
+static void on_list(responder_t *self, const msg_list_t *list, now_t now, effects_t *effects)
+{
+    const config_t *config = self->birth->config;
+    long limit = config_limit(config, list->limit);
+    const downstream_t *d = limit < 0 ? NULL : config->limits[limit].truth.downstream;
+    const char *why = NULL;
+    if (!d || self->term.asked)
+        why = d ? "the responder stops" : "no such question in this configuration";
+    else if (self->lists[limit])
+        why = "an earlier question is not answered yet";
+    else if (d->secret && !secret_of(self, d).len)
+        why = "the downstream's secret was not given to this actor";
+    else if (call_render_get(&self->call, d, config->limits[limit].truth.path, secret_of(self, d)))
+        why = self->call.why;
+    if (why) {
+        listing_t none = {0};
+        snprintf(none.why, sizeof none.why, "%s", why);
+        listed(self, list, 0, &none, effects);
+    } else {
+        self->lists[limit] = list->number;
+        wish_call(effects, &(http_call_t){.token = LIST_TOKEN | (uint64_t)limit,
+                                          .pool = (size_t)(d - config->downstreams),
+                                          .method = "GET",
+                                          .path = self->call.path,
+                                          .headers = self->call.headers,
+                                          .header_count = self->call.header_count,
+                                          .start_by = instant_after_us(now.at, US_PER_S)});
+    }
+    call_clear(&self->call);
+}
+
+static void list_ended(responder_t *self, const http_answer_t *answer, effects_t *effects)
+{
+    size_t place = (size_t)(answer->token & ~LIST_TOKEN);
+    const limit_t *limit = &self->birth->config->limits[place];
+    listing_t listing = listing_read(&limit->truth, answer);
+    const msg_list_t list = {.number = self->lists[place], .limit = bytes_str(limit->name)};
+    self->lists[place] = 0;
+    listed(self, &list, answer->end == CALL_ANSWERED ? answer->status : 0, &listing, effects);
+    free(listing.ids);
+}
+
+static void on_answer(responder_t *self, const http_answer_t *answer, now_t now, effects_t *effects)
+{
+    if (answer->token & LIST_TOKEN)
+        list_ended(self, answer, effects);
+    else
+        call_ended(self, answer, now, effects);
+}
+
 /* ---- the step */
 
 static void on_message(responder_t *self, const message_t *message, now_t now, effects_t *effects)
@@ -286,6 +358,9 @@ static void on_message(responder_t *self, const message_t *message, now_t now, e
             break;
         case MESSAGE_SETTLED:
             hand_settled(self->hand, &((const msg_settled_t *)message->items)[i]);
+            break;
+        case MESSAGE_LIST:
+            on_list(self, &((const msg_list_t *)message->items)[i], now, effects);
             break;
         case MESSAGE_ORDER:
             work_term_order(&self->term, &((const msg_order_t *)message->items)[i], now, effects);

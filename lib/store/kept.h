@@ -74,6 +74,7 @@ enum {
     LEASE_TOMBSTONE = 1,      /* released before it was acquired: the acquire that comes is void */
     LEASE_PROVISIONAL = 2,    /* granted while nobody could be asked */
     LEASE_OF_MESSAGE = 4,     /* made from the slot of a message's step */
+    LEASE_OF_CALL = 8,        /* of a call whose actor died: nobody's work outside */
 };
 
 /* How much of a rate was taken, and when. One row a limit and value of its labels. */

@@ -321,6 +321,14 @@ const step_t *route_step(const route_t *r, bytes_t name)
     return NULL;
 }
 
+unsigned config_lists(const config_t *c, const downstream_t *downstream)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < c->limit_count; i++)
+        n += c->limits[i].truth.downstream == downstream;
+    return n;
+}
+
 long config_pool(const config_t *c, bytes_t name)
 {
     for (size_t i = 0; i < c->pool_count; i++)

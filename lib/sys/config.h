@@ -174,6 +174,8 @@ void config_destroy(config_t **config);
 const route_t *config_route(const config_t *c, bytes_t name);       /* NULL: none */
 const route_t *config_route_at(const config_t *c, bytes_t path);
 const step_t *route_step(const route_t *r, bytes_t name);
+/* How many limits ask it for a list: each has a connection for it, besides `connections`. */
+unsigned config_lists(const config_t *c, const downstream_t *downstream);
 long config_pool(const config_t *c, bytes_t name);                  /* -1: none */
 long config_limit(const config_t *c, bytes_t name);                 /* -1: none */
 

@@ -215,6 +215,12 @@ static void check_truth(const limit_walk_t *w)
     if (!has(json_object_get(w->json, "downstreams"), word(truth, "downstream")))
         config_complain_name(w->tree, limit_node(w, "truth/downstream"), "downstream",
                              word(truth, "downstream"), json_object_get(w->json, "downstreams"));
+    const char *path = word(truth, "path"), *c = path;
+    while (*c > ' ' && *c < 0x7f && *c != '#')
+        c++;
+    if (*path != '/' || *c)
+        config_complain(w->tree, limit_node(w, "truth/path"),
+                        "%s is not a path such as /v1/calls?status=live", path);
     for (size_t i = 0; i < COUNT_OF(pointers); i++) {
         const char *text = word(truth, pointers[i]);
         char leaf[16];

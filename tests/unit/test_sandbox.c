@@ -93,6 +93,20 @@ static void a_fault_strikes_every_nth_time_and_no_longer_than_told(void **state)
     script_destroy(&script);
 }
 
+static void a_rule_may_say_what_is_answered(void **state)
+{
+    static const char rule[] = "{\"path\":\"/v1/*\",\"do\":\"201\",\"body\":{\"a\": [1]}}";
+    script_t *script = script_new(1);
+    (void)state;
+    assert_null(script_add(script, rule, strlen(rule)));
+    fault_t fault = script_next(script, bytes_str("/v1/x"));
+    assert_int_equal(fault.status, 201);
+    assert_string_equal(fault.body, "{\"a\":[1]}");
+    script_clear(script);
+    assert_null(script_next(script, bytes_str("/v1/x")).body);
+    script_destroy(&script);
+}
+
 static void a_rule_that_says_nothing_sensible_is_refused(void **state)
 {
     static const char *const rules[] = {"",
@@ -100,7 +114,9 @@ static void a_rule_that_says_nothing_sensible_is_refused(void **state)
                                         "{\"do\":\"nothing\"}",
                                         "{\"do\":\"700\"}",
                                         "{\"do\":\"500\",\"every\":0}",
-                                        "{\"do\":\"500\",\"x\":1}"};
+                                        "{\"do\":\"500\",\"x\":1}",
+                                        "{\"do\":\"500\",\"body\":{}}",
+                                        "{\"do\":\"slow\",\"body\":{}}"};
     script_t *script = script_new(1);
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rules); i++)
@@ -116,6 +132,7 @@ int main(void)
         cmocka_unit_test(a_request_is_read_when_it_is_whole),
         cmocka_unit_test(what_is_no_request_is_refused),
         cmocka_unit_test(a_fault_strikes_every_nth_time_and_no_longer_than_told),
+        cmocka_unit_test(a_rule_may_say_what_is_answered),
         cmocka_unit_test(a_rule_that_says_nothing_sensible_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,7 +147,9 @@ static void carry_out(conn_t *c, const fault_t *f)
         reply(c, 200, 0, ok, sizeof ok - 1);
         break;
     case FAULT_STATUS:
-        if (f->status < 300)
+        if (f->body)
+            reply(c, f->status, f->retry_after, f->body, strlen(f->body));
+        else if (f->status < 300)
             reply(c, f->status, f->retry_after, ok, sizeof ok - 1);
         else
             reply(c, f->status, f->retry_after, no, sizeof no - 1);

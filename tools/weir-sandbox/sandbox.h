@@ -66,6 +66,7 @@ typedef struct fault {
     enum fault_kind kind;
     unsigned status, retry_after;
     int64_t slow_us;
+    const char *body; /* the script's; NULL: the usual one */
 } fault_t;
 typedef struct script script_t;
 script_t *script_new(uint64_t seed);

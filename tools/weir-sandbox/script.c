@@ -12,6 +12,7 @@ typedef struct rule {
     unsigned every, skip,
         times; /* every n-th match, after the first `skip`, so many times (0: for ever) */
     unsigned matched, done, percent;
+    char *body; /* what a status below 300 is answered with; NULL: {"ok":true} */
 } rule_t;
 struct script {
     rule_t rules[SCRIPT_RULES_MAX];
@@ -40,11 +41,17 @@ script_t *script_new(uint64_t seed)
 
 void script_destroy(script_t **script)
 {
+    if (*script)
+        script_clear(*script);
     free(*script);
     *script = NULL;
 }
 
-void script_clear(script_t *script) { script->count = 0; }
+void script_clear(script_t *script)
+{
+    while (script->count > 0)
+        free(script->rules[--script->count].body);
+}
 
 static bool fault_named(const char *what, fault_t *out)
 {
@@ -66,14 +73,15 @@ static const char *rule_read(json_t *json, rule_t *out)
 {
     const char *path = "*", *what = NULL;
     int every = 1, skip = 0, times = 0, ms = 1000, retry_after = 0, percent = 100;
+    json_t *body = NULL;
     json_error_t error;
-    if (json_unpack_ex(json, &error, JSON_STRICT, "{s?s, s:s, s?i, s?i, s?i, s?i, s?i, s?i}",
+    if (json_unpack_ex(json, &error, JSON_STRICT, "{s?s, s:s, s?i, s?i, s?i, s?i, s?i, s?i, s?o}",
                        "path", &path, "do", &what, "every", &every, "skip", &skip, "times", &times,
-                       "ms", &ms, "retry_after", &retry_after, "percent", &percent))
+                       "ms", &ms, "retry_after", &retry_after, "percent", &percent, "body", &body))
         return "a rule is {\"path\": glob, \"do\": "
                "\"500|429|...|reset-before|reset-after|hang|slow|garbage\","
                " \"every\": n, \"skip\": n, \"times\": n, \"ms\": n, \"retry_after\": s, "
-               "\"percent\": n}";
+               "\"percent\": n, \"body\": JSON}";
     if (every < 1 || skip < 0 || times < 0 || ms < 0 || retry_after < 0 || percent < 0 ||
         percent > 100)
         return "every is at least 1, percent at most 100, the others at least 0";
@@ -87,9 +95,13 @@ static const char *rule_read(json_t *json, rule_t *out)
         return "path or do is too long";
     strcpy(out->path, path);
     strcpy(out->what, what);
-    return fault_named(what, &out->fault)
-               ? NULL
-               : "do: a status from 200 to 599, or reset-before, reset-after, hang, slow, garbage";
+    if (!fault_named(what, &out->fault))
+        return "do: a status from 200 to 599, or reset-before, reset-after, hang, slow, garbage";
+    if (body && (out->fault.kind != FAULT_STATUS || out->fault.status >= 300))
+        return "body is what a status below 300 is answered with";
+    out->body = body ? json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    out->fault.body = out->body;
+    return NULL;
 }
 
 const char *script_add(script_t *s, const char *text, size_t len)
