@@ -40,7 +40,7 @@ bool child_lives(const child_t *c)
 static enum child_state ignore(step_t *s) { return s->child->state; }
 
 /* A live process that was never started, or a dead one that speaks: our bug. */
-static enum child_state impossible(step_t *s)
+static enum child_state never(step_t *s)
 {
     must(s == NULL);
     return CHILD_DOWN;
@@ -59,7 +59,7 @@ static enum child_state begin(step_t *s)
     return CHILD_STARTING;
 }
 
-static enum child_state begin_afresh(step_t *s)
+static enum child_state afresh(step_t *s)
 {
     restart_forget(&s->child->record);
     return begin(s);
@@ -148,13 +148,13 @@ static enum child_state retire(step_t *s)
     return CHILD_RETIRING;
 }
 
-static enum child_state retirees_time(step_t *s)
+static enum child_state overdue(step_t *s)
 {
     return instant_before(s->now, s->child->until) ? is_silent(s) : kill_it(s);
 }
 
 /* Its end is on its way already. */
-static enum child_state end_for_good(step_t *s)
+static enum child_state for_good(step_t *s)
 {
     s->child->stays_down = true;
     return s->child->state;
@@ -246,17 +246,17 @@ typedef enum child_state action_t(step_t *s);
 
 /* clang-format off */
 static action_t *const table[CHILD_STATE_COUNT][CHILD_EVENT_COUNT] = {
-    /*                  START    SAID_READY    EXITED      DUE            RETIRE        STOP        RESTART */
-    [CHILD_IDLE]     = {begin,   impossible,   impossible, ignore,        stay_down,    stay_down,  begin},
-    [CHILD_STARTING] = {ignore,  became_ready, died,       is_late,       retire,       ask,        ask},
-    [CHILD_READY]    = {ignore,  ignore,       died,       is_silent,     retire,       ask,        ask},
-    [CHILD_RETIRING] = {ignore,  ignore,       died,       retirees_time, ignore,       ask,        ignore},
-    [CHILD_STOPPING] = {ignore,  ignore,       died,       kill_it,       end_for_good, ask_sooner, ignore},
-    [CHILD_DYING]    = {ignore,  ignore,       died,       kill_it,       end_for_good, ask_sooner, ignore},
-    [CHILD_BACKOFF]  = {ignore,  impossible,   impossible, begin,         stay_down,    stay_down,  begin_afresh},
-    [CHILD_FAILED]   = {ignore,  impossible,   impossible, begin,         stay_down,    stay_down,  begin_afresh},
-    [CHILD_REFUSED]  = {ignore,  impossible,   impossible, ignore,        stay_down,    stay_down,  begin_afresh},
-    [CHILD_DOWN]     = {begin,   impossible,   impossible, ignore,        ignore,       ignore,     begin_afresh},
+    /*                  START   SAID_READY    EXITED DUE        RETIRE     STOP        RESTART */
+    [CHILD_IDLE]     = {begin,  never,        never, ignore,    stay_down, stay_down,  begin},
+    [CHILD_STARTING] = {ignore, became_ready, died,  is_late,   retire,    ask,        ask},
+    [CHILD_READY]    = {ignore, ignore,       died,  is_silent, retire,    ask,        ask},
+    [CHILD_RETIRING] = {ignore, ignore,       died,  overdue,   ignore,    ask,        ignore},
+    [CHILD_STOPPING] = {ignore, ignore,       died,  kill_it,   for_good,  ask_sooner, ignore},
+    [CHILD_DYING]    = {ignore, ignore,       died,  kill_it,   for_good,  ask_sooner, ignore},
+    [CHILD_BACKOFF]  = {ignore, never,        never, begin,     stay_down, stay_down,  afresh},
+    [CHILD_FAILED]   = {ignore, never,        never, begin,     stay_down, stay_down,  afresh},
+    [CHILD_REFUSED]  = {ignore, never,        never, ignore,    stay_down, stay_down,  afresh},
+    [CHILD_DOWN]     = {begin,  never,        never, ignore,    ignore,    ignore,     afresh},
 };
 /* clang-format on */
 

@@ -107,7 +107,8 @@ typedef struct child_wishes {
 void child_init(child_t *c, actor_kind_t actor, uint16_t instance, instant_t now);
 child_wishes_t child_step(child_t *c, const child_event_t *event, const child_policy_t *policy,
                           instant_t now, rand_t *chance);
-/* The successor, ready, is in office from now on. `old`: whom it follows, who retires; NULL: nobody. */
+/* The successor, ready, is in office from now on. `old`: whom it follows, who retires; NULL:
+ * nobody. */
 void child_promote(child_t *heir, child_t *old);
 void child_born(child_t *c, int pid, uint64_t generation);
 /* A frame of its current life came. */

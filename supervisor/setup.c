@@ -195,7 +195,8 @@ static void prepare_family(supervisor_t *s)
         launch_secrets_print(&s->launch, &roster[i], bytes_of(s->print_key, sizeof s->print_key),
                              &s->secret_prints[i]);
     s->metrics = metrics_new();
-    for (size_t i = 0; i < s->family.count; i++) /* told from the first day, so that a rise is seen */
+    /* Told from the first day, so that a rise is seen. */
+    for (size_t i = 0; i < s->family.count; i++)
         metrics_add(s->metrics, METRIC_RESTARTS, bytes_str(actor_name(s->family.children[i].actor)),
                     0);
 }

@@ -27,7 +27,7 @@
 #define STOP_WAIT_US US_PER_S
 #define FAREWELL_US (500 * US_PER_MS) /* those with kept connections are told that they end */
 #define OPENING_WAIT_US (2 * US_PER_S) /* for the limiter's welcome, before READY is said */
-#define MISSED_US US_PER_S /* away for so long: not ready; before it, who sends waits and is served */
+#define MISSED_US US_PER_S /* away for so long: not ready; until then, who sends waits */
 #define STATS_FRESH_US (15 * US_PER_S)
 #define PAGE_FRESH_US (250 * US_PER_MS)
 

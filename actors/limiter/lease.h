@@ -1,7 +1,7 @@
 /* lease.h: slots held for work outside Weir, by a named holder: taken over HTTP or by an acquire
- * step, made of a call's slots, or kept for a call whose actor died (strict limits). A lease ends by
- * its release, or by itself when it was not renewed for its time; its fence is greater than that of
- * every lease before it. A release that comes before its acquire leaves a tombstone, which voids
+ * step, made of a call's slots, or kept for a call whose actor died (strict limits). A lease ends
+ * by its release, or by itself when it was not renewed for its time; its fence is greater than that
+ * of every lease before it. A release that comes before its acquire leaves a tombstone, which voids
  * the acquire. All of it is in the store; in use is the number of records. */
 #ifndef WEIR_LIMITER_LEASE_H
 #define WEIR_LIMITER_LEASE_H
@@ -28,7 +28,7 @@ void leases_start(limiter_t *l);
 void leases_end(limiter_t *l);
 void leases_load(limiter_t *l, store_t *store);
 void leases_told(limiter_t *l, const event_t *event); /* LEASE */
-void leases_expire(limiter_t *l);                     /* those whose time is up, within the budget */
+void leases_expire(limiter_t *l);                     /* whose time is up, within the budget */
 lease_t *lease_find(const limiter_t *l, bytes_t id);
 /* Takes over `needs`, which are counted already. NULL: there are as many as there may be. */
 lease_t *lease_new(limiter_t *l, bytes_t id, bytes_t holder, needs_t *needs, uint64_t ttl_ms,

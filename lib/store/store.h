@@ -138,7 +138,7 @@ typedef struct store_opened {
     uint64_t damaged;        /* rows found damaged while opening */
     bool recovered;          /* the last life ended without closing */
     bool new_boot;           /* the boot id differs: boot-clock times inside are of another boot */
-    wall_t restored;         /* when a backup was put in its place, since the last opening; 0: not */
+    wall_t restored;         /* when a backup took its place, since the last opening; 0: not */
 } store_opened_t;
 typedef struct store_setting { bytes_t name, value; } store_setting_t;
 

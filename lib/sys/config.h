@@ -150,8 +150,8 @@ typedef struct config {
     api_key_t *api_keys; size_t api_key_count;    /* http.api_token is one of them */
     source_t *sources; size_t source_count;
     downstream_t *downstreams; size_t downstream_count;
-    limit_t *limits; size_t limit_count, named_limits; /* of the file; then own ones: one a downstream,
-                                              one a route */
+    limit_t *limits; size_t limit_count, named_limits; /* of the file; then own ones: one a
+                                              downstream, one a route */
     const char **pools; size_t pool_count; /* 0 is "rules" (the classifier's); then downstreams;
                                               the last is "own": what the limiter does itself */
     route_t *routes; size_t route_count;

@@ -19,7 +19,7 @@ sha256_t sha256_of(const bytes_t *parts, size_t count);
 sha256_t hmac_sha256(bytes_t key, bytes_t content);
 /* Of the parts one after the other. The key is not empty. */
 sha256_t hmac_sha256_of(bytes_t key, const bytes_t *parts, size_t count);
-/* Ed25519 (RFC 8032): did the owner of the public key (32 bytes) sign this content with these 64? */
+/* Ed25519 (RFC 8032): did the owner of the public key (32 bytes) sign this content so (64)? */
 #define ED25519_KEY_BYTES 32
 #define ED25519_SIGNATURE_BYTES 64
 bool crypto_ed25519_holds(bytes_t public_key, bytes_t content, bytes_t signature);

@@ -257,6 +257,7 @@ static bytes_t lease_id(uint64_t number, char text[40])
     return bytes_of(text, (size_t)len);
 }
 
+#define CAMPAIGN_AND_TRUNK "campaign\x1f" "4711 1\ntrunk\x1f 1"
 static void add_lease(store_batch_t *batch, uint64_t number)
 {
     char id[40];
@@ -269,7 +270,7 @@ static void add_lease(store_batch_t *batch, uint64_t number)
                                           .ttl_ms = 600000,
                                           .generation = 5,
                                           .holder = bytes_str("dialler-17@north"),
-                                          .slots = bytes_str("campaign\x1f" "4711 1\ntrunk\x1f 1")}});
+                                          .slots = bytes_str(CAMPAIGN_AND_TRUNK)}});
 }
 
 static void add_pace(store_batch_t *batch, uint64_t number, bytes_t data)

@@ -4,8 +4,9 @@
  * EPOCH NEXT_SEQ", "ack SEQ" (everything up to SEQ is on disk), "full", "space", "poisoned WHY".
  *     wait: begins after a line on stdin. slow: one batch every 20 ms.
  *   store_writer settle DIRECTORY FROM TO   settles them and drops their bodies, a batch each 100
- *   store_writer relieve DIRECTORY COUNT   makes COUNT messages with a lease each, says "ready", and
- *     after a line on stdin gives the leases back, makes the messages dead letters and writes paces
+ *   store_writer relieve DIRECTORY COUNT   makes COUNT messages with a lease each, says "ready",
+ *     and after a line on stdin gives the leases back, makes the messages dead letters and writes
+ *     paces
  *   store_writer check DIRECTORY   one JSON line: what is there. */
 #include <errno.h>
 #include <poll.h>
@@ -248,7 +249,9 @@ static int run_relieve(char **argv)
     return end_of(&w);
 }
 
-typedef struct census { int64_t first, last, count, settled, dead, holes, damaged, wrong; } census_t;
+typedef struct census {
+    int64_t first, last, count, settled, dead, holes, damaged, wrong;
+} census_t;
 
 static void count_row(census_t *c, const stored_message_t *m)
 {

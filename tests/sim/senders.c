@@ -96,10 +96,11 @@ void sender_request(const sim_event_t *event)
     node_t *n = &sim.nodes[event->node];
     const route_t *route = &sim.config->routes[op->route];
     char body[200];
-    int len =
-        snprintf(body, sizeof body, "{\"op\":%u,\"id\":\"m-%u\",\"key\":\"k%u\",\"kind\":\"%c%u\",\"half\":\"%c\",\"line\":%u}",
-                 op->number, op->twin, op->key, op->kind % 2 ? 'a' : 'b', op->kind,
-                 op->kind % 2 ? 'a' : 'b', op->number / 8);
+    int len = snprintf(body, sizeof body,
+                       "{\"op\":%u,\"id\":\"m-%u\",\"key\":\"k%u\",\"kind\":\"%c%u\","
+                       "\"half\":\"%c\",\"line\":%u}",
+                       op->number, op->twin, op->key, op->kind % 2 ? 'a' : 'b', op->kind,
+                       op->kind % 2 ? 'a' : 'b', op->number / 8);
     http_field_t headers[] = {{bytes_str("content-type"), bytes_str("application/json")}};
     http_request_t request = {.token = token_of(op, event->attempt),
                               .method = bytes_str("POST"),

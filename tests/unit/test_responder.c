@@ -228,7 +228,8 @@ static void a_request_that_cannot_be_rendered_is_not_sent(void **state)
         {"tag", "{\"/message/id\":null}", "{\"lang\":\"en\"}", "path: ", OUTCOME_FAIL},
         {"tag", "{\"/message/id\":\"..\"}", "{\"lang\":\"en\"}", "path: ", OUTCOME_FAIL},
         {"tag", "{\"/message/id\":1}", "{}", "header X-Lang: ", OUTCOME_FAIL},
-        {"tag", "{\"/message/id\":1}", "{\"lang\":\"a\\r\\nEvil: 1\"}", "header X-Lang: ", OUTCOME_FAIL},
+        {"tag", "{\"/message/id\":1}", "{\"lang\":\"a\\r\\nEvil: 1\"}",
+         "header X-Lang: ", OUTCOME_FAIL},
         {"gone", "{}", "{}", "route_changed", OUTCOME_UNBEGUN},
         {"rule", "{}", "{}", "route_changed", OUTCOME_UNBEGUN},
     };
