@@ -40,7 +40,7 @@ def send(weir, first, count, **more):
 
 @test
 def limits_set_live_are_in_force_at_once_and_stay_over_kill():
-    weir, sandbox = with_desk("live", "--latency-ms", "150..150", slots=2)
+    weir, sandbox = with_desk("live", "--latency-ms", "150..150", slots=2, level="info, sample: 1")
     weir.start()
     send(weir, 0, 120)
     wait_until(lambda: limit(weir)["in_use"] == 2, 10, "two run")
@@ -51,6 +51,9 @@ def limits_set_live_are_in_force_at_once_and_stay_over_kill():
     said(weir, "limits.set", name="writes", slots=1)
     wait_until(lambda: limit(weir)["in_use"] <= 1, 5, "what ran has ended, and only one runs")
     check(weir.queue()["dead"] == 0, "lowering ended nothing")
+    wait_until(lambda: weir.metrics().get('weir_wait_seconds_count{actor="limiter",instance="0",cause="writes"}', 0) > 7, 10,
+               "waiting for the limit is measured")
+    wait_until(lambda: weir.metric("weir_total_seconds_count") > 0, 10, "and how long it took altogether")
     said(weir, "limits.set", name="writes", slots=4, why="night")
     weir.kill("limiter")
     wait_until(lambda: limit(weir)["slots"] == 4, 10, "it is kept")
@@ -63,7 +66,8 @@ def limits_set_live_are_in_force_at_once_and_stay_over_kill():
     said(weir, "limits.disable", name="writes")
     weir.wait_empty(30)
     check(sandbox.summary()["most_at_once"] >= 8, "eight were called at once")
-    wait_until(lambda: "limits.set by" in weir.program.text(), 5, "who changed it is in the log")
+    for line in ("limits.reset by", "step tag begins, attempt", "step tag ended: ok", "message done after"):
+        wait_until(lambda: line in weir.program.text(), 5, f"in the log: {line}")
     weir.stop()
     weir.remove()
 

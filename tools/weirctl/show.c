@@ -53,21 +53,28 @@ void show_actors(const json_t *actors)
 }
 
 /* Without slots of its own a limit is a rate. */
+static void show_limit(table_t *t, const json_t *limit, const json_t *l)
+{
+    table_cell(t, "%s", text_at(limit, "name"));
+    table_cell(t, "%s", text_at(l, "value"));
+    table_cell(t, "%lld", (long long)number_at(l, "in_use"));
+    if (json_is_integer(json_object_get(l, "slots")))
+        table_cell(t, "%lld", (long long)number_at(l, "slots"));
+    else
+        table_cell(t, "-");
+    table_cell(t, "%lld", (long long)number_at(l, "waiting"));
+}
+
+/* Each limit, and below it the busiest values of its labels where they are told apart. */
 void show_limits(const json_t *limits)
 {
-    size_t i;
-    json_t *l;
+    size_t i, n;
+    json_t *l, *value;
     table_t *t = table_new("LIMIT|OF|>IN USE|>SLOTS|>WAITING");
     json_array_foreach(limits, i, l)
     {
-        table_cell(t, "%s", text_at(l, "name"));
-        table_cell(t, "%s", text_at(l, "value"));
-        table_cell(t, "%lld", (long long)number_at(l, "in_use"));
-        if (json_is_integer(json_object_get(l, "slots")))
-            table_cell(t, "%lld", (long long)number_at(l, "slots"));
-        else
-            table_cell(t, "-");
-        table_cell(t, "%lld", (long long)number_at(l, "waiting"));
+        show_limit(t, l, l);
+        json_array_foreach(json_object_get(l, "by_value"), n, value) { show_limit(t, l, value); }
     }
     table_print(&t);
 }
@@ -211,6 +218,19 @@ void show_message(const json_t *m)
     show_steps(json_object_get(m, "steps"));
 }
 
+/* All that keeps it, then when it should start. */
+static void show_keeps(const json_t *why)
+{
+    size_t i;
+    json_t *k;
+    json_array_foreach(json_object_get(why, "keeps"), i, k)
+    {
+        printf("%s %s\n", i ? "and:    " : "kept by:", text_at(k, "detail"));
+    }
+    if (json_array_size(json_object_get(why, "keeps")) > 0)
+        printf("so:      %s\n", text_at(why, "sentence"));
+}
+
 void show_why(const json_t *m)
 {
     const json_t *b = json_object_get(m, "blocker");
@@ -233,4 +253,5 @@ void show_why(const json_t *m)
         printf("it is held by: %s (weirctl why %s)\n", text_at(b, "holder"), text_at(b, "holder"));
     if (number_at(m, "due_in_ms") > 0)
         printf("its time comes in: %s\n", table_age(number_at(m, "due_in_ms"), due));
+    show_keeps(json_object_get(m, "why"));
 }
