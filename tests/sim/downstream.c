@@ -17,6 +17,8 @@ enum behaviour {
     NO_CONNECTION
 };
 
+#define POISONOUS 2 /* the kind of operation at which an actor dies now and then */
+
 static enum behaviour choose(const op_t *op)
 {
     static const uint8_t odds[] = {
@@ -137,6 +139,9 @@ static void begin_write(call_t *call)
         tell(call, (http_answer_t){.end = CALL_LATE, .error = "start_by has passed"});
         return;
     }
+    if (sim.ops[call->op].kind == POISONOUS && !sim.calm && chance_in(2))
+        sim_push((sim_event_t){
+            .at = after(1), .kind = SIM_POISON, .number = call->node, .life = call->life});
     if (call->behaviour == NO_CONNECTION) {
         fail_call(call, "no connection");
         return;

@@ -157,6 +157,10 @@ static void world_event(sim_event_t *event)
             node_kill(n, false);
         }
         break;
+    case SIM_POISON: /* a message killed it */
+        if (n->alive && n->life == event->life)
+            node_kill(n, false);
+        break;
     case SIM_ASK:
         ask_next();
         break;

@@ -44,6 +44,7 @@ enum sim_kind {
     SIM_ASK,
     SIM_STOP_ALL,
     SIM_KILL,
+    SIM_POISON,
     SIM_KINDS
 };
 typedef struct frame {
