@@ -20,6 +20,9 @@ void config_check_hush(config_tree_t *tree);
 void config_check_cross(config_tree_t *tree, json_t *json);
 void config_check_routes(config_tree_t *tree, json_t *json);
 void config_check_limits(config_tree_t *tree, json_t *json); /* also takes in overrides_file */
+/* No limit of the step (or route) is one of the other's, which are taken beside them. */
+void config_check_drawn_once(config_tree_t *tree, json_t *step, json_t *other, const char *of_whom,
+                             const node_t *at);
 /* The labels that the limits of `of` count by are those of this route. */
 void config_check_labels(config_tree_t *tree, json_t *json, json_t *of, json_t *route,
                          const node_t *at);

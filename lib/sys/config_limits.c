@@ -54,6 +54,20 @@ void config_check_labels(config_tree_t *tree, json_t *json, json_t *of, json_t *
     }
 }
 
+/* Who already holds a slot would wait for another of the same: for itself, at worst. */
+void config_check_drawn_once(config_tree_t *tree, json_t *step, json_t *other, const char *of_whom,
+                             const node_t *at)
+{
+    json_t *mine = json_object_get(step, "limits"), *theirs = json_object_get(other, "limits");
+    for (size_t i = 0; i < json_array_size(mine); i++)
+        for (size_t k = 0; k < json_array_size(theirs); k++) {
+            const char *name = json_string_value(json_array_get(mine, i));
+            if (strcmp(name, json_string_value(json_array_get(theirs, k))) == 0)
+                config_complain(tree, at, "limit %s is drawn from by %s too; name it once", name,
+                                of_whom);
+        }
+}
+
 void config_check_draws(config_tree_t *tree, json_t *json, json_t *of, const char *place)
 {
     json_t *limits = json_object_get(of, "limits"), *costs = json_object_get(of, "costs"), *cost;

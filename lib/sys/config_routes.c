@@ -242,11 +242,14 @@ static void check_step(walk_t *w)
                         "backoff_base_ms must be at most backoff_cap_ms");
     snprintf(place, sizeof place, "routes/%s/steps/%zu", w->name, w->index);
     config_check_draws(w->tree, w->json, w->step, place);
-    config_check_labels(w->tree, w->json, w->step, w->route, step_node(w, "limits"));
-    config_check_labels(w->tree, w->json,
-                        json_object_get(json_object_get(w->json, "downstreams"),
-                                        call ? text_of(call, "downstream") : ""),
-                        w->route, step_node(w, "call/downstream"));
+    const node_t *limits = step_node(w, "limits"), *whom = step_node(w, "call/downstream");
+    json_t *downstream = json_object_get(json_object_get(w->json, "downstreams"),
+                                         call ? text_of(call, "downstream") : "");
+    config_check_labels(w->tree, w->json, w->step, w->route, limits);
+    config_check_labels(w->tree, w->json, downstream, w->route, whom);
+    config_check_drawn_once(w->tree, w->step, w->route, "its route", limits);
+    config_check_drawn_once(w->tree, w->step, downstream, "its downstream", limits);
+    config_check_drawn_once(w->tree, w->route, downstream, "a step's downstream", whom);
     check_lease(w);
     check_conditions(w, "when", json_object_get(w->step, "when"));
     if (classify)

@@ -161,6 +161,13 @@ static const struct {
      "step a must have one of classify, call, acquire and release, and has none"},
     {ROUTE("      - {name: a, call: {downstream: x, path: /p}}"),
      "f.yaml:8:38: no downstream is called x"},
+    {"limits: {l: {slots: 1}}\n" ROUTE(
+         "      - {name: a, limits: [l], call: {downstream: d, path: /p}}\n    limits: [l]"),
+     "limit l is drawn from by its route too; name it once"},
+    {"limits: {l: {slots: 1}}\ndownstreams: {e: {url: 'http://h', limits: [l]}}\n"
+     "sources: {s: {auth: none-on-loopback}}\nroutes: {r: {path: /r, source: s, steps: [{name: a,"
+     " limits: [l], call: {downstream: e, path: /p}}]}}",
+     "limit l is drawn from by its downstream too; name it once"},
     {ROUTE("      - {name: a, limits: [l], call: {downstream: d, path: /p}}"),
      "no limit is called l"},
     {ROUTE("      - {name: a, call: {downstream: d, path: p}}"), "must start with one /"},
