@@ -76,15 +76,22 @@ static void table_grow(limiter_t *l)
 /* floor, floor + step ... up to the slots, where these are few enough; else one by one. */
 static void adaptive_ladder(bucket_t *b)
 {
+    uint32_t most = b->slots > 0 ? b->slots : 1; /* with none at all bucket_slots() says so */
     const limit_t *limit = b->of->limit;
     adaptive_rules_t *rules = &b->adaptive->rules;
-    *rules = (adaptive_rules_t){.floor = least(limit->adaptive.floor, b->slots),
-                                .ceiling = b->slots,
+    *rules = (adaptive_rules_t){.floor = least(limit->adaptive.floor, most),
+                                .ceiling = most,
                                 .keep_percent = ADAPTIVE_KEEP_PERCENT,
                                 .stay_us = limit->adaptive.stay_us};
-    uint32_t step = limit->adaptive.step, rungs = (b->slots - rules->floor + step - 1) / step + 1;
+    uint32_t step = limit->adaptive.step, rungs = (most - rules->floor + step - 1) / step + 1;
     for (uint32_t n = 0; step > 1 && rungs <= ADAPTIVE_RUNGS_MAX && n < rungs; n++)
-        rules->ladder[rules->rungs++] = least(rules->floor + n * step, b->slots);
+        rules->ladder[rules->rungs++] = least(rules->floor + n * step, most);
+}
+
+/* Where nothing may pass, rate_can() says so before the window is asked. */
+static uint32_t window_count(const bucket_t *b)
+{
+    return b->count > 0 ? least(b->count, WINDOW_COUNT_MAX) : 1;
 }
 
 /* What this value may: the limit's numbers, or the most specific override of one of its values. */
@@ -108,7 +115,7 @@ void bucket_set(limiter_t *l, bucket_t *b)
                                      : b->count == limit->rate.count   ? limit->rate.burst
                                                                        : b->count};
     if (b->window)
-        window_change(b->window, least(b->count, WINDOW_COUNT_MAX), s->period_us + s->slack_us);
+        window_change(b->window, window_count(b), s->period_us + s->slack_us);
     if (b->adaptive) {
         adaptive_ladder(b);
         adaptive_configured(&b->adaptive->now, &b->adaptive->rules, l->now.at);
@@ -127,8 +134,7 @@ static void make_own(limiter_t *l, bucket_t *b)
 {
     const limit_t *limit = b->of->limit;
     if (limit->rate.shape == RATE_WINDOW && !b->whole && !BUG(WINDOW_AS_BUCKET))
-        b->window =
-            window_new(least(b->count, WINDOW_COUNT_MAX), b->of->period_us + b->of->slack_us);
+        b->window = window_new(window_count(b), b->of->period_us + b->of->slack_us);
     if (limit->adaptive.on && !b->whole)
         make_adaptive(l, b);
     size_t downstream = b->of->index - l->config->named_limits;
@@ -208,7 +214,7 @@ bool bucket_is_idle(const limiter_t *l, const bucket_t *b)
 {
     return b->users == 0 && b->in_use == 0 && fair_count(&b->waiters) == 0 && !b->stopped &&
            b->paused_until_us <= l->now.at.us && gcra_kept_us(&b->gcra) <= l->now.at.us &&
-           (!b->window || window_left(b->window, l->now.at) == least(b->count, WINDOW_COUNT_MAX)) &&
+           (!b->window || window_left(b->window, l->now.at) == window_count(b)) &&
            (!b->of->limit->cap.zone ||
             calendar_left(&b->of->limit->cap, &b->used, l->now.wall) == b->of->limit->cap.most);
 }
@@ -334,6 +340,20 @@ static void observed(limiter_t *l, bucket_t *b, uint32_t cost)
     s->observe = on;
 }
 
+static gcra_receipt_t rate_take(const limiter_t *l, bucket_t *b, uint32_t cost)
+{
+    if (b->of->limit->rate.shape == RATE_NONE)
+        return 0;
+    if (b->window) {
+        window_take(b->window, l->now.at, cost);
+        return 1;
+    }
+    gcra_rate_t rate = rate_now(l, b);
+    return gcra_take(&b->gcra, &rate, l->now.at, cost);
+}
+
+/* Who passes though it is full (observed, disabled, granted while we were away) leaves the rate and
+ * the cap to those that they are for. */
 void bucket_take(limiter_t *l, need_t *need)
 {
     bucket_t *b = need->bucket;
@@ -350,13 +370,9 @@ void bucket_take(limiter_t *l, need_t *need)
         breaker_began(&b->breaker->now, l->now.at);
     if (b->whole || BUG(RATE_NOT_TAKEN))
         return;
-    if (b->window)
-        window_take(b->window, l->now.at, need->cost);
-    else if (limit->rate.shape != RATE_NONE) {
-        gcra_rate_t rate = rate_now(l, b);
-        need->receipt = gcra_take(&b->gcra, &rate, l->now.at, need->cost);
-    }
-    if (limit->cap.zone)
+    need->receipt = rate_can(l, b, need->cost).can == CAN_NOW ? rate_take(l, b, need->cost) : 0;
+    need->cap_receipt = 0;
+    if (limit->cap.zone && cap_can(l, b, need->cost).can == CAN_NOW)
         need->cap_receipt = calendar_take(&limit->cap, &b->used, l->now.wall, need->cost);
     if (limit->rate.shape != RATE_NONE || limit->cap.zone)
         bucket_changed(l, b);
@@ -388,11 +404,11 @@ void bucket_refund(limiter_t *l, const need_t *need)
     const limit_t *limit = b->of->limit;
     if (b->whole || need->taken_us == 0)
         return;
-    if (b->window)
+    if (b->window && need->receipt)
         window_give(b->window, (instant_t){need->taken_us}, need->cost);
-    else if (limit->rate.shape != RATE_NONE)
+    else if (!b->window && limit->rate.shape != RATE_NONE)
         gcra_give(&b->gcra, &b->rate, need->receipt, need->cost);
-    if (limit->cap.zone)
+    if (limit->cap.zone && need->cap_receipt)
         calendar_give(&b->used, need->cap_receipt, need->cost);
     if (limit->rate.shape != RATE_NONE || limit->cap.zone)
         bucket_changed(l, b);
@@ -418,20 +434,39 @@ static void wake_at(limiter_t *l, bucket_t *b, instant_t at)
         agenda_add(l->wakes, &b->wake, at);
 }
 
+/* The first; where that one finds only slots which are reserved for better classes, the first of
+ * those that may have them. */
+static item_t *next_waiter(const limiter_t *l, const bucket_t *b, answer_can_t *can)
+{
+    const limit_t *limit = b->of->limit;
+    item_t *first = list_of(fair_first(&b->waiters), item_t, place);
+    *can = bucket_can(l, b, b->woken, blocker_cost(first), item_class(first));
+    for (unsigned c = 0; can->can == CAN_FULL && limit->reserved > 0 && c <= limit->reserved_class;
+         c++) {
+        fair_node_t *head = fair_first_of(&b->waiters, (class_t)c);
+        item_t *i = head ? list_of(head, item_t, place) : first;
+        answer_can_t better = bucket_can(l, b, b->woken, blocker_cost(i), item_class(i));
+        if (better.can != CAN_FULL) {
+            *can = better;
+            return i;
+        }
+    }
+    return first;
+}
+
 void bucket_pump(limiter_t *l, bucket_t *b)
 {
     list_remove(&l->looking, &b->looking);
     agenda_remove(l->wakes, &b->wake);
     while (l->budget > 0 && fair_count(&b->waiters) > 0) {
-        item_t *i = list_of(fair_first(&b->waiters), item_t, place);
-        uint32_t cost = blocker_cost(i);
-        answer_can_t can = bucket_can(l, b, b->woken, cost, item_class(i));
+        answer_can_t can;
+        item_t *i = next_waiter(l, b, &can);
         if (can.can == CAN_LATER || can.can == CAN_CAPPED)
             wake_at(l, b, can.at);
         if (can.can != CAN_NOW)
             return;
-        fair_take(&b->waiters);
-        b->woken += cost;
+        fair_take_head(&b->waiters, &i->place);
+        b->woken += blocker_cost(i);
         item_wake(l, i);
         l->budget--;
     }

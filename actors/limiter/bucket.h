@@ -81,7 +81,7 @@ struct bucket {
 typedef struct need {
     bucket_t *bucket;
     uint32_t cost;
-    gcra_receipt_t receipt;
+    gcra_receipt_t receipt; /* of the rate; 0: nothing of it was taken */
     int64_t taken_us; /* 0: in an earlier life of ours */
     int64_t cap_receipt;
 } need_t;

@@ -274,6 +274,7 @@ static bool pool_try(limiter_t *l, size_t pool, item_t *i)
     if (!own && !h)
         return false;
     pool_take(l, i, pool);
+    i->woken = i->waits_on != WAITS_NOTHING; /* by a limit; not by its letter alone */
     unwake(l, i);
     item_try(l, i, step, h);
     return true;

@@ -154,6 +154,25 @@ static void sweep_bucket(limiter_t *l, bucket_t *b, void *arg)
     bucket_look(l, b);
 }
 
+static void look_if_capped(limiter_t *l, bucket_t *b, void *arg)
+{
+    (void)arg;
+    if (b->of->limit->cap.zone)
+        bucket_look(l, b);
+}
+
+/* Somebody set the host's time: who waits for the next hour or day of the calendar waits for
+ * another instant now. */
+static void wall_clock_watch(limiter_t *l)
+{
+    int64_t ahead = l->now.wall.us - l->now.at.us, before = l->wall_ahead_us;
+    l->wall_ahead_us = ahead;
+    if (before != 0 && llabs(ahead - before) > US_PER_S)
+        buckets_each(l, look_if_capped, NULL);
+    if (l->look)
+        wish_again(l->e);
+}
+
 static void sweep(limiter_t *l)
 {
     paces_sweep(l);
@@ -178,6 +197,7 @@ void watch(limiter_t *l)
     if (!instant_before(l->now.at, l->pressure_at)) {
         l->pressure_at = instant_after_us(l->now.at, PRESSURE_US);
         pressure(l);
+        wall_clock_watch(l);
     }
     if (!instant_before(l->now.at, l->sweep_at)) {
         l->sweep_at = instant_after_us(l->now.at, SWEEP_US);

@@ -188,15 +188,24 @@ fair_node_t *fair_first(const fair_t *f)
     return first;
 }
 
-fair_node_t *fair_take(fair_t *f)
+fair_node_t *fair_first_of(const fair_t *f, class_t class)
 {
-    fair_node_t *node = fair_first(f);
-    if (!node)
-        return NULL;
-    fair_flow_t *flow = node->flow;
+    return f->turn[class] ? head_of(f->turn[class]) : NULL;
+}
+
+void fair_take_head(fair_t *f, fair_node_t *head)
+{
+    fair_flow_t *flow = head->flow;
     flow->left--;
     if (flow->left == 0)
         turn_to(f, flow->next); /* perhaps itself, which begins its next turn */
-    fair_remove(f, node);
+    fair_remove(f, head);
+}
+
+fair_node_t *fair_take(fair_t *f)
+{
+    fair_node_t *node = fair_first(f);
+    if (node)
+        fair_take_head(f, node);
     return node;
 }

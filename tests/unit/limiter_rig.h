@@ -49,6 +49,7 @@ typedef struct rig {
     uint64_t number[64];
     int stopped;
     bool hold_commits;
+    bool reboot; /* the next start is on another boot */
 } rig_t;
 
 static inline void rig_transmit(void *arg, conn_t conn, bytes_t frame)
@@ -103,6 +104,8 @@ static inline void rig_start(rig_t *r)
                          .host = "test",
                          .version = "0"};
     assert_int_equal(memory_store_open(r->disk, &r->store, &r->opened), 0);
+    r->opened.new_boot = r->reboot;
+    r->reboot = false;
     r->birth = (birth_t){.config = r->config,
                          .actor = ACTOR_LIMITER,
                          .generation = self.generation,
