@@ -56,7 +56,7 @@ typedef struct lease_desk {
 /* What came of an order. */
 typedef struct lease_result {
     unsigned status; /* 0: the problem's */
-    json_t *body;    /* taken; NULL: 204, or the problem */
+    char *body;      /* JSON; taken; NULL: 204, or the problem */
     problem_t problem;
     uint64_t retry_after_ms;
     char location[3 * LEASE_NAME_BYTES_MAX + 16]; /* empty: none */

@@ -5,6 +5,7 @@
 
 #include "actors/ingress/ingress.h"
 #include "actors/ingress/lease.h"
+#include "core/json_text.h"
 #include "core/retry_after.h"
 
 /* ---- one answer, or a place in a batch */
@@ -22,14 +23,10 @@ static unsigned status_of(const lease_result_t *r)
 /* An element of a batch says its status inside: a problem has it there anyway. */
 static json_t *element_of(lease_result_t *r)
 {
-    json_t *element = r->body;
-    if (!r->status) {
-        char *text = problem_text(&r->problem);
-        element = json_loads(text, 0, NULL);
-        free(text);
-    } else if (!element) {
-        element = json_object();
-    }
+    char *text = r->status ? r->body : problem_text(&r->problem);
+    json_t *element = text ? json_loads(text, 0, NULL) : NULL;
+    element = element ? element : json_object();
+    free(text);
     must(element && json_object_set_new(element, "status", json_integer(status_of(r))) == 0);
     if (r->retry_after_ms)
         must(json_object_set_new(
@@ -42,15 +39,13 @@ static void reply_one(const scene_t *s, uint64_t token, lease_result_t *r)
 {
     const reply_extra_t extra = {.retry_after_ms = r->retry_after_ms,
                                  .location = *r->location ? r->location : NULL};
-    char *text = r->body ? json_dumps(r->body, JSON_COMPACT) : NULL;
     if (!r->status)
         reply_problem(s, token, &r->problem, &extra);
-    else if (text)
-        reply_json(s, token, r->status, bytes_str(text), &extra);
+    else if (r->body)
+        reply_json(s, token, r->status, bytes_str(r->body), &extra);
     else
         reply_as(s, token, r->status, NULL, bytes_of(NULL, 0));
-    free(text);
-    json_decref(r->body);
+    free(r->body);
 }
 
 static void reply_batch(const scene_t *s, lease_group_t *group)
@@ -95,41 +90,48 @@ static void locate(lease_result_t *r, bytes_t id)
     lease_id_to_path(id, r->location + sizeof prefix - 1);
 }
 
-static json_t *lease_json(bytes_t id, uint64_t left_ms, json_t *limits)
+/* `limits` is a JSON array, as the limiter wrote it: it is neither taken apart nor put together. */
+static char *lease_text(bytes_t id, uint64_t left_ms, bytes_t limits, const char *last)
 {
-    json_t *body = json_pack("{s:s%, s:I, s:o}", "id", (const char *)id.data, id.len,
-                             "expires_in_s", (json_int_t)(left_ms / 1000), "limits", limits);
-    must(body);
-    return body;
-}
-
-static json_t *limits_of(const msg_leased_t *leased)
-{
-    json_t *limits = leased->limits.len ? json_loadb((const char *)leased->limits.data,
-                                                     leased->limits.len, 0, NULL)
-                                        : NULL;
-    if (json_is_array(limits))
-        return limits;
-    json_decref(limits);
-    return json_array();
+    char quoted[JSON_QUOTED_BYTES(LEASE_NAME_BYTES_MAX)];
+    size_t size = sizeof quoted + limits.len + strlen(last) + 64;
+    char *text = malloc(size);
+    must(text && id.len <= LEASE_NAME_BYTES_MAX);
+    json_text_quote(id, quoted);
+    int length = snprintf(text, size, "{\"id\":%s,\"expires_in_s\":%llu,\"limits\":%.*s,%s}",
+                          quoted, (unsigned long long)(left_ms / 1000), (int)limits.len,
+                          (const char *)limits.data, last);
+    must(length > 0 && (size_t)length < size);
+    return text;
 }
 
 static void say_held(const scene_t *s, const lease_ask_t *ask, const msg_leased_t *leased)
 {
     bool is_new = ask->order == LEASE_ACQUIRE && !leased->repeated;
     lease_result_t r = {.status = is_new ? 201 : 200};
-    r.body = lease_json(ask->item.id, leased->left_ms, limits_of(leased));
-    must(json_object_set_new(r.body, "fence", json_integer((json_int_t)leased->fence)) == 0);
+    char fence[40];
+    snprintf(fence, sizeof fence, "\"fence\":%llu", (unsigned long long)leased->fence);
+    r.body = lease_text(ask->item.id, leased->left_ms,
+                        leased->limits.len ? leased->limits : bytes_str("[]"), fence);
     if (is_new)
         locate(&r, ask->item.id);
     lease_say(s, ask->group, ask->place, &r);
+}
+
+static char *id_text(bytes_t id)
+{
+    json_t *body = json_pack("{s:s%}", "id", (const char *)id.data, id.len);
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    must(text);
+    json_decref(body);
+    return text;
 }
 
 void lease_say_gone(const scene_t *s, lease_group_t *group, size_t place, bytes_t id)
 {
     lease_result_t r = {.status = 204};
     if (group->answers)
-        r.body = json_pack("{s:s%}", "id", (const char *)id.data, id.len);
+        r.body = id_text(id);
     lease_say(s, group, place, &r);
 }
 
@@ -141,8 +143,11 @@ void lease_say_provisional(const scene_t *s, const lease_ask_t *ask, uint64_t le
     for (size_t i = 0; i < ask->limit_count; i++)
         json_array_append_new(limits,
                               json_pack("{s:s}", "name", config->limits[ask->limits[i]].name));
-    r.body = lease_json(ask->item.id, left_ms, limits);
-    must(json_object_set_new(r.body, "provisional", json_true()) == 0);
+    char *text = json_dumps(limits, JSON_COMPACT);
+    must(text);
+    json_decref(limits);
+    r.body = lease_text(ask->item.id, left_ms, bytes_str(text), "\"provisional\":true");
+    free(text);
     if (r.status == 201)
         locate(&r, ask->item.id);
     count(s, "provisional");
@@ -150,6 +155,17 @@ void lease_say_provisional(const scene_t *s, const lease_ask_t *ask, uint64_t le
 }
 
 /* ---- what is said of a refusal */
+
+static json_t *limits_of(const msg_leased_t *leased)
+{
+    json_t *limits = leased->limits.len ? json_loadb((const char *)leased->limits.data,
+                                                     leased->limits.len, 0, NULL)
+                                        : NULL;
+    if (json_is_array(limits))
+        return limits;
+    json_decref(limits);
+    return json_array();
+}
 
 static void say_refused(const scene_t *s, const lease_ask_t *ask, const msg_leased_t *leased)
 {

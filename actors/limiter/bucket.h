@@ -93,9 +93,11 @@ typedef struct needs {
     need_t of[];
 } needs_t;
 
-/* What a limit counts by, of one message or lease. labels: JSON object as text. */
+/* What a limit counts by, of one message or lease. labels: JSON object as text; parsed: the same,
+ * lent, where somebody has it already. */
 typedef struct label_values {
     bytes_t labels, key, route, source;
+    const json_t *parsed;
 } label_values_t;
 
 enum can { CAN_NOW, CAN_LATER, CAN_CAPPED, CAN_FULL, CAN_STOPPED };

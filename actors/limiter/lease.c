@@ -1,11 +1,14 @@
 #include "actors/limiter/parts.h"
 
+#include "core/json_text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>
 
 #define TABLE 4096 /* chains; a lease's own memory is what counts */
 #define RETRY_SOON_MS 1000u
+#define SHOWN_BYTES_MAX 300u
 
 /* ---- the table ---- */
 
@@ -236,31 +239,34 @@ typedef struct asking {
     const msg_lease_t *m;
 } asking_t;
 
-static json_t *limit_row(limiter_t *l, const need_t *need)
+static size_t limit_row(limiter_t *l, const need_t *need, char *out, size_t size)
 {
     const bucket_t *b = need->bucket;
-    char shown[BUCKET_NAME_MAX + 256];
+    char shown[BUCKET_NAME_MAX + 256], quoted[JSON_QUOTED_BYTES(SHOWN_BYTES_MAX)],
+        slots[16] = "null";
     bucket_shown(b, shown, sizeof shown);
-    uint32_t slots = bucket_slots(l, b, CLASS_CRITICAL);
-    return json_pack("{s:s,s:s%,s:I,s:I,s:o}", "name", b->of->limit->name, "shown", shown,
-                     utf8_prefix(bytes_str(shown), 300), "cost", (json_int_t)need->cost, "in_use",
-                     (json_int_t)b->in_use, "slots",
-                     slots == SLOTS_ANY ? json_null() : json_integer(slots));
+    json_text_quote(bytes_of(shown, utf8_prefix(bytes_str(shown), SHOWN_BYTES_MAX)), quoted);
+    uint32_t most = bucket_slots(l, b, CLASS_CRITICAL);
+    if (most != SLOTS_ANY)
+        snprintf(slots, sizeof slots, "%u", most);
+    return (size_t)snprintf(out, size,
+                            "{\"name\":\"%s\",\"shown\":%s,\"cost\":%u,\"in_use\":%u,\"slots\":%s}",
+                            b->of->limit->name, quoted, need->cost, b->in_use, slots);
 }
 
-/* `only`: the one that keeps it, or -1 for all. */
-static char *limits_text(limiter_t *l, const needs_t *needs, int only)
+/* `only`: the one that keeps it, or -1 for all. "[]" if it is more than fits. */
+static void limits_text(limiter_t *l, const needs_t *needs, int only,
+                        char out[LEASE_LIMITS_BYTES_MAX + 1])
 {
-    json_t *all = json_array();
-    for (int n = 0; needs && n < needs->count; n++)
-        if ((only < 0 || n == only) && !needs->of[n].bucket->whole)
-            json_array_append_new(all, limit_row(l, &needs->of[n]));
-    char *text = json_dumps(all, JSON_COMPACT);
-    json_decref(all);
-    must(text);
-    if (strlen(text) > LEASE_LIMITS_BYTES_MAX)
-        strcpy(text, "[]");
-    return text;
+    size_t length = 1, size = LEASE_LIMITS_BYTES_MAX; /* and the closing bracket */
+    out[0] = '[';
+    for (int n = 0; needs && n < needs->count && length < size; n++)
+        if ((only < 0 || n == only) && !needs->of[n].bucket->whole) {
+            if (length > 1)
+                out[length++] = ',';
+            length += limit_row(l, &needs->of[n], out + length, size - length);
+        }
+    strcpy(length < size ? out + length : out + 1, "]");
 }
 
 static void answer(const asking_t *a, msg_leased_t said, bool on_disk)
@@ -281,7 +287,8 @@ static void refuse(const asking_t *a, grant_t grant, const char *reason, uint64_
 static void granted(const asking_t *a, lease_t *lease, bool repeated)
 {
     limiter_t *l = a->l;
-    char *limits = limits_text(l, lease->needs, -1);
+    char limits[LEASE_LIMITS_BYTES_MAX + 1];
+    limits_text(l, lease->needs, -1, limits);
     int64_t left = lease->expiry.due.us - l->now.at.us;
     answer(a,
            (msg_leased_t){.grant = GRANT_GRANTED,
@@ -290,7 +297,13 @@ static void granted(const asking_t *a, lease_t *lease, bool repeated)
                           .limits = bytes_str(limits),
                           .repeated = repeated},
            true);
-    free(limits);
+}
+
+/* A lease has no key, route or source: where a limit counts by one, its holder says which. */
+static bytes_t label_of(const json_t *labels, const char *name)
+{
+    const json_t *value = json_object_get(labels, name);
+    return bytes_of(json_string_value(value), json_string_length(value));
 }
 
 /* One of [{"name", "labels": {label: text}, "cost"}]; false: refused, and *why says so. */
@@ -304,11 +317,12 @@ static bool limit_asked(limiter_t *l, json_t *of, needs_t *needs, uint64_t *ttl_
     *why = limit < 0 || l->config->limits[limit].own ? "no such limit" : NULL;
     if (*why)
         return false;
-    char *labels = given ? json_dumps(given, JSON_COMPACT) : NULL;
-    label_values_t values = {.labels = labels ? bytes_str(labels) : bytes_of(NULL, 0)};
+    label_values_t values = {.key = label_of(given, "key"),
+                             .route = label_of(given, "route"),
+                             .source = label_of(given, "source"),
+                             .parsed = given};
     if (!needs_add(l, needs, &draw, &values))
         *why = "too many label values";
-    free(labels);
     if (l->limits[limit].limit->ttl_ms < *ttl_ms || *ttl_ms == 0)
         *ttl_ms = l->limits[limit].limit->ttl_ms;
     const need_t *need = &needs->of[needs->count - 1];
@@ -334,7 +348,8 @@ static void limited(const asking_t *a, needs_t *needs, int nth, answer_can_t why
 {
     limiter_t *l = a->l;
     const need_t *need = &needs->of[nth];
-    char *limits = limits_text(l, needs, nth);
+    char limits[LEASE_LIMITS_BYTES_MAX + 1];
+    limits_text(l, needs, nth, limits);
     need->bucket->of->kept++;
     wish_count(l->e, METRIC_KEPT, bytes_str(need->bucket->of->limit->name), 1);
     answer(a,
@@ -344,7 +359,6 @@ static void limited(const asking_t *a, needs_t *needs, int nth, answer_can_t why
                           .reason = bytes_str(why.can == CAN_CAPPED ? "usage_cap_exceeded"
                                                                     : "rate_limit_exceeded")},
            false);
-    free(limits);
 }
 
 /* As long as is asked for now, or as before. */

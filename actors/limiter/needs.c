@@ -6,9 +6,16 @@
 
 #define NEEDS_BYTES_MAX 3900 /* two levels fit one row */
 
+/* NULL: there are none. */
+static json_t *labels_parsed(const label_values_t *of)
+{
+    return of->labels.len ? json_loadb((const char *)of->labels.data, of->labels.len, 0, NULL)
+                          : NULL;
+}
+
 void label_value(const label_values_t *of, const char *name, char *out)
 {
-    json_t *labels = NULL;
+    json_t *own = NULL;
     bytes_t value = bytes_of(NULL, 0);
     if (strcmp(name, "key") == 0)
         value = of->key;
@@ -16,8 +23,8 @@ void label_value(const label_values_t *of, const char *name, char *out)
         value = of->route;
     else if (strcmp(name, "source") == 0)
         value = of->source;
-    else if (of->labels.len &&
-             (labels = json_loadb((const char *)of->labels.data, of->labels.len, 0, NULL))) {
+    else {
+        const json_t *labels = of->parsed ? of->parsed : (own = labels_parsed(of));
         const json_t *found = json_object_get(labels, name);
         value = bytes_of(json_string_value(found), json_string_length(found));
     }
@@ -25,7 +32,7 @@ void label_value(const label_values_t *of, const char *name, char *out)
     for (; n < value.len && n < LABEL_VALUE_MAX; n++) /* control characters part values in names */
         out[n] = value.data[n] < 0x20 ? ' ' : (char)value.data[n];
     out[n] = '\0';
-    json_decref(labels);
+    json_decref(own);
 }
 
 static size_t values_of(const limit_t *limit, const label_values_t *of, char *out)
@@ -76,11 +83,18 @@ bool needs_add(limiter_t *l, needs_t *needs, const draw_t *draw, const label_val
 needs_t *needs_new(limiter_t *l, const draw_t *draws, size_t count, const label_values_t *of)
 {
     needs_t *needs = needs_room(2 * count);
+    label_values_t values = *of;
+    bool counts_labels = false; /* parsed once for all of them, and only then */
     for (size_t n = 0; n < count; n++)
-        if (!needs_add(l, needs, &draws[n], of)) {
+        counts_labels |=
+            l->limits[draws[n].limit].limit->per_count || l->limits[draws[n].limit].limit->share_by;
+    json_t *parsed = counts_labels && !of->parsed ? labels_parsed(of) : NULL;
+    if (parsed)
+        values.parsed = parsed;
+    for (size_t n = 0; n < count && needs; n++)
+        if (!needs_add(l, needs, &draws[n], &values))
             needs_free(l, &needs);
-            return NULL;
-        }
+    json_decref(parsed);
     return needs;
 }
 

@@ -398,6 +398,38 @@ static void a_full_limit_says_when_to_come_again(void **state)
     assert_in_range(said->retry_after_ms, 5000, 15000);
 }
 
+static const msg_leased_t *lease_of_key(rig_t *r, uint64_t number, const char *id, const char *key)
+{
+    char limits[100];
+    snprintf(limits, sizeof limits, "[{\"name\":\"per\",\"labels\":{\"key\":\"%s\"}}]", key);
+    rig_say(r, CONN_INGRESS, MESSAGE_LEASE,
+            &(msg_lease_t){.number = number,
+                           .order = LEASE_ACQUIRE,
+                           .id = bytes_str(id),
+                           .limits = bytes_str(limits)});
+    const msg_leased_t *said = rig_next(r, CONN_INGRESS, MESSAGE_LEASED);
+    assert_non_null(said);
+    assert_int_equal(said->number, number);
+    return said;
+}
+
+static void a_limit_by_key_counts_a_lease_by_the_key_that_its_holder_says(void **state)
+{
+    rig_t *r = *state;
+    assert_int_equal(lease_of_key(r, 1, "a", "acme")->grant, GRANT_GRANTED);
+    assert_int_equal(lease_of_key(r, 2, "b", "acme")->grant, GRANT_LIMITED);
+    assert_int_equal(lease_of_key(r, 3, "c", "other")->grant, GRANT_GRANTED);
+    const msg_leased_t *odd = lease_of_key(r, 4, "d", "5\\\" pipes");
+    assert_int_equal(odd->grant, GRANT_GRANTED);
+    json_t *limits = json_loadb((const char *)odd->limits.data, odd->limits.len, 0, NULL);
+    json_t *row = json_array_get(limits, 0);
+    assert_string_equal(json_string_value(json_object_get(row, "name")), "per");
+    assert_int_equal(json_integer_value(json_object_get(row, "in_use")), 1);
+    assert_int_equal(json_integer_value(json_object_get(row, "slots")), 1);
+    assert_true(json_is_string(json_object_get(row, "shown")));
+    json_decref(limits);
+}
+
 #define OPERATE(name) cmocka_unit_test_setup_teardown(name, begin, down)
 
 int main(void)
@@ -416,6 +448,7 @@ int main(void)
         OPERATE(why_names_all_that_keeps_a_message_and_who_holds_it),
         OPERATE(a_lease_is_taken_back_for_a_reason),
         OPERATE(the_acceptance_says_how_many_are_before_it_and_when_it_should_start),
+        OPERATE(a_limit_by_key_counts_a_lease_by_the_key_that_its_holder_says),
         OPERATE(a_full_limit_says_when_to_come_again),
     };
     return cmocka_run_group_tests_name("operate", tests, NULL, NULL);
