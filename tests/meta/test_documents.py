@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import tempfile
 
 import meta
 
@@ -51,11 +52,21 @@ for path in meta.files(".py"):
         compile(meta.text(path), str(path), "exec")
     except SyntaxError as error:
         broken.append(f"{path}: {error}")
+examples = re.findall(r"^```yaml\n(.*?)^```", meta.text("docs/LIMITS.md"), re.M | re.S)
+mistakes = [] if examples else ["docs/LIMITS.md has no configuration"]
+for example in examples:
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(example)
+        file.flush()
+        run = subprocess.run([meta.BUILD / "weirctl", "check", "--config", file.name], text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20)
+        mistakes += [run.stdout] if run.returncode else []
 verbs = re.findall(r'^VERB\(\w+, "([a-z._]+)"', meta.text("supervisor/ctl_verbs.def"), re.M)
 answers = json.loads(meta.text("docs/ctl.schemas.json"))["answers"]
 unknown = [f"{v}: its answer has no schema in docs/ctl.schemas.json" for v in verbs if f"weir.{v}/1" not in answers]
 meta.report("every_verb_has_a_schema", unknown)
 meta.report("links_of_the_pages_lead_somewhere", missing_files)
 meta.report("commands_of_the_pages_exist", missing_commands)
+meta.report("the_configuration_of_the_page_about_limits_is_right", mistakes)
 meta.report("scripts_parse", broken)
 meta.end()
