@@ -121,9 +121,3 @@ void limits_learn(limiter_t *l, const item_t *i, const msg_settle_t *s)
         (end == SLOW_START_DEFERRED || (s->outcome == OUTCOME_RETRY && s->retry_after_ms > 0)))
         pause(l, i, s, s->status == 429 ? "429" : s->status == 503 ? "503" : "Retry-After");
 }
-
-/* Its holder died, or it was never begun: it taught nothing, and a probe gives its place on. */
-void limits_lost(limiter_t *l, const item_t *i)
-{
-    limits_learn(l, i, &(msg_settle_t){.outcome = OUTCOME_UNBEGUN});
-}

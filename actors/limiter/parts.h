@@ -76,7 +76,6 @@ static inline size_t own_pool(const limiter_t *l) { return l->config->pool_count
 /* learn.c: what ends of calls teach the limits */
 bucket_t *route_gate(const limiter_t *l, uint16_t route);
 void limits_learn(limiter_t *l, const item_t *i, const msg_settle_t *s);
-void limits_lost(limiter_t *l, const item_t *i);
 
 /* change.c, by_hand.c: what people changed and change */
 void hands_load(limiter_t *l, store_t *store);

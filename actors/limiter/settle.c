@@ -7,9 +7,12 @@
 #include "core/backoff.h"
 #include "sys/log_wanted.h"
 
-/* Takes it out of its holder's hands; its slots are free from here on. */
-static void taken_back(limiter_t *l, item_t *i)
+/* Takes it out of its holder's hands; its slots are free from here on. What its end teaches the
+ * limits is told here, so that no way out forgets it. s: its settle; NULL: there was none, and it
+ * taught nothing. */
+static void taken_back(limiter_t *l, item_t *i, const msg_settle_t *s)
 {
+    limits_learn(l, i, s ? s : &(msg_settle_t){.outcome = OUTCOME_UNBEGUN});
     holder_t *h = i->hand.by;
     list_remove(&h->items, &i->place.place);
     if (h->alone == i || (h->emptied_for && h->items.count == 0))
@@ -94,8 +97,7 @@ static void unknown(limiter_t *l, item_t *i, const char *reason, bool failed)
 void unbegun(limiter_t *l, item_t *i, bool pause)
 {
     needs_refund(l, i->needs);
-    limits_lost(l, i);
-    taken_back(l, i);
+    taken_back(l, i, NULL);
     item_touch(l, i);
     if (pause)
         pause_until(
@@ -121,7 +123,8 @@ void bereave(limiter_t *l, item_t *i, bool ordered)
     if (!ordered)
         i->deaths++;
     if (!ordered && alone && i->deaths > SUSPECT_DEATHS && !BUG(POISON_GOES_ON)) {
-        taken_back(l, i);
+        strict_keep(l, i);
+        taken_back(l, i, NULL);
         i->flags |= PROGRESS_UNKNOWN;
         item_die(l, i, "poison: the actor that had it alone in hand died");
         return;
@@ -131,8 +134,7 @@ void bereave(limiter_t *l, item_t *i, bool ordered)
         return;
     }
     strict_keep(l, i);
-    limits_lost(l, i);
-    taken_back(l, i);
+    taken_back(l, i, NULL);
     unknown(l, i, "its responder died while the call was in hand", false);
 }
 
@@ -172,7 +174,7 @@ static void stale(limiter_t *l, const msg_settle_t *s)
     }
     if (BUG(SETTLE_TWICE) && s->outcome == OUTCOME_OK && i->state == STATE_ASSIGNED &&
         i->attempt > s->attempt) {
-        taken_back(l, i);
+        taken_back(l, i, NULL);
         step_ended(l, i);
     }
 }
@@ -205,8 +207,7 @@ void settle(limiter_t *l, const msg_settle_t *s)
     if (log_wanted(l->config, item_route(l, i), &i->id))
         item_tell(l, i, LOG_SETTLED, outcome_name((unsigned)s->outcome), reason);
     signals_settled(l, i, s);
-    limits_learn(l, i, s);
-    taken_back(l, i);
+    taken_back(l, i, s);
     if (s->outcome == OUTCOME_OK)
         succeeded(l, i, s);
     else if (s->outcome == OUTCOME_RETRY)
