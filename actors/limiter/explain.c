@@ -73,17 +73,22 @@ static void message_holds(const limiter_t *l, json_t *out, const item_t *i, cons
 
 static void lease_holds(const limiter_t *l, json_t *out, const lease_t *lease, const bucket_t *b)
 {
+    char id[LEASE_ID_BYTES_MAX + 1];
+    bytes_t name = bytes_of(lease->id, lease->length);
     uint32_t cost;
     int64_t taken, since = l->now.wall.us - lease->made.us;
     if (!holds(lease->needs, b, &cost, &taken))
         return;
+    if (utf8_valid(name))
+        snprintf(id, sizeof id, "%s", lease->id);
+    else
+        text_printable(name, id, sizeof id);
     json_array_append_new(
-        out,
-        json_pack("{s:s%,s:s%,s:I,s:I,s:I,s:I}", "lease", lease->id, (size_t)lease->length,
-                  "holder", lease->holder, utf8_prefix(bytes_str(lease->holder), 256), "cost",
-                  (json_int_t)cost, "since_ms", (json_int_t)(since > 0 ? since / US_PER_MS : 0),
-                  "until_ms", (json_int_t)((lease->expiry.due.us - l->now.at.us) / US_PER_MS),
-                  "fence", (json_int_t)lease->fence));
+        out, json_pack("{s:s,s:s%,s:I,s:I,s:I,s:I}", "lease", id, "holder", lease->holder,
+                       utf8_prefix(bytes_str(lease->holder), 256), "cost", (json_int_t)cost,
+                       "since_ms", (json_int_t)(since > 0 ? since / US_PER_MS : 0), "until_ms",
+                       (json_int_t)((lease->expiry.due.us - l->now.at.us) / US_PER_MS), "fence",
+                       (json_int_t)lease->fence));
 }
 
 /* Who holds slots of it, at most `most`: those in hand, leases, then those that wait on with the
@@ -277,8 +282,9 @@ json_t *explain_item(limiter_t *l, const item_t *i, const label_values_t *of)
         level_told(&s, i->needs, step->draws, step->draw_count, of, "step", runs);
     sentence(&s, text, sizeof text);
     bool known = !runs && s.sure != SURE_UNKNOWN;
-    return json_pack("{s:o,s:o,s:o,s:s,s:s}", "keeps", s.keeps, "limits", s.limits,
+    return json_pack("{s:o,s:o,s:o,s:s,s:s%}", "keeps", s.keeps, "limits", s.limits,
                      "should_start_in_ms",
                      known ? json_integer(s.start_us / US_PER_MS) : json_null(), "sure",
-                     sureness_name(runs ? SURE_MEASURED : s.sure), "sentence", text);
+                     sureness_name(runs ? SURE_MEASURED : s.sure), "sentence", text,
+                     utf8_prefix(bytes_str(text), sizeof text));
 }
