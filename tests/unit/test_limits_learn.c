@@ -1,0 +1,182 @@
+/* What the ends of calls teach: pauses, breakers, adaptive slots, strict slots, poison. */
+#include "limits_rig.h"
+
+#define CALL_OF(downstream, more)                                                                  \
+    "{'name':'go'," more "'call':{'downstream':'" downstream "','path':'/x'}}"
+
+static void a_retry_after_pauses_everybody_and_then_one_is_tried_and_then_more(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "", ROUTE("a", "", CALL("'attempts':1,")));
+    limits_offers(r, (offer_t){1, "a"}, 100);
+    assert_int_equal(hand_fill(r), 100);
+    hand_settle(r, 1, OUTCOME_DEFER, 429, 3000);
+    for (unsigned n = 2; n <= 100; n++)
+        hand_ok(r, n);
+    limits_offers(r, (offer_t){101, "a"}, 50);
+    rig_pass(r, 2900 * US_PER_MS);
+    assert_int_equal(hand.count + hand_fill(r), 0);
+    rig_pass(r, 300 * US_PER_MS);
+    assert_int_equal(hand_fill(r), 1);
+    assert_true(in_hand(1)); /* its one attempt was not used up */
+    hand_ok(r, 1);
+    assert_true(hand.count >= 1 && hand.count <= 5);
+    rig_destroy(r);
+}
+
+static void a_pause_is_kept_over_a_restart_and_a_reboot(void **s)
+{
+    (void)s;
+    for (int reboot = 0; reboot < 2; reboot++) {
+        rig_t *r = limits_rig("", "", ROUTE("a", "", CALL("")));
+        limits_offers(r, (offer_t){1, "a"}, 2);
+        hand_fill(r);
+        hand_settle(r, 1, OUTCOME_DEFER, 429, 20000);
+        hand_ok(r, 2);
+        r->now.wall.us += 5 * US_PER_S;
+        r->now.at.us = reboot ? 3 * US_PER_S : r->now.at.us + 5 * US_PER_S;
+        limits_restart(r, reboot);
+        limits_offer(r, (offer_t){3, "a"});
+        assert_int_equal(hand_fill(r), 0);
+        rig_pass(r, 14 * US_PER_S);
+        assert_int_equal(hand_fill(r), 0);
+        rig_pass(r, 1200 * US_PER_MS);
+        assert_int_equal(hand_fill(r), 1);
+        rig_destroy(r);
+    }
+}
+
+static void a_retry_after_of_a_limit_that_learns_pauses_its_value_only(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'of':{'slots':9,'per':['l'],'learns':true}",
+                          ROUTE("a", "", CALL("'limits':['of'],")));
+    limits_offer(r, (offer_t){1, "a", "x"});
+    hand_fill(r);
+    hand_settle(r, 1, OUTCOME_DEFER, 429, 9000);
+    limits_offer(r, (offer_t){2, "a", "x"});
+    limits_offer(r, (offer_t){3, "a", "y"});
+    hand_fill(r);
+    assert_true(!in_hand(2) && in_hand(3));
+    rig_destroy(r);
+}
+
+static void a_breaker_opens_after_failures_in_a_row_and_closes_by_a_probe(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "", ROUTE("a", "", CALL_OF("breaks", "'backoff_base_ms':1,")));
+    limits_offers(r, (offer_t){1, "a"}, 3);
+    hand_fill(r);
+    for (unsigned n = 1; n <= 3; n++)
+        hand_settle(r, n, OUTCOME_RETRY, 500, 0);
+    limits_offers(r, (offer_t){10, "a"}, 20);
+    hand_fill(r);
+    assert_int_equal(hand.count, 0);
+    rig_pass(r, 2 * US_PER_S);
+    hand_fill(r);
+    assert_int_equal(hand.count, 1); /* the probe */
+    rig_pass(r, US_PER_S);
+    assert_int_equal(hand_fill(r), 0);
+    msgid_t probe = hand.of[0]->id;
+    unsigned n = 1;
+    for (msgid_t id = rig_id(n); !msgid_equal(&id, &probe); id = rig_id(n))
+        n++;
+    hand_ok(r, n);
+    assert_true(hand.count >= 1);
+    rig_destroy(r);
+}
+
+static void adaptive_slots_go_down_on_429_and_up_again_on_successes(void **s)
+{
+    (void)s;
+    rig_t *r =
+        limits_rig("", "'of':{'slots':15,'adaptive':{'floor':5,'step':5,'start':15,'stay_ms':100}}",
+                   ROUTE("a", "", CALL("'limits':['of'],'backoff_base_ms':1,'backoff_cap_ms':1,")));
+    limits_offers(r, (offer_t){1, "a"}, 300);
+    assert_int_equal(hand_fill(r), 15);
+    rig_pass(r, 200 * US_PER_MS);
+    hand_settle(r, 1, OUTCOME_RETRY, 429, 0);
+    assert_int_equal(bucket_slots(limits_self(r), limits_bucket(r, "of"), CLASS_NORMAL), 10);
+    assert_int_equal(hand.count, 14); /* those that are out come home */
+    for (unsigned n = 2; n <= 200 && n < 250; n++) {
+        rig_pass(r, 50 * US_PER_MS);
+        hand_fill(r);
+        if (in_hand(n))
+            hand_ok(r, n);
+    }
+    assert_int_equal(bucket_slots(limits_self(r), limits_bucket(r, "of"), CLASS_NORMAL), 15);
+    rig_destroy(r);
+}
+
+/* ---- deaths ---- */
+
+static void supervisor_up(rig_t *r)
+{
+    const msg_hello_t *hello = rig_next(r, CONN_SUPERVISOR, MESSAGE_HELLO);
+    assert_non_null(hello);
+    r->link[CONN_SUPERVISOR] = (uint32_t)hello->link;
+    r->number[CONN_SUPERVISOR] = 0;
+    rig_say(r, CONN_SUPERVISOR, MESSAGE_WELCOME, &(msg_welcome_t){.link = hello->link});
+}
+
+/* It dies, and another one takes its place. */
+static void responder_dies(rig_t *r, uint64_t generation)
+{
+    rig_say(r, CONN_SUPERVISOR, MESSAGE_PEERS,
+            &(msg_peers_t){.actor = ACTOR_RESPONDER, .generation = generation, .life = LIFE_DEAD});
+    hand.count = 0;
+    rig_hello(r, CONN_RESPONDER, ACTOR_RESPONDER, generation + 1, NULL);
+    rig_credit(r, CONN_RESPONDER, "d", 100000);
+}
+
+static void a_strict_slot_stays_taken_until_the_timeout_of_a_call_whose_actor_died(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig(
+        "", "'of':{'slots':2,'strict':true},'soft':{'slots':2}",
+        ROUTE("a", "", CALL("'limits':['of'],")) "," ROUTE("b", "", CALL("'limits':['soft'],")));
+    supervisor_up(r);
+    limits_offers(r, (offer_t){1, "a"}, 3);
+    limits_offers(r, (offer_t){11, "b"}, 3);
+    assert_int_equal(hand_fill(r), 4);
+    responder_dies(r, 31);
+    assert_int_equal(hand_fill(r), 2);
+    assert_true(in_hand(11) || in_hand(12) || in_hand(13));
+    limits_restart(r, false); /* it is in the store */
+    assert_false(in_hand(1) || in_hand(2) || in_hand(3));
+    rig_pass(r, 5100 * US_PER_MS);
+    hand_fill(r);
+    assert_int_equal(in_hand(1) + in_hand(2) + in_hand(3), 2);
+    rig_destroy(r);
+}
+
+static void what_kills_twice_is_tried_alone_and_what_kills_alone_is_a_dead_letter(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "", ROUTE("a", "", CALL("")));
+    supervisor_up(r);
+    limits_offer(r, (offer_t){1, "a"});
+    for (uint64_t generation = 31; generation < 31 + SUSPECT_DEATHS; generation++) {
+        hand_fill(r);
+        assert_true(in_hand(1));
+        responder_dies(r, generation);
+    }
+    limits_offers(r, (offer_t){11, "a"}, 3);
+    hand_fill(r);
+    assert_true(in_hand(1) && hand.count == 1); /* the suspect, and nobody beside it */
+    responder_dies(r, 31 + SUSPECT_DEATHS);
+    assert_int_equal(rig_state(r, 1), STATE_DEAD);
+    assert_int_equal(hand_fill(r), 3);
+    rig_destroy(r);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_retry_after_pauses_everybody_and_then_one_is_tried_and_then_more),
+    cmocka_unit_test(a_pause_is_kept_over_a_restart_and_a_reboot),
+    cmocka_unit_test(a_retry_after_of_a_limit_that_learns_pauses_its_value_only),
+    cmocka_unit_test(a_breaker_opens_after_failures_in_a_row_and_closes_by_a_probe),
+    cmocka_unit_test(adaptive_slots_go_down_on_429_and_up_again_on_successes),
+    cmocka_unit_test(a_strict_slot_stays_taken_until_the_timeout_of_a_call_whose_actor_died),
+    cmocka_unit_test(what_kills_twice_is_tried_alone_and_what_kills_alone_is_a_dead_letter),
+};
+LIMITS_MAIN(tests)
