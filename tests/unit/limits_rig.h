@@ -56,11 +56,11 @@ typedef struct offer {
     uint64_t class;
 } offer_t;
 
-static inline void limits_offer(rig_t *r, offer_t o)
+/* labels: 128 bytes, which the submission uses */
+static inline msg_submit_t limits_submit(offer_t o, char *labels)
 {
-    char labels[128];
     msgid_t id = rig_id(o.n);
-    snprintf(labels, sizeof labels, "{\"l\":\"%s\"}", o.value ? o.value : "");
+    snprintf(labels, 128, "{\"l\":\"%s\"}", o.value ? o.value : "");
     msg_submit_t s = {.id = id,
                       .source = bytes_str("s"),
                       .route = bytes_str(o.route),
@@ -72,7 +72,29 @@ static inline void limits_offer(rig_t *r, offer_t o)
                       .body = bytes_str("{}"),
                       .fields = bytes_str("{}")};
     memcpy(s.print.b, id.b, 16);
+    return s;
+}
+
+static inline void limits_offer(rig_t *r, offer_t o)
+{
+    char labels[128];
+    msg_submit_t s = limits_submit(o, labels);
     rig_say(r, CONN_INGRESS, MESSAGE_SUBMIT, &s);
+}
+
+/* `count` of them in one frame. Nothing is committed yet: the limiter stands after that step. */
+static inline void limits_offers_at_once(rig_t *r, offer_t o, unsigned count)
+{
+    char labels[128];
+    frame_builder_t *b = frame_builder_new();
+    frame_begin(b, MESSAGE_SUBMIT);
+    for (unsigned last = o.n + count; o.n < last; o.n++) {
+        msg_submit_t s = limits_submit(o, labels);
+        assert_int_equal(frame_add(b, &s), 0);
+    }
+    bytes_t frame = frame_finish(b, 0, r->link[CONN_INGRESS], ++r->number[CONN_INGRESS]);
+    carrier_frame(r->carrier, CONN_INGRESS, frame, r->now);
+    frame_builder_destroy(&b);
 }
 
 /* `count` of them: n, n + 1 ... */

@@ -1,0 +1,122 @@
+/* Order and fairness: who runs next, and that nobody waits for another's limit. */
+#include "limits_rig.h"
+
+static unsigned number_of(const msg_assign_t *a)
+{
+    for (unsigned n = 1; n < 20000; n++) {
+        msgid_t id = rig_id(n);
+        if (msgid_equal(&id, &a->id))
+            return n;
+    }
+    return 0;
+}
+
+/* The one that runs now, of a limit with one slot; it ends well. */
+static unsigned next_one(rig_t *r)
+{
+    hand_fill(r);
+    assert_int_equal(hand.count, 1);
+    unsigned n = number_of(hand.of[0]);
+    hand_ok(r, n);
+    return n;
+}
+
+static void ten_thousand_that_are_parked_cost_one_that_is_free_two_looks(void **s)
+{
+    (void)s;
+    rig_t *r =
+        limits_rig("", "'of':{'slots':1,'per':['l']}", ROUTE("a", "", CALL("'limits':['of'],")));
+    for (unsigned n = 0; n < 10000; n += 100) {
+        limits_offers_at_once(r, (offer_t){n + 1, "a", "busy"}, 100);
+        rig_settle(r);
+    }
+    assert_int_equal(hand_fill(r), 1);
+    limits_offers_at_once(r, (offer_t){10001, "a", "free"}, 1);
+    assert_true(STEP_BUDGET - limits_self(r)->budget <= 2);
+    rig_settle(r);
+    assert_int_equal(hand_fill(r), 1);
+    assert_true(in_hand(10001));
+    limits_offers_at_once(r, (offer_t){10002, "a", "busy"}, 1); /* parks, beside 9,999 others */
+    assert_true(STEP_BUDGET - limits_self(r)->budget <= 2);
+    rig_settle(r);
+    assert_int_equal(hand_fill(r), 0);
+    rig_destroy(r);
+}
+
+static void messages_of_a_class_take_turns_over_the_values_of_fair_by_as_they_weigh(void **s)
+{
+    (void)s;
+    rig_t *r =
+        limits_rig("", "'of':{'slots':1}",
+                   ROUTE("a", "'fair_by':'l','weights':{'heavy':3},", CALL("'limits':['of'],")));
+    limits_offer(r, (offer_t){1, "a", "first"}); /* it has the slot while the others come */
+    limits_offers(r, (offer_t){100, "a", "heavy"}, 60);
+    limits_offers(r, (offer_t){200, "a", "light"}, 60);
+    assert_int_equal(next_one(r), 1);
+    unsigned heavy = 0;
+    for (unsigned n = 0; n < 40; n++)
+        heavy += next_one(r) < 200;
+    assert_int_equal(heavy, 30);
+    rig_destroy(r);
+}
+
+static void a_low_message_under_endless_high_ones_starts_within_its_bound(void **s)
+{
+    (void)s;
+    rig_t *r =
+        limits_rig("'queue':{'head_start':{'critical_s':40,'high_s':30,'normal_s':20,'low_s':0}},",
+                   "'of':{'slots':1}", ROUTE("a", "", CALL("'limits':['of'],")));
+    limits_offer(r, (offer_t){1, "a", .class = CLASS_HIGH});
+    limits_offer(r, (offer_t){2, "a", .class = CLASS_LOW});
+    limits_offer(r, (offer_t){3, "a", .class = CLASS_HIGH}); /* there is always one that waits */
+    hand_fill(r);
+    unsigned n = 4, ran_after_s = 0;
+    for (; ran_after_s < 60 && !in_hand(2); ran_after_s++) {
+        limits_offer(r, (offer_t){n++, "a", .class = CLASS_HIGH}); /* as many as can run */
+        rig_pass(r, US_PER_S);
+        hand_fill(r);
+        assert_int_equal(hand.count, 1);
+        if (!in_hand(2))
+            hand_ok(r, number_of(hand.of[0]));
+    }
+    assert_true(ran_after_s >= 30 && ran_after_s <= 33);
+    rig_destroy(r);
+}
+
+static void a_key_runs_at_its_best_waiting_class(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'of':{'slots':1}", ROUTE("a", "", CALL("'limits':['of'],")));
+    limits_offer(r, (offer_t){1, "a"});
+    limits_offer(r, (offer_t){2, "a", .key = "k", .class = CLASS_LOW});
+    limits_offer(r, (offer_t){3, "a", .class = CLASS_NORMAL});
+    limits_offer(r, (offer_t){4, "a", .key = "k", .class = CLASS_CRITICAL});
+    assert_int_equal(next_one(r), 1);
+    assert_int_equal(next_one(r), 2); /* for the critical one behind it */
+    rig_destroy(r);
+}
+
+static void a_loop_is_held_and_what_came_before_it_goes_on(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "", ROUTE("a", "'loop_per_minute':3,", CALL("")));
+    for (unsigned n = 1; n <= 5; n++)
+        limits_offer(r, (offer_t){n, "a", .key = "echo"});
+    limits_offer(r, (offer_t){10, "a", .key = "other"});
+    hand_fill(r);
+    assert_true(in_hand(1) && in_hand(10));
+    for (unsigned n = 1; n <= 3; n++)
+        hand_ok(r, n);
+    assert_int_equal(rig_state(r, 4), STATE_HELD);
+    assert_int_equal(rig_state(r, 5), STATE_HELD);
+    rig_destroy(r);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(ten_thousand_that_are_parked_cost_one_that_is_free_two_looks),
+    cmocka_unit_test(messages_of_a_class_take_turns_over_the_values_of_fair_by_as_they_weigh),
+    cmocka_unit_test(a_low_message_under_endless_high_ones_starts_within_its_bound),
+    cmocka_unit_test(a_key_runs_at_its_best_waiting_class),
+    cmocka_unit_test(a_loop_is_held_and_what_came_before_it_goes_on),
+};
+LIMITS_MAIN(tests)
