@@ -37,16 +37,17 @@ static bool is_believed(const scene_t *s, const http_request_t *request, const r
 }
 
 /* In a drain, senders who come again are sent away at the door; the others are queued by the
- * limiter. So it is when Weir stops, unless what connects meanwhile waits for its next life. */
+ * limiter. So it is when Weir stops, unless what connects meanwhile waits for its next life. Of a
+ * route that begins with a release the limiter says which message gives a slot back. */
 static bool is_closed(const scene_t *s, const route_t *route, enum problem_kind *kind)
 {
     const ingress_t *self = s->self;
-    bool retries = !route->source->holds;
+    bool retries = !route->source->holds, releases = route->steps[0].kind == STEP_RELEASE;
     bool ends = self->stop.asked ? !self->stop.seamless || self->stop.done
                                  : retries && self->mode.stopping && !self->birth->door_kept;
-    if (ends || (retries && self->mode.drained))
+    if (ends || (retries && !releases && self->mode.drained))
         *kind = PROBLEM_DRAINING;
-    else if (retries && self->mode.mode == MODE_MAINTENANCE)
+    else if (retries && self->mode.mode == MODE_MAINTENANCE && (!releases || self->mode.by_store))
         *kind = self->mode.by_store ? PROBLEM_UNAVAILABLE : PROBLEM_MAINTENANCE;
     else
         return false;

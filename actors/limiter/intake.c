@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/msgid.h"
+
 #define ITEM_BYTES 256u /* what a queued message counts besides its own bytes */
 #define RETRY_SOON_MS 1000u
 
@@ -188,8 +190,26 @@ static item_t *enqueue(limiter_t *l, const msg_submit_t *s, const route_t *r)
     return i;
 }
 
-/* What gives slots back runs in a drain too. */
 bool begins_with_release(const route_t *r) { return r->steps[0].kind == STEP_RELEASE; }
+
+/* What gives slots back runs in a drain too; what only has the same route does not. */
+static bool gives_back(const msg_submit_t *s, const route_t *r)
+{
+    if (!begins_with_release(r) || r->steps[0].when.count == 0)
+        return begins_with_release(r);
+    char id[MSGID_TEXT];
+    msgid_text(&s->id, id);
+    document_t *d = document_new(&(document_parts_t){.fields = s->fields,
+                                                     .labels = s->labels,
+                                                     .body = s->body,
+                                                     .id = bytes_str(id),
+                                                     .key = s->key,
+                                                     .route = s->route,
+                                                     .source = s->source});
+    bool holds = match_holds(&r->steps[0].when, d);
+    document_destroy(&d);
+    return holds;
+}
 
 void join_queue(limiter_t *l, item_t *i)
 {
@@ -198,7 +218,7 @@ void join_queue(limiter_t *l, item_t *i)
         list_push(&l->newcomers, &i->place.place);
     else if (i->key && loop_is_closed(l, i, r))
         loop_hold(l, i);
-    else if (begins_with_release(r))
+    else if (i->gives_back)
         order_enter(l, i);
     else if (mode_gate(l, r) != GATE_OPEN)
         item_park(l, i);
@@ -265,21 +285,21 @@ static void refuse_gated(limiter_t *l, const msgid_t *id, enum mode_gate gate)
 
 /* A little room is kept for what gives slots back: a queue full of those who wait for slots must
  * not keep it out. */
-static uint64_t messages_most(const limiter_t *l, const route_t *r)
+static uint64_t messages_most(const limiter_t *l, bool gives)
 {
     uint64_t most = l->config->queue.messages_max;
-    return begins_with_release(r) || !l->releases ? most : most - most / 20;
+    return gives || !l->releases ? most : most - most / 20;
 }
 
 /* False: refused, and answered. When Weir stops, the door decides: what it lets in is kept. */
-static bool may_enter(limiter_t *l, const msg_submit_t *s, const route_t *r)
+static bool may_enter(limiter_t *l, const msg_submit_t *s, const route_t *r, bool gives)
 {
     const char *why;
     if (intake_refused(l, &why))
         refuse(l, &s->id, VERDICT_UNAVAILABLE, why);
-    else if (l->tally.live >= messages_most(l, r) && !BUG(QUEUE_OVERFULL))
+    else if (l->tally.live >= messages_most(l, gives) && !BUG(QUEUE_OVERFULL))
         refuse(l, &s->id, VERDICT_OVERLOADED, "the queue is full");
-    else if (begins_with_release(r) && !l->stopping)
+    else if (gives && !l->stopping)
         return true;
     else if (!r->source->holds && !l->stopping && mode_gate(l, r) != GATE_OPEN)
         refuse_gated(l, &s->id, mode_gate(l, r));
@@ -300,12 +320,14 @@ static void submission(limiter_t *l, peer_t peer, const msg_submit_t *s)
         return;
     }
     needs_t *job = NULL;
-    if (is_duplicate(l, peer, s, r) || !may_enter(l, s, r) || !admit(l, s, r, &job))
+    bool gives = gives_back(s, r);
+    if (is_duplicate(l, peer, s, r) || !may_enter(l, s, r, gives) || !admit(l, s, r, &job))
         return;
     uint64_t start_in_ms, ahead = queue_ahead(l, (uint16_t)route_index(l, r), &start_in_ms);
     item_t *i = enqueue(l, s, r);
     i->job = job;
     i->job_held = job != NULL;
+    i->gives_back = gives;
     join_queue(l, i);
     mark_time(l, l->now.wall, l->tally.next_seq - 1);
     wish_count(l->e, METRIC_ACCEPTED, bytes_str(r->name), 1);

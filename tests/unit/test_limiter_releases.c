@@ -1,0 +1,63 @@
+/* What gives slots back is taken in a drain; what only has the same route is held or refused. */
+#include "limiter_peers.h"
+
+static const char CONFIG[] =
+    "{\"state_dir\":\"/tmp/x\",\"run_dir\":\"/tmp/y\","
+    "\"sources\":{\"held\":{\"auth\":\"none-on-loopback\",\"sender_retries\":false},"
+    "\"s\":{\"auth\":\"none-on-loopback\"}},"
+    "\"downstreams\":{\"d\":{\"url\":\"http://127.0.0.1:9\",\"allow_private\":true}},"
+    "\"routes\":{\"held\":{\"path\":\"/held\",\"source\":\"held\",\"steps\":["
+    "{\"name\":\"end\",\"when\":{\"/message/a\":\"ended\"},\"release\":{\"id\":\"x\"}},"
+    "{\"name\":\"go\",\"when\":{\"/message/a\":\"begun\"},\"call\":{\"downstream\":\"d\",\"path\":"
+    "\"/x\"}}]},"
+    "\"refused\":{\"path\":\"/refused\",\"source\":\"s\",\"steps\":["
+    "{\"name\":\"end\",\"when\":{\"/message/a\":\"ended\"},\"release\":{\"id\":\"x\"}}]}}}";
+
+static void submit(rig_t *r, const char *route, unsigned n, const char *what)
+{
+    char fields[64];
+    snprintf(fields, sizeof fields, "{\"/message/a\":\"%s\"}", what);
+    msg_submit_t s = {.id = rig_id(n),
+                      .source = bytes_str("s"),
+                      .route = bytes_str(route),
+                      .body_hash = n,
+                      .received_us = 1,
+                      .body = bytes_str("{}"),
+                      .fields = bytes_str(fields)};
+    memcpy(s.print.b, s.id.b, 16);
+    rig_say(r, CONN_INGRESS, MESSAGE_SUBMIT, &s);
+}
+
+static void in_a_drain_only_a_release_is_begun_of_a_route_that_has_both(void **state)
+{
+    (void)state;
+    rig_t *r = rig_new(CONFIG);
+    rig_peers_up(r);
+    rig_credit(r, CONN_RESPONDER, "d", 10);
+    rig_hello(r, CONN_DRAINER, ACTOR_DRAINER, 51, NULL);
+    msg_mode_t mode = {.mode = MODE_DRAINING, .who = bytes_str("test"), .lasting = 1};
+    rig_say(r, CONN_DRAINER, MESSAGE_MODE, &mode);
+    submit(r, "held", 1, "begun");
+    submit(r, "held", 2, "ended");
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_ACCEPTED);
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_ACCEPTED);
+    assert_null(rig_assign(r, CONN_RESPONDER));
+    assert_int_equal(rig_state(r, 1), STATE_HELD);
+    assert_int_equal(rig_state(r, 2), STATE_DONE);
+    submit(r, "refused", 3, "begun");
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_DRAINING);
+    submit(r, "refused", 4, "ended");
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_ACCEPTED);
+    mode.mode = MODE_NORMAL;
+    rig_say(r, CONN_DRAINER, MESSAGE_MODE, &mode);
+    assert_non_null(rig_assign(r, CONN_RESPONDER));
+    rig_destroy(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(in_a_drain_only_a_release_is_begun_of_a_route_that_has_both),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
