@@ -57,7 +57,7 @@ typedef struct item {
     uint8_t weight;   /* of its flow */
     bool has_turn, dirty, woken, reading, parked;
     bool job_held; /* the route's limits are taken */
-    bool gives_back; /* its first step is a release: neither a drain nor a full queue keeps it out */
+    bool gives_back; /* its first step is a release: no drain and no full queue keeps it out */
     bool lost;     /* its route or step is gone: its row stays as it is, for when that comes back */
 } item_t;
 /* waits_on: nth of needs; WAITS_JOB and nth of job; the switch of its route; nothing */
