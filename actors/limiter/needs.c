@@ -157,19 +157,43 @@ int64_t needs_start_within_us(const needs_t *needs, unsigned most_ms)
 
 /* ---- in the row ---- */
 
+static char *put(char *at, const char *text, size_t length)
+{
+    memcpy(at, text, length);
+    return at + length;
+}
+
+/* By hand: it is done for each limit whenever a row is written, and printf showed. */
+static char *put_number(char *at, uint32_t number)
+{
+    char digits[10], *first = digits + sizeof digits;
+    do
+        *--first = (char)('0' + number % 10);
+    while (number /= 10);
+    return put(at, first, (size_t)(digits + sizeof digits - first));
+}
+
 size_t needs_text(const needs_t *needs, char level, char *out, size_t size)
 {
-    size_t length = 0;
+    char *at = out;
     for (size_t n = 0; needs && n < needs->count; n++) {
         const bucket_t *b = needs->of[n].bucket;
+        const char *name = b->of->limit->name;
+        size_t named = strlen(name);
         if (b->of->limit->own)
             continue; /* it follows from the step */
-        int wrote = snprintf(out + length, size - length, "%s%c\t%s\t%u\t%.*s", length ? "\n" : "",
-                             level, b->of->limit->name, needs->of[n].cost, (int)b->length, b->name);
-        must(wrote > 0 && length + (size_t)wrote < size);
-        length += (size_t)wrote;
+        must((size_t)(at - out) + named + b->length + 16 < size);
+        if (at != out)
+            *at++ = '\n';
+        *at++ = level;
+        *at++ = '\t';
+        at = put(at, name, named);
+        *at++ = '\t';
+        at = put_number(at, needs->of[n].cost);
+        *at++ = '\t';
+        at = put(at, b->name, b->length);
     }
-    return length;
+    return (size_t)(at - out);
 }
 
 static bytes_t part_to(bytes_t *rest, char end)

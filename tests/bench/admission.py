@@ -61,7 +61,7 @@ def four_limits(rounds, seconds, loadsink):
     rate = "delivered_s" if loadsink else "accepted_s"
     limiter = {name: statistics.median(r["cpu_us_per_message"]["limiter"] for r in results) for name, results in found.items()}
     return {"target": "at least 0.95", "throughput": round(median["four"][rate] / median["none"][rate], 3),
-            "limiter_cpu_us": limiter, "median": median}
+            "limiter_cpu_us": limiter, "median": median, "rounds": found}
 
 
 # ---- leases
