@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+"""etc/examples/ci-runners: its page's commands as written, and what the page promises."""
+import hashlib
+import hmac
+import json
+import re
+from collections import Counter
+
+from weir import check, main, request, test, wait_until
+from example import Example
+
+FAST = dict(CI_TOKENS_PER_HOUR=1000, CI_GITHUB_CALLS_PER_MINUTE=1000, CI_REFUSE_FROM_PERCENT=1000)
+
+
+class Runners(Example):
+    def __init__(self, **values):
+        super().__init__("ci-runners", 8182, 9182)
+        self.prepare(**values)
+        self.deliveries = 0
+        self.begin()
+
+    def hook(self, action, job, repo="a/one", branch="feature/x", delivery=None):
+        owner, name = repo.split("/")
+        body = json.dumps({"action": action, "workflow_job": {"id": job, "head_branch": branch},
+                           "repository": {"name": name, "full_name": repo}, "organization": {"login": owner}}).encode()
+        self.deliveries += 1
+        secret = (self.folder / "credentials/github-webhook").read_text().strip().encode()
+        return request(self.port, "POST", "/github", body, {
+            "X-Hub-Signature-256": "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest(),
+            "X-GitHub-Event": "workflow_job", "X-GitHub-Delivery": delivery or f"d-{self.deliveries}"})
+
+    def queued(self, job, repo="a/one", branch="feature/x", status=200):
+        answer = self.hook("queued", job, repo, branch)
+        check(answer[0] == status, f"job {job}: {answer[0]} {answer[2]}")
+
+    def completed(self, job, repo="a/one"):
+        check(self.hook("completed", job, repo)[0] == 200, f"completed {job}")
+
+    def running(self, limit="runners"):
+        said = self.ctl("limits.ls", full=True)
+        row = next(row for row in said["limits"] if row["name"] == limit)
+        return {v["value"]: v["in_use"] for v in row["by_value"] if v["in_use"]} if "by_value" in row else row["in_use"]
+
+    def launched(self):
+        """Jobs whose runner runs: who holds a slot as a lease."""
+        holders = self.ctl("slots.ls", limit="runners").get("holders", [])
+        return [int(re.search(r"job-(\d+)", str(slot)).group(1)) for slot in holders if "job-" in str(slot)]
+
+    def settle(self):
+        """Until nothing is under way and the same runners run, five looks in a row."""
+        looks = []
+
+        def same():
+            looks.append(self.launched() if self.queue()["assigned"] == 0 else None)
+            return looks[-1] and looks[-5:] == looks[-1:] * 5
+        wait_until(same, 15, "as many run as may")
+
+    def calls(self, part):
+        return sum(line["path"].startswith(part) and line["method"] == "POST" for line in self.far_record())
+
+
+@test
+def the_page_works_as_written():
+    weir = Runners()
+    said = [weir.shell(block) for block in weir.blocks[4:]]
+    check(said[0].count("accepted") == 1 and "duplicate" in said[0], f"one job: {said[0]}")
+    record = json.loads(said[1].splitlines()[0])
+    check(sorted(record) == ["lastUpdated", "repository", "runningCount"] and record["repository"] == "patient-studio/next-gen-api"
+          and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record["lastUpdated"]), f"the record: {record}")
+    wait_until(lambda: weir.running() == 0, 5, "completed gave the slot back")
+    check("draining" in said[3], f"mode show: {said[3]}")
+    weir.stop()
+    print(f"page: {len(weir.blocks)} blocks; record {record}", flush=True)
+
+
+@test
+def never_more_than_six_runners_and_nobody_has_more_than_its_share():
+    weir = Runners(CI_MAX_SHARE_PERCENT=50, **FAST)
+    repos = ["patient-studio/next-gen-api"] * 8 + ["patient-studio/frontend"] * 8 + ["patient-studio/docs"] * 4 + \
+        ["other/a", "other/b", "other/c"]
+    for job, repo in enumerate(repos):
+        weir.queued(job, repo)
+    most, most_of, done = 0, Counter(), set()
+    while len(done) < len(repos):
+        weir.settle()
+        of, total = weir.running("repo"), weir.running()
+        most = max(most, total)
+        for repo, n in of.items():
+            most_of[repo] = max(most_of[repo], n)
+        check(total <= 6 and sum(of.values()) == total, f"{total} runners, {of}")
+        check(weir.running("org").get("patient-studio", 0) <= 5, "five of an organisation")
+        for job in weir.launched():
+            done.add(job)
+            weir.completed(job, repos[job])
+    weir.wait_empty(10)
+    check(weir.running() == 0, "all free at the end")
+    check(most_of["patient-studio/next-gen-api"] == 3 and most_of["patient-studio/frontend"] == 2
+          and most_of["patient-studio/docs"] == 1, f"as runners.json says: {most_of}")
+    wait_until(lambda: weir.calls("/runners") == len(repos), 5, "each job has one launch")
+    weir.stop()
+    print(f"{len(repos)} jobs: at most {most} of 6 runners; most of a repository {dict(most_of)}", flush=True)
+
+
+@test
+def tokens_are_asked_for_at_the_rates_of_the_file():
+    weir = Runners(CI_REFUSE_FROM_PERCENT=1000)
+    for job in range(7):
+        weir.queued(job, "a/one")
+    wait_until(lambda: weir.calls("/repos/a/one/") == 5, 5, "five tokens for a repository")
+    for job in range(10, 24):
+        weir.queued(job, f"a/r{job % 2}")
+    wait_until(lambda: weir.calls("/repos/a/") == 10, 5, "ten calls of an organisation")
+    weir.queued(50, "b/one")
+    wait_until(lambda: weir.calls("/repos/b/") == 1, 5, "another organisation goes on")
+    check((weir.calls("/repos/a/one/"), weir.calls("/repos/a/")) == (5, 10), "and no more than that")
+    weir.stop()
+    print("tokens: 5 of 7 for a repository in its hour, 10 of 21 for an organisation in its minute", flush=True)
+
+
+@test
+def a_429_pauses_the_tokens_of_that_organisation_alone():
+    weir = Runners(**FAST)
+    weir.no_script()
+    weir.script(path="/repos/a/*", do="429", retry_after=3600, times=1)
+    weir.script(path="/repos/*", do="201", body={"token": "T"})
+    for job in range(4):
+        weir.queued(job, f"a/r{job}")
+        wait_until(lambda: weir.calls("/repos/a/") >= 1, 5, "the first is refused")
+    weir.queued(9, "b/one")
+    wait_until(lambda: weir.calls("/repos/b/") == 1 and weir.running() == 1, 5, "the other organisation's runner runs")
+    check(weir.calls("/repos/a/") == 1, f"one call of the paused one: {weir.calls('/repos/a/')}")
+    weir.stop()
+
+
+@test
+def main_goes_before_feature_before_experiment():
+    weir = Runners(CI_RUNNERS_MAX=1, CI_MAX_SHARE_PERCENT=99, **FAST)
+    weir.queued(1, "a/one")
+    wait_until(lambda: weir.launched() == [1], 5, "one runs")
+    for job, branch in ((2, "experiment/x"), (3, "feature/x"), (4, "main"), (5, "hotfix/x")):
+        weir.queued(job, f"a/r{job}", branch)
+    wait_until(lambda: weir.ctl("limits.ls", name="runners")["limits"][0]["waiting"] == 4, 5, "four wait")
+    order = [1]
+    for _ in range(4):
+        weir.completed(order[-1], f"a/r{order[-1]}")
+        order.append(wait_until(lambda: (now := weir.launched()) and now[0] not in order and now[0], 5, "the next one runs"))
+    check(order == [1, 5, 4, 3, 2], f"hotfix, main, feature, experiment: {order}")
+    weir.stop()
+
+
+@test
+def a_delivery_twice_is_once_and_completed_gives_the_slot_back():
+    weir = Runners(**FAST)
+    for _ in range(3):
+        check(weir.hook("queued", 7, delivery="same")[0] == 200, "each is answered 200")
+    wait_until(lambda: weir.running() == 1, 5, "one runs")
+    for _ in range(2):
+        weir.completed(7)
+    wait_until(lambda: weir.running() == 0, 5, "free")
+    weir.completed(8)
+    weir.queued(8)
+    weir.wait_empty(10)
+    check(weir.running() == 0, "a job that was completed first holds nothing")
+    wait_until(lambda: weir.calls("/runners") == 2, 5, "one launch a job")
+    check(weir.hook("completed", 7, delivery="x")[0] == 200, "late is harmless")
+    status, _, said = request(weir.port, "POST", "/github", {"action": "queued"}, {"X-GitHub-Delivery": "forged"})
+    check(status == 401, f"nobody without a signature: {status} {said}")
+    weir.stop()
+
+
+@test
+def a_lost_completed_is_found_in_the_launchers_list():
+    weir = Runners(CI_TRUTH_EVERY_SEC=1, CI_TRUTH_GRACE_SEC=1, **FAST)
+    for job in (1, 2, 3):
+        weir.queued(job, f"a/r{job}")
+    wait_until(lambda: weir.running() == 3, 5, "three run")
+    weir.no_script()
+    weir.script(path="/runners?per_page=100", do="200", body={"runners": [{"name": "job-1"}, {"name": "job-3"}]})
+    wait_until(lambda: sorted(weir.launched()) == [1, 3], 10, "the one that is not listed is ended")
+    wait_until(lambda: weir.metric("weir_limit_drift_total") == 1, 5, "and counted")
+    weir.kill("responder")
+    wait_until(lambda: weir.metric("weir_limit_truth_age_seconds") < 1, 15, "a responder that died is not waited for")
+    check(sorted(weir.launched()) == [1, 3], "the listed ones stay")
+    weir.stop()
+
+
+@test
+def a_drain_holds_or_refuses_as_the_source_says():
+    weir = Runners(**FAST)
+    operator = weir.key("operator-key")
+    weir.queued(1, "a/r1")
+    wait_until(lambda: weir.running() == 1, 5, "one runs")
+
+    def draining(on):
+        status, _, said = request(weir.port, "PUT", "/admin/draining", {"draining": on, "why": "new machines"}, operator)
+        check(status == 200, f"/admin/draining: {status} {said}")
+    draining(True)
+    wait_until(lambda: weir.ctl("mode.show")["mode"] == "draining", 5, "it drains")
+    weir.queued(2, "a/r2")
+    wait_until(lambda: weir.queue()["held"] == 1, 5, "a new job is held")
+    weir.completed(1, "a/r1")
+    wait_until(lambda: weir.running() == 0, 5, "a release is taken in a drain")
+    wait_until(lambda: weir.calls("/runners") == 1 and weir.queue()["held"] == 1, 5, "nothing new is begun")
+    draining(False)
+    wait_until(lambda: weir.running() == 1, 5, "what was held runs after it")
+    weir.completed(2, "a/r2")
+    weir.stop()
+    weir.values["CI_AT_DRAIN"] = "refuse"
+    weir.start_again()
+    draining(True)
+    wait_until(lambda: weir.ctl("mode.show")["mode"] == "draining", 5, "it drains")
+    status, headers, said = wait_until(lambda: (a := weir.hook("queued", 3, "a/r3"))[0] == 503 and a, 5, "503")
+    check("System draining" in json.dumps(said) and "retry-after" in headers, f"{headers} {said}")
+    weir.completed(2, "a/r2")
+    draining(False)
+    weir.stop()
+
+
+@test
+def from_five_of_six_on_new_jobs_are_held():
+    weir = Runners(CI_TOKENS_PER_HOUR=1000, CI_GITHUB_CALLS_PER_MINUTE=1000, CI_MODE_STAY_SEC=1)
+    for job in range(5):
+        weir.queued(job, f"o{job % 2}/r{job}")
+    wait_until(lambda: weir.running() == 5 and weir.ctl("mode.show")["refuse"], 10, "five of six are more than 80 %")
+    weir.queued(5, "o1/r5")
+    wait_until(lambda: weir.queue()["held"] == 1, 5, "the sixth is held")
+    check(weir.running() == 5, "five run")
+    for job in (0, 1):
+        weir.completed(job, f"o{job % 2}/r{job}")
+    wait_until(lambda: 5 in weir.launched(), 10, "and begins when fewer than 70 % run")
+    weir.stop()
+
+
+main()
