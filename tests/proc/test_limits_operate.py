@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Limits, downstreams, routes and messages changed by people while Weir runs with real processes."""
-from weir import Sandbox, Weir, check, main, test, ticket, wait_until
+import subprocess
+
+from weir import BUILD, Sandbox, Weir, check, main, test, ticket, wait_until
 
 
 def with_desk(name, *options, **values):
@@ -124,6 +126,34 @@ def messages_are_held_released_cancelled_and_put_first():
     said(weir, "release", route="tickets")
     weir.wait_empty(20)
     check(said(weir, "show", id=waiting[0])["reason"].startswith("cancelled"), "it says who cancelled it")
+    weir.stop()
+    weir.remove()
+
+
+def shown(weir, *words):
+    run = subprocess.run([BUILD / "weirctl", "--socket", weir.run / "ctl.sock", *words], text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20)
+    check(run.returncode == 0, f"{words}: {run.returncode}: {run.stdout}")
+    return run.stdout
+
+
+@test
+def people_read_who_holds_a_limit_what_it_keeps_and_what_a_change_changed():
+    weir, sandbox = with_desk("read", "--latency-ms", "2000..2000", slots=1)
+    weir.start()
+    ids = send(weir, 0, 4)
+    wait_until(lambda: limit(weir)["waiting"] == 3, 10, "one runs, three wait")
+    why = shown(weir, "why", ids[3])
+    check("kept by  limit writes keeps it" in why and "1 of 1 in use" in why and "starts " in why, why)
+    holders = [line for line in shown(weir, "slots", "ls").splitlines() if line.startswith("writes ")]
+    check(len(holders) == 1 and holders[0].split()[2] in why, f"the holder is named whole, also by why: {holders} {why}")
+    row = next(line for line in shown(weir, "limits", "ls").splitlines() if line.startswith("writes "))
+    check(row.split()[:5] == ["writes", "-", "1", "1", "3"], f"in use, slots, waiting: {row}")
+    rows = {line.split()[0]: sum(map(int, line.split()[1:])) for line in shown(weir, "shape").splitlines()[1:-1]}
+    check(sum(rows.values()) == 4, f"all are counted once: {rows}")
+    check(shown(weir, "limits", "observe", "writes", "on") == "writes: observe false -> true\n", "only what changed")
+    check(shown(weir, "limits", "observe", "writes", "on") == "writes: nothing has changed\n", "and when nothing did")
+    weir.wait_empty(20)
     weir.stop()
     weir.remove()
 

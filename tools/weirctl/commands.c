@@ -76,7 +76,7 @@ static void show_actors_answer(const json_t *answer)
 static void show_export(const json_t *answer) { fputs(text_at(answer, "yaml"), stdout); }
 static void show_limits_answer(const json_t *answer)
 {
-    show_limits(json_object_get(answer, "limits"));
+    show_limits(json_object_get(answer, "limits"), true);
 }
 
 /* The end tells a monitor: 0 it is well, 1 it is not. */
@@ -150,7 +150,25 @@ static const struct {
     [CTL_VERB_DRAIN] = {.run = run_drain, .show = show_mode},
     [CTL_VERB_UNDRAIN] = {.show = show_mode},
     [CTL_VERB_LIMITS_LS] = {.show = show_limits_answer},
+    [CTL_VERB_LIMITS_SET] = {.show = show_change},
+    [CTL_VERB_LIMITS_RESET] = {.show = show_change},
+    [CTL_VERB_LIMITS_PIN] = {.show = show_change},
+    [CTL_VERB_LIMITS_UNPIN] = {.show = show_change},
+    [CTL_VERB_LIMITS_DISABLE] = {.show = show_change},
+    [CTL_VERB_LIMITS_ENABLE] = {.show = show_change},
+    [CTL_VERB_LIMITS_OBSERVE] = {.show = show_change},
     [CTL_VERB_LIMITS_EXPORT] = {.show = show_export},
+    [CTL_VERB_SLOTS_LS] = {.show = show_slots},
+    [CTL_VERB_SHAPE] = {.show = show_shape},
+    [CTL_VERB_DOWNSTREAM_PAUSE] = {.show = show_change},
+    [CTL_VERB_DOWNSTREAM_RESUME] = {.show = show_change},
+    [CTL_VERB_DOWNSTREAM_PROBE] = {.show = show_change},
+    [CTL_VERB_ROUTE_STOP] = {.show = show_change},
+    [CTL_VERB_ROUTE_START] = {.show = show_change},
+    [CTL_VERB_HOLD] = {.show = show_change},
+    [CTL_VERB_RELEASE] = {.show = show_change},
+    [CTL_VERB_CANCEL] = {.show = show_change},
+    [CTL_VERB_PRIORITISE] = {.show = show_change},
     [CTL_VERB_ACTORS_LS] = {.show = show_actors_answer},
     [CTL_VERB_ACTORS_RESTART] = {.run = run_reload},
     [CTL_VERB_RELOAD] = {.run = run_reload, .show = show_reload},

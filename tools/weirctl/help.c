@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "cli.h"
+#include "table.h"
 
 static const char introduction[] =
     "weirctl looks at Weir and changes what it does.\n"
@@ -44,15 +45,55 @@ static void usage_line(const ctl_verb_t *verb, char *out, size_t size)
     }
 }
 
-void help_all(void)
+/* The text from column `from` on, in further lines where the terminal is too narrow for one. */
+static void print_text(const char *text, size_t from)
+{
+    size_t width = table_width(), at = from;
+    while (*text) {
+        size_t word = strcspn(text, " ");
+        if (at > from && at + 1 + word > width) {
+            printf("\n%*s", (int)from, "");
+            at = from;
+        } else if (at > from) {
+            putchar(' ');
+            at++;
+        }
+        printf("%.*s", (int)word, text);
+        at += word;
+        text += word + (text[word] == ' ');
+    }
+    puts("");
+}
+
+static void verb_line(const ctl_verb_t *verb)
 {
     char usage[128];
+    usage_line(verb, usage, sizeof usage);
+    printf("  %-26s ", usage);
+    print_text(verb->meaning, strlen(usage) > 26 ? strlen(usage) + 3 : 29);
+}
+
+/* The commands that begin with this word; false: there are none. */
+static bool help_group(const char *word)
+{
+    const command_t *c;
+    size_t len = strlen(word), found = 0;
+    for (size_t i = 0; (c = command_at(i)); i++)
+        if (strncmp(c->verb->name, word, len) == 0 && c->verb->name[len] == '.') {
+            verb_line(c->verb);
+            found++;
+        }
+    if (found)
+        printf("\nweirctl help %s WORD says more.\n", word);
+    return found > 0;
+}
+
+void help_all(void)
+{
     fputs(introduction, stdout);
     const command_t *c;
-    for (size_t i = 0; (c = command_at(i)); i++) {
-        usage_line(c->verb, usage, sizeof usage);
-        printf("  %-26s %s\n", usage, c->verb->meaning);
-    }
+    for (size_t i = 0; (c = command_at(i)); i++)
+        verb_line(c->verb);
     fputs(options, stdout);
     for (size_t i = 0; i < COUNT_OF(exits); i++)
         printf("  %-4d %s\n", exits[i].number, exits[i].meaning);
@@ -147,6 +188,8 @@ int run_help(const cli_t *cli)
     }
     snprintf(verb, sizeof verb, "%s%s%s", first, second ? "." : "", second ? second : "");
     const command_t *command = command_find(verb);
+    if (!command && !second && help_group(first))
+        return EXIT_OK;
     if (!command)
         return cli_no_command(first);
     help_command(command);

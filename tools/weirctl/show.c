@@ -52,33 +52,7 @@ void show_actors(const json_t *actors)
     table_print(&t);
 }
 
-/* Without slots of its own a limit is a rate. */
-static void show_limit(table_t *t, const json_t *limit, const json_t *l)
-{
-    table_cell(t, "%s", text_at(limit, "name"));
-    table_cell(t, "%s", text_at(l, "value"));
-    table_cell(t, "%lld", (long long)number_at(l, "in_use"));
-    if (json_is_integer(json_object_get(l, "slots")))
-        table_cell(t, "%lld", (long long)number_at(l, "slots"));
-    else
-        table_cell(t, "-");
-    table_cell(t, "%lld", (long long)number_at(l, "waiting"));
-}
-
-/* Each limit, and below it the busiest values of its labels where they are told apart. */
-void show_limits(const json_t *limits)
-{
-    size_t i, n;
-    json_t *l, *value;
-    table_t *t = table_new("LIMIT|OF|>IN USE|>SLOTS|>WAITING");
-    json_array_foreach(limits, i, l)
-    {
-        show_limit(t, l, l);
-        json_array_foreach(json_object_get(l, "by_value"), n, value) { show_limit(t, l, value); }
-    }
-    table_print(&t);
-}
-
+/* "own" is what the limiter does by itself: it has no connections, and seldom anything to show. */
 static void show_pools(const json_t *pools)
 {
     size_t i;
@@ -86,6 +60,8 @@ static void show_pools(const json_t *pools)
     table_t *t = table_new("POOL|>FREE CONNECTIONS|>READY TO RUN");
     json_array_foreach(pools, i, p)
     {
+        if (strcmp(text_at(p, "name"), "own") == 0 && !number_at(p, "ready"))
+            continue;
         table_cell(t, "%s", text_at(p, "name"));
         table_cell(t, "%lld", (long long)number_at(p, "credit"));
         table_cell(t, "%lld", (long long)number_at(p, "ready"));
@@ -96,7 +72,7 @@ static void show_pools(const json_t *pools)
 static void show_queue(const json_t *q)
 {
     char oldest[32], free_space[32], bytes[32];
-    printf("mode %s; %lld queued, %lld assigned, %lld held, %lld dead, %lld done; %s, oldest %s, "
+    printf("mode %s; %lld queued, %lld assigned, %lld held, %lld dead, %lld done\n%s, oldest %s, "
            "%s of disk free%s\n",
            text_at(q, "mode"), (long long)number_at(q, "queued"),
            (long long)number_at(q, "assigned"), (long long)number_at(q, "held"),
@@ -128,7 +104,7 @@ void show_status(const json_t *answer)
     show_actors(json_object_get(answer, "actors"));
     if (json_array_size(json_object_get(queue, "limits"))) {
         puts("");
-        show_limits(json_object_get(queue, "limits"));
+        show_limits(json_object_get(queue, "limits"), false);
     }
     if (json_array_size(json_object_get(queue, "pools"))) {
         puts("");
@@ -218,19 +194,6 @@ void show_message(const json_t *m)
     show_steps(json_object_get(m, "steps"));
 }
 
-/* All that keeps it, then when it should start. */
-static void show_keeps(const json_t *why)
-{
-    size_t i;
-    json_t *k;
-    json_array_foreach(json_object_get(why, "keeps"), i, k)
-    {
-        printf("%s %s\n", i ? "and:    " : "kept by:", text_at(k, "detail"));
-    }
-    if (json_array_size(json_object_get(why, "keeps")) > 0)
-        printf("so:      %s\n", text_at(why, "sentence"));
-}
-
 void show_why(const json_t *m)
 {
     const json_t *b = json_object_get(m, "blocker");
@@ -243,15 +206,17 @@ void show_why(const json_t *m)
                strcmp(detail, "-") ? detail : "");
         return;
     }
-    printf("\nit waits for: %s", blocker_of(m));
+    printf("; accepted %s ago\n", table_age(number_at(m, "age_ms"), due));
+    if (show_keeps(json_object_get(m, "why")))
+        return;
+    printf("kept by  %s", blocker_of(m));
     if (named && strcmp(text_at(b, "name"), "-") != 0)
         printf(" %s", text_at(b, "name"));
     if (named)
         printf(": %s", text_at(b, "detail"));
     puts("");
     if (named && strcmp(text_at(b, "holder"), "-") != 0)
-        printf("it is held by: %s (weirctl why %s)\n", text_at(b, "holder"), text_at(b, "holder"));
+        printf("held by  %s (weirctl why %s)\n", text_at(b, "holder"), text_at(b, "holder"));
     if (number_at(m, "due_in_ms") > 0)
-        printf("its time comes in: %s\n", table_age(number_at(m, "due_in_ms"), due));
-    show_keeps(json_object_get(m, "why"));
+        printf("starts   in %s\n", table_age(number_at(m, "due_in_ms"), due));
 }

@@ -15,7 +15,12 @@ void show_actors(const json_t *actors);
 void show_mode(const json_t *answer);
 void show_mode_now(const json_t *answer);
 void show_work(const json_t *work); /* what goes with the mode, of status and mode show */
-void show_limits(const json_t *limits);
+void show_limits(const json_t *limits, bool whole); /* else without rates, as status has them */
+void show_slots(const json_t *answer);
+void show_shape(const json_t *answer);
+void show_change(const json_t *answer); /* {before, after}: what is other than before */
+bool show_keeps(const json_t *why);     /* false: nothing keeps it */
+
 void show_messages(const json_t *messages, bool dead);
 void show_message(const json_t *message);
 void show_why(const json_t *message);

@@ -78,7 +78,9 @@ void show_mode_now(const json_t *answer)
     printf("mode %s", text_at(answer, "mode"));
     if (json_object_get(answer, "since_s"))
         printf(" for %s", table_age(number_at(answer, "since_s") * 1000, since));
-    printf(", by %s: %s\n", text_at(answer, "who"), text_at(answer, "why"));
+    if (strcmp(text_at(answer, "who"), "-") != 0)
+        printf(", by %s: %s", text_at(answer, "who"), text_at(answer, "why"));
+    puts("");
     show_work(answer);
     show_drain(json_object_get(answer, "drain"));
     show_rules(json_object_get(answer, "rules"));

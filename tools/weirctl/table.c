@@ -101,8 +101,7 @@ static void print_row(const table_t *t, size_t row, const size_t *widths)
     puts(bold ? "\033[0m" : "");
 }
 
-/* Of the terminal; SIZE_MAX: there is none, nothing is cut. */
-static size_t line_width(void)
+size_t table_width(void)
 {
     struct winsize size;
     if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
@@ -112,7 +111,7 @@ static size_t line_width(void)
 
 static void fit(const table_t *t, size_t *widths)
 {
-    size_t most = line_width();
+    size_t most = table_width();
     for (;;) {
         size_t all = 2 * (t->columns - 1), widest = 0;
         for (size_t c = 0; c < t->columns; c++) {

@@ -19,6 +19,9 @@ void table_cell(table_t *t, const char *format, ...) __attribute__((format(print
  * columns are cut until a row fits. */
 void table_print(table_t **t);
 
+/* Of a line on this terminal; SIZE_MAX: there is none, nothing is cut. */
+size_t table_width(void);
+
 /* "850 ms", "12 s", "3 min", "5 h", "2 days" */
 const char *table_age(int64_t ms, char out[32]);
 const char *table_size(int64_t bytes, char out[32]);
