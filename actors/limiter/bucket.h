@@ -41,7 +41,8 @@ typedef struct limit_state {
     int64_t slack_us;         /* shape window: a take reaches the wire within it */
     bool observe, disabled;   /* disabled: everything passes and nothing is counted as kept */
     bool pinned;              /* neither adaptive nor slow_down touch it */
-    bool touched;             /* by people, in this life: more may be in use than there may be */
+    bool touched;             /* by people, or leases granted while we were away: in this life
+                                 more may be in use than there may be */
     json_t *by_hand;          /* what is not the configuration's, and who said so (change.c) */
     override_t *values;       /* those set by hand, then the configuration's */
     overrides_t *overrides;   /* of values; NULL: none */

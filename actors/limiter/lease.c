@@ -136,6 +136,13 @@ static void expire_after(limiter_t *l, lease_t *lease, int64_t us)
     agenda_add(l->expiries, &lease->expiry, instant_after_us(l->now.at, us));
 }
 
+static void may_exceed(const lease_t *lease)
+{
+    const needs_t *over = lease->flags & LEASE_PROVISIONAL ? lease->needs : NULL;
+    for (size_t n = 0; over && n < over->count; n++)
+        over->of[n].bucket->of->touched = true;
+}
+
 lease_t *lease_new(limiter_t *l, bytes_t id, bytes_t holder, needs_t *needs, uint64_t ttl_ms,
                    uint32_t flags)
 {
@@ -149,6 +156,7 @@ lease_t *lease_new(limiter_t *l, bytes_t id, bytes_t holder, needs_t *needs, uin
     lease->made = l->now.wall;
     lease->fence = l->epoch << 32 | ++l->fences;
     lease->renewed_us = l->now.at.us;
+    may_exceed(lease);
     expire_after(l, lease, (int64_t)ttl_ms * US_PER_MS);
     lease_save(l, lease);
     return lease;
@@ -220,6 +228,7 @@ static void lease_kept(void *arg, const stored_lease_t *row)
     lease->fence = row->fence;
     for (size_t n = 0; lease->needs && n < lease->needs->count; n++)
         bucket_hold(l, &lease->needs->of[n]);
+    may_exceed(lease);
     int64_t full = l->now.at.us + (int64_t)row->ttl_ms * US_PER_MS;
     bool whole = l->new_boot || row->expires_us > full;
     agenda_add(l->expiries, &lease->expiry, (instant_t){whole ? full : row->expires_us});

@@ -1,0 +1,181 @@
+/* Leases in the limiter: held, renewed, released, reclaimed, over restarts and before their time.
+ */
+#include "limits_rig.h"
+
+static const char CALLS[] = "[{\"name\":\"calls\"}]";
+static const char LIMITS[] =
+    "'calls':{'slots':2,'ttl_s':60},'day':{'cap':{'count':1,'each':'day'}},"
+    "'pace':{'rate':{'count':1,'per_ms':60000}}";
+#define BEGIN "{'name':'t','limits':['calls'],'acquire':{'id':'c-${/labels/l}'}}"
+#define END                                                                                        \
+    "'end':{'path':'/end','source':'s','labels':{'l':'/message/l'},'steps':[{'name':'g',"          \
+    "'release':{'id':'c-${/labels/l}'}}]}"
+#define OUT                                                                                        \
+    "{'name':'go','limits':['calls'],'call':{'downstream':'d','path':'/x'},"                       \
+    "'lease':{'id':'c-${/labels/l}','ttl_s':30}}"
+static const char ROUTES[] = ROUTE("begin", "", BEGIN) "," END "," ROUTE("out", "", OUT);
+
+static rig_t *up_with(const char *limits) { return limits_rig("", limits, ROUTES); }
+
+static const msg_leased_t *ask(rig_t *r, msg_lease_t m, const char *id)
+{
+    static uint64_t number;
+    m.number = ++number;
+    m.id = bytes_str(id);
+    rig_say(r, CONN_INGRESS, MESSAGE_LEASE, &m);
+    const msg_leased_t *said = rig_next(r, CONN_INGRESS, MESSAGE_LEASED);
+    assert_non_null(said);
+    assert_int_equal(said->number, number);
+    return said;
+}
+static const msg_leased_t *acquire(rig_t *r, const char *id, const char *limits)
+{
+    return ask(r, (msg_lease_t){.order = LEASE_ACQUIRE, .limits = bytes_str(limits)}, id);
+}
+static uint64_t order(rig_t *r, lease_order_t what, const char *id)
+{
+    return ask(r, (msg_lease_t){.order = what}, id)->grant;
+}
+
+static void the_same_id_is_the_same_lease_and_a_full_limit_says_so(void **s)
+{
+    (void)s;
+    rig_t *r = up_with(LIMITS);
+    const msg_leased_t *first = acquire(r, "a", CALLS);
+    assert_true(first->grant == GRANT_GRANTED && !first->repeated && first->left_ms == 60000);
+    const msg_leased_t *again = acquire(r, "a", CALLS);
+    assert_true(again->grant == GRANT_GRANTED && again->repeated && again->fence == first->fence);
+    assert_true(acquire(r, "b", CALLS)->fence > first->fence);
+    const msg_leased_t *full = acquire(r, "c", CALLS);
+    assert_int_equal(full->grant, GRANT_LIMITED);
+    assert_true(bytes_is(full->reason, "rate_limit_exceeded") && full->retry_after_ms > 0);
+    assert_int_equal(order(r, LEASE_RELEASE, "a"), GRANT_RELEASED);
+    assert_int_equal(order(r, LEASE_RELEASE, "a"), GRANT_RELEASED);
+    assert_int_equal(limits_bucket(r, "calls")->in_use, 1);
+    assert_int_equal(order(r, LEASE_RENEW, "a"), GRANT_ABSENT);
+    rig_destroy(r);
+}
+
+static void who_renews_keeps_it_and_who_does_not_loses_it_in_its_time(void **s)
+{
+    (void)s;
+    rig_t *r = up_with(LIMITS);
+    acquire(r, "kept", CALLS);
+    acquire(r, "lost", CALLS);
+    for (unsigned n = 0; n < 10; n++) {
+        rig_pass(r, 50 * US_PER_S);
+        assert_int_equal(order(r, LEASE_RENEW, "kept"), GRANT_GRANTED);
+        if (n == 4)
+            limits_restart(r, false);
+    }
+    assert_int_equal(order(r, LEASE_LOOK, "lost"), GRANT_ABSENT);
+    assert_int_equal(limits_bucket(r, "calls")->in_use, 1);
+    rig_pass(r, 61 * US_PER_S);
+    assert_int_equal(limits_bucket(r, "calls")->in_use, 0);
+    rig_destroy(r);
+}
+
+static void a_renewal_that_says_how_long_is_heard(void **s)
+{
+    (void)s;
+    rig_t *r = up_with(LIMITS);
+    ask(r, (msg_lease_t){.order = LEASE_ACQUIRE, .limits = bytes_str(CALLS), .ttl_ms = 5000}, "a");
+    assert_int_equal(ask(r, (msg_lease_t){.order = LEASE_RENEW, .ttl_ms = 40000}, "a")->left_ms,
+                     40000);
+    assert_int_equal(ask(r, (msg_lease_t){.order = LEASE_RENEW}, "a")->left_ms, 40000);
+    assert_int_equal(ask(r, (msg_lease_t){.order = LEASE_RENEW, .ttl_ms = 900000}, "a")->left_ms,
+                     60000); /* the limit's own time is the most */
+    rig_destroy(r);
+}
+
+static void a_release_that_comes_first_voids_its_acquire_also_after_a_restart(void **s)
+{
+    (void)s;
+    rig_t *r = up_with(LIMITS);
+    limits_offer(r, (offer_t){1, "end", .value = "one"});
+    assert_true(is_done(r, 1));
+    limits_restart(r, false);
+    limits_offer(r, (offer_t){2, "begin", .value = "one"});
+    limits_offer(r, (offer_t){3, "begin", .value = "two"});
+    assert_true(is_done(r, 2) && is_done(r, 3));
+    assert_int_equal(limits_bucket(r, "calls")->in_use, 1);
+    limits_offer(r, (offer_t){4, "end", .value = "two"});
+    assert_int_equal(limits_bucket(r, "calls")->in_use, 0);
+    rig_destroy(r);
+}
+
+static void an_acquire_step_waits_and_a_release_never_does(void **s)
+{
+    (void)s;
+    rig_t *r = up_with(LIMITS);
+    acquire(r, "x", CALLS);
+    limits_offer(r, (offer_t){1, "begin", .value = "one"});
+    limits_offer(r, (offer_t){2, "begin", .value = "two"});
+    assert_true(is_done(r, 1) && !is_done(r, 2));
+    limits_offer(r, (offer_t){3, "end", .value = "one"});
+    assert_true(is_done(r, 3) && is_done(r, 2));
+    assert_int_equal(limits_bucket(r, "calls")->in_use, 2);
+    rig_destroy(r);
+}
+
+static void the_slots_of_a_call_become_a_lease_that_outlives_it_and_a_restart(void **s)
+{
+    (void)s;
+    rig_t *r = up_with(LIMITS);
+    for (unsigned n = 1; n <= 3; n++)
+        limits_offer(r, (offer_t){n, "out", .value = n == 1 ? "a" : n == 2 ? "b" : "c"});
+    assert_int_equal(hand_fill(r), 2);
+    hand_ok(r, 1);
+    assert_true(is_done(r, 1) && !in_hand(3)); /* it is held on */
+    hand_settle(r, 2, OUTCOME_FAIL, 400, 0);   /* this one came to nothing */
+    assert_true(in_hand(3));
+    hand_ok(r, 3);
+    limits_restart(r, false);
+    assert_int_equal(limits_bucket(r, "calls")->in_use, 2);
+    assert_int_equal(order(r, LEASE_RELEASE, "c-a"), GRANT_RELEASED);
+    assert_int_equal(limits_bucket(r, "calls")->in_use, 1);
+    rig_pass(r, 31 * US_PER_S);
+    assert_int_equal(limits_bucket(r, "calls")->in_use, 0);
+    rig_destroy(r);
+}
+
+static void a_provisional_lease_counts_above_the_limit_and_a_used_up_rate(void **s)
+{
+    (void)s;
+    rig_t *r = up_with(LIMITS);
+    static const char both[] = "[{\"name\":\"calls\"},{\"name\":\"pace\"}]";
+    msg_lease_t m = {.order = LEASE_ACQUIRE, .limits = bytes_str(both), .provisional = 1};
+    for (unsigned n = 0; n < 3; n++) {
+        char id[2] = {(char)('a' + n), 0};
+        assert_int_equal(ask(r, m, id)->grant, GRANT_GRANTED);
+    }
+    assert_int_equal(limits_bucket(r, "calls")->in_use, 3);
+    assert_int_equal(acquire(r, "x", CALLS)->grant, GRANT_LIMITED);
+    rig_destroy(r);
+}
+
+static void a_cap_that_is_used_up_says_so_and_takes_nothing_else(void **s)
+{
+    (void)s;
+    rig_t *r = up_with(LIMITS);
+    static const char both[] = "[{\"name\":\"calls\"},{\"name\":\"day\"}]";
+    assert_int_equal(acquire(r, "a", both)->grant, GRANT_GRANTED);
+    const msg_leased_t *capped = acquire(r, "b", both);
+    assert_int_equal(capped->grant, GRANT_CAPPED);
+    assert_true(bytes_is(capped->reason, "usage_cap_exceeded"));
+    assert_true(capped->retry_after_ms > 3600000); /* until midnight */
+    assert_int_equal(limits_bucket(r, "calls")->in_use, 1);
+    rig_destroy(r);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(the_same_id_is_the_same_lease_and_a_full_limit_says_so),
+    cmocka_unit_test(who_renews_keeps_it_and_who_does_not_loses_it_in_its_time),
+    cmocka_unit_test(a_renewal_that_says_how_long_is_heard),
+    cmocka_unit_test(a_release_that_comes_first_voids_its_acquire_also_after_a_restart),
+    cmocka_unit_test(an_acquire_step_waits_and_a_release_never_does),
+    cmocka_unit_test(the_slots_of_a_call_become_a_lease_that_outlives_it_and_a_restart),
+    cmocka_unit_test(a_provisional_lease_counts_above_the_limit_and_a_used_up_rate),
+    cmocka_unit_test(a_cap_that_is_used_up_says_so_and_takes_nothing_else),
+};
+LIMITS_MAIN(tests)
