@@ -21,8 +21,8 @@ json_t *json_text_parse(bytes_t text, json_text_error_t *error);
 /* Copies `from` as printable ASCII on one line, '?' for the rest, cut to size with a closing NUL.
  * Returns the length. */
 size_t text_printable(bytes_t from, char *out, size_t size);
-/* Writes `from`, valid UTF-8, as a JSON string with its quotes and a closing NUL. Returns the length;
- * out: room for JSON_QUOTED_BYTES(from.len). */
+/* Writes `from`, valid UTF-8, as a JSON string with its quotes and a closing NUL. Returns the
+ * length; out: room for JSON_QUOTED_BYTES(from.len). */
 #define JSON_QUOTED_BYTES(length) ((length) * 6 + 3)
 size_t json_text_quote(bytes_t from, char *out);
 
