@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "sys/config_explain.h"
+#include "core/slip.h"
 
 #define SHOWN_MOST 300 /* bytes of old and new in the journal */
 

@@ -1,3 +1,4 @@
+#include "core/slip.h"
 #include "sys/config_check.h"
 
 #include <stdio.h>

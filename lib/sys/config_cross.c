@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "core/slip.h"
 #include "sys/address.h"
 #include "sys/config_check.h"
 #include "sys/forwarded.h"

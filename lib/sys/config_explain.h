@@ -21,7 +21,4 @@ size_t config_keys_like(const char *typed, const config_key_t *out[CONFIG_LIKE_M
  * caller's. */
 json_t *config_explain(const config_key_t *key);
 
-/* Levenshtein's distance of short words; SIZE_MAX: one is too long to be a slip of the other. */
-size_t word_distance(const char *a, const char *b);
-
 #endif

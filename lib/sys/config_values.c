@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/slip.h"
 #include "core/template.h"
 #include "sys/config_explain.h"
 #include "sys/config_value.h"
