@@ -118,6 +118,7 @@ static void what_the_list_has_not_ends_once_it_is_old_enough(void **state)
 static void without_a_whole_list_nothing_changes(void **state)
 {
     rig_t *r = *state;
+    answer(r, next_question(r), "[]");
     acquire(r, "a", "calls");
     pass_s(r, 40);
     answer(r, next_question(r), NULL);
