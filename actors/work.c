@@ -59,8 +59,9 @@ static size_t outstanding(const work_pool_t *pool)
     return (size_t)(pool->giver.told.messages - pool->giver.arrived.messages);
 }
 
-void work_offer(work_pool_t *pools, size_t count, const hand_t *hand, effects_t *effects,
-                peer_t limiter)
+/* Tells the limiter of each pool that has more room than it knows. */
+static void offer(work_pool_t *pools, size_t count, const hand_t *hand, effects_t *effects,
+                  peer_t limiter)
 {
     size_t promised = 0, room = hand_room(hand);
     for (size_t i = 0; i < count; i++)
@@ -95,7 +96,7 @@ static void end_by(work_term_t *term, const msg_order_t *order, now_t now, effec
     wish_timer(effects, term->by);
 }
 
-void work_term_order(work_term_t *term, const msg_order_t *order, now_t now, effects_t *effects)
+static void term_order(work_term_t *term, const msg_order_t *order, now_t now, effects_t *effects)
 {
     switch (order->order) {
     case ORDER_BEGIN:
@@ -124,18 +125,18 @@ void work_term_order(work_term_t *term, const msg_order_t *order, now_t now, eff
 }
 
 /* 0: it does not tell. */
-void work_term_welcome(work_term_t *term, const config_t *config, const msg_welcome_t *welcome)
+static void term_welcome(work_term_t *term, const config_t *config, const msg_welcome_t *welcome)
 {
     term->foreign = welcome->config_epoch && welcome->config_epoch != config->epoch;
     term->severed = term->retires;
 }
 
-bool work_term_takes(const work_term_t *term)
+static bool term_takes(const work_term_t *term)
 {
     return !term->standby && !term->foreign && !term->asked;
 }
 
-void work_term_end_when_due(work_term_t *term, const hand_t *hand, now_t now, effects_t *effects)
+static void term_end_when_due(work_term_t *term, const hand_t *hand, now_t now, effects_t *effects)
 {
     if (!term->asked || term->done)
         return;
@@ -145,4 +146,49 @@ void work_term_end_when_due(work_term_t *term, const hand_t *hand, now_t now, ef
         return;
     term->done = true;
     wish_stop(effects, 0, term->retires ? "a successor works" : "the supervisor said stop");
+}
+
+/* ---- what comes to whoever works */
+
+void work_settle(work_t *work, held_t *held, const msg_settle_t *ended, effects_t *effects)
+{
+    hand_settle(work->hand, held, ended);
+    wish_send(effects, work->limiter, MESSAGE_SETTLE, &held->settle);
+}
+
+static void on_message(work_t *work, const message_t *message, now_t now, effects_t *effects)
+{
+    for (size_t i = 0; i < message->count; i++)
+        if (message->head.type == MESSAGE_SETTLED)
+            hand_settled(work->hand, &((const msg_settled_t *)message->items)[i]);
+        else if (message->head.type == MESSAGE_ORDER)
+            term_order(&work->term, &((const msg_order_t *)message->items)[i], now, effects);
+}
+
+/* Its new life, or a new link to it, knows of no credit. */
+static void on_limiter_up(work_t *work, const event_t *event)
+{
+    work->limiter = event->from.peer;
+    term_welcome(&work->term, work->config, event->up.welcome);
+    for (size_t i = 0; i < work->pool_count; i++)
+        work->pools[i].giver = (credit_giver_t){0};
+}
+
+void work_event(work_t *work, const event_t *event, now_t now, effects_t *effects)
+{
+    bool up = event->kind == EVENT_PEER_UP && event->from.actor == ACTOR_LIMITER;
+    bool back = event->kind == EVENT_PEER_BACK && event->from.actor == ACTOR_LIMITER;
+    if (event->kind == EVENT_MESSAGE)
+        on_message(work, event->message, now, effects);
+    if (up)
+        on_limiter_up(work, event);
+    if ((up || back) && !BUG(SETTLE_NOT_REPEATED))
+        hand_repeat(work->hand, effects, work->limiter);
+}
+
+void work_go_on(work_t *work, now_t now, effects_t *effects)
+{
+    if (work->limiter && term_takes(&work->term))
+        offer(work->pools, work->pool_count, work->hand, effects, work->limiter);
+    term_end_when_due(&work->term, work->hand, now, effects);
 }

@@ -30,9 +30,6 @@ typedef struct work_pool {
 } work_pool_t;
 /* One ASSIGN of the pool came: uses one of its credit. More than was granted is a bug of ours. */
 void work_arrived(work_pool_t *pool);
-/* Tells the limiter of each pool that has more room than it knows. */
-void work_offer(work_pool_t *pools, size_t count, const hand_t *hand, effects_t *effects,
-                peer_t limiter);
 
 /* From when to when an actor takes work: not in standby, not once it was told to stop or to retire,
  * and not from a limiter that runs another configuration (it is about to be replaced, or we are).
@@ -44,10 +41,24 @@ typedef struct work_term {
     bool severed; /* retires: the new link is welcome */
     instant_t by;
 } work_term_t;
-void work_term_order(work_term_t *term, const msg_order_t *order, now_t now, effects_t *effects);
-void work_term_welcome(work_term_t *term, const config_t *config, const msg_welcome_t *welcome);
-bool work_term_takes(const work_term_t *term);
-/* At the end of each step: stops the process when it is time. */
-void work_term_end_when_due(work_term_t *term, const hand_t *hand, now_t now, effects_t *effects);
+
+/* What everybody who works has. */
+typedef struct work {
+    const config_t *config;
+    peer_t limiter;
+    hand_t *hand;
+    work_pool_t *pools;
+    size_t pool_count;
+    work_term_t term;
+} work_t;
+
+/* Takes the end of an assignment: it is said to the limiter, again and again until SETTLED. */
+void work_settle(work_t *work, held_t *held, const msg_settle_t *ended, effects_t *effects);
+/* What means the same to all of them: SETTLED, ORDER, and the limiter that comes or comes back.
+ * Other events change nothing here. */
+void work_event(work_t *work, const event_t *event, now_t now, effects_t *effects);
+/* At the end of each step: offers the limiter what is free, or stops the process when it is time.
+ */
+void work_go_on(work_t *work, now_t now, effects_t *effects);
 
 #endif

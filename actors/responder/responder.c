@@ -13,19 +13,17 @@
 #include "sys/log_wanted.h"
 
 #define RESULT_BODY_MAX 8192u /* a larger answer's body is not kept in the message's results */
-#define REASON_BODY_MAX 200u /* of a refusal, for a person */
+#define REASON_BODY_MAX 200u  /* of a refusal, for a person */
 #define HAND_MOST 4096u
 #define LIST_TOKEN (1ull << 63) /* of the call for a LIST; below it the limit's place */
 
 typedef struct responder {
     const birth_t *birth;
-    peer_t limiter;
-    hand_t *hand;
+    work_t work;
     seqmap_t *calls; /* by token: held_t that runs */
     uint64_t last_token;
     work_pool_t *pools; /* one a downstream, in the configuration's order */
     uint64_t *lists;    /* as config->limits: the number of the LIST that runs; 0: none */
-    work_term_t term;
     call_text_t call;
 } responder_t;
 
@@ -36,8 +34,11 @@ static void *create(const birth_t *birth)
     must(self && (self->pools = calloc(config->downstream_count + 1, sizeof *self->pools)) &&
          (self->lists = calloc(config->limit_count + 1, sizeof *self->lists)));
     self->birth = birth;
-    self->term.standby = birth->standby;
-    self->hand = hand_new(HAND_MOST);
+    self->work = (work_t){.config = config,
+                          .hand = hand_new(HAND_MOST),
+                          .pools = self->pools,
+                          .pool_count = config->downstream_count,
+                          .term.standby = birth->standby};
     self->calls = seqmap_new();
     for (size_t i = 0; i < config->downstream_count; i++)
         self->pools[i] = (work_pool_t){.name = config->downstreams[i].name,
@@ -51,7 +52,7 @@ static void destroy(void **self)
     if (!responder)
         return;
     call_clear(&responder->call);
-    hand_destroy(&responder->hand);
+    hand_destroy(&responder->work.hand);
     seqmap_destroy(&responder->calls);
     free(responder->pools);
     free(responder->lists);
@@ -62,12 +63,6 @@ static void destroy(void **self)
 static size_t pool_of(const responder_t *self, const step_t *step)
 {
     return (size_t)(step->downstream - self->birth->config->downstreams);
-}
-
-static void settle(responder_t *self, held_t *held, const msg_settle_t *ended, effects_t *effects)
-{
-    hand_settle(self->hand, held, ended);
-    wish_send(effects, self->limiter, MESSAGE_SETTLE, &held->settle);
 }
 
 /* ---- a call begins */
@@ -103,7 +98,7 @@ static void call(responder_t *self, held_t *held, const step_t *step, instant_t 
 static bool is_hopeless(responder_t *self, const msg_assign_t *assign, const step_t *step,
                         now_t now, msg_settle_t *ended)
 {
-    if (self->term.asked)
+    if (self->work.term.asked)
         *ended = work_failed(assign, OUTCOME_UNBEGUN, "the responder stops");
     else if (work_is_late(assign, now) && !BUG(LATE_CALL))
         *ended = work_failed(assign, OUTCOME_UNBEGUN, "start_by had passed");
@@ -126,13 +121,13 @@ static void on_assign(responder_t *self, const msg_assign_t *assign, now_t now, 
     msg_settle_t ended;
     if (step)
         work_arrived(&self->pools[pool_of(self, step)]);
-    if (hand_find(self->hand, assign->seq, (uint32_t)assign->attempt, assign->fence))
+    if (hand_find(self->work.hand, assign->seq, (uint32_t)assign->attempt, assign->fence))
         return; /* said twice: it runs, or its settle is repeated until SETTLED */
-    held_t *held = hand_take(self->hand, assign);
+    held_t *held = hand_take(self->work.hand, assign);
     held->is_logged = log_wanted(self->birth->config,
                                  config_route(self->birth->config, assign->route), &assign->id);
     if (is_hopeless(self, assign, step, now, &ended))
-        settle(self, held, &ended, effects);
+        work_settle(&self->work, held, &ended, effects);
     else
         call(self, held, step, (instant_t){(int64_t)assign->start_by_us}, effects);
     call_clear(&self->call);
@@ -179,8 +174,8 @@ static char *result_of(const http_answer_t *answer)
     char *text = malloc(size);
     must(text);
     if (body)
-        snprintf(text, size, "{\"status\":%u,\"body\":%.*s}", answer->status,
-                 (int)answer->body.len, (const char *)answer->body.data);
+        snprintf(text, size, "{\"status\":%u,\"body\":%.*s}", answer->status, (int)answer->body.len,
+                 (const char *)answer->body.data);
     else
         snprintf(text, size, "{\"status\":%u}", answer->status);
     json_decref(body);
@@ -258,7 +253,7 @@ static void answered(responder_t *self, held_t *held, const http_answer_t *answe
     };
     count_call(self, held, answer, effects);
     log_call(self, held, answer, ended.reason, effects);
-    settle(self, held, &ended, effects);
+    work_settle(&self->work, held, &ended, effects);
     free(result);
 }
 
@@ -286,7 +281,7 @@ static void call_ended(responder_t *self, const http_answer_t *answer, now_t now
 static void listed(responder_t *self, const msg_list_t *list, unsigned status,
                    const listing_t *listing, effects_t *effects)
 {
-    wish_send(effects, self->limiter, MESSAGE_LISTED,
+    wish_send(effects, self->work.limiter, MESSAGE_LISTED,
               &(msg_listed_t){.number = list->number,
                               .limit = list->limit,
                               .status = status,
@@ -303,7 +298,7 @@ static void on_list(responder_t *self, const msg_list_t *list, now_t now, effect
     long limit = config_limit(config, list->limit);
     const downstream_t *d = limit < 0 ? NULL : config->limits[limit].truth.downstream;
     const char *why = NULL;
-    if (!d || self->term.asked)
+    if (!d || self->work.term.asked)
         why = d ? "the responder stops" : "no such question in this configuration";
     else if (self->lists[limit])
         why = "an earlier question is not answered yet";
@@ -352,57 +347,28 @@ static void on_answer(responder_t *self, const http_answer_t *answer, now_t now,
 static void on_message(responder_t *self, const message_t *message, now_t now, effects_t *effects)
 {
     for (size_t i = 0; i < message->count; i++)
-        switch (message->head.type) {
-        case MESSAGE_ASSIGN:
+        if (message->head.type == MESSAGE_ASSIGN)
             on_assign(self, &((const msg_assign_t *)message->items)[i], now, effects);
-            break;
-        case MESSAGE_SETTLED:
-            hand_settled(self->hand, &((const msg_settled_t *)message->items)[i]);
-            break;
-        case MESSAGE_LIST:
+        else if (message->head.type == MESSAGE_LIST)
             on_list(self, &((const msg_list_t *)message->items)[i], now, effects);
-            break;
-        case MESSAGE_ORDER:
-            work_term_order(&self->term, &((const msg_order_t *)message->items)[i], now, effects);
-            break;
-        default:
-            break; /* PEERS is the runtime's; others are not for us */
-        }
-}
-
-static void on_limiter_up(responder_t *self, const event_t *event, effects_t *effects)
-{
-    self->limiter = event->from.peer;
-    work_term_welcome(&self->term, self->birth->config, event->up.welcome);
-    for (size_t i = 0; i < self->birth->config->downstream_count; i++)
-        self->pools[i].giver = (credit_giver_t){0};
-    if (!BUG(SETTLE_NOT_REPEATED))
-        hand_repeat(self->hand, effects, self->limiter);
 }
 
 static void step(void *arg, const event_t *event, now_t now, effects_t *effects)
 {
     responder_t *self = arg;
-    bool of_limiter = event->from.actor == ACTOR_LIMITER;
     if (event->kind == EVENT_START)
         wish_ready(effects, "makes the calls");
     else if (event->kind == EVENT_MESSAGE)
         on_message(self, event->message, now, effects);
     else if (event->kind == EVENT_ANSWER)
         on_answer(self, event->answer, now, effects);
-    else if (event->kind == EVENT_PEER_UP && of_limiter)
-        on_limiter_up(self, event, effects);
-    else if (event->kind == EVENT_PEER_BACK && of_limiter && !BUG(SETTLE_NOT_REPEATED))
-        hand_repeat(self->hand, effects, self->limiter);
-    if (self->limiter && work_term_takes(&self->term))
-        work_offer(self->pools, self->birth->config->downstream_count, self->hand, effects,
-                   self->limiter);
-    work_term_end_when_due(&self->term, self->hand, now, effects);
+    work_event(&self->work, event, now, effects);
+    work_go_on(&self->work, now, effects);
 }
 
 static size_t holding(const void *self, msg_holding_t *out, size_t most)
 {
-    return hand_holding(((const responder_t *)self)->hand, out, most);
+    return hand_holding(((const responder_t *)self)->work.hand, out, most);
 }
 
 const actor_spec_t responder_spec = {
