@@ -23,7 +23,7 @@ json_t *json_text_parse(bytes_t text, json_text_error_t *error);
 size_t text_printable(bytes_t from, char *out, size_t size);
 /* Writes `from`, valid UTF-8, as a JSON string with its quotes and a closing NUL. Returns the
  * length; out: room for JSON_QUOTED_BYTES(from.len). */
-#define JSON_QUOTED_BYTES(length) ((length) * 6 + 3)
+#define JSON_QUOTED_BYTES(length) ((length)*6 + 3)
 size_t json_text_quote(bytes_t from, char *out);
 
 #endif
