@@ -170,7 +170,7 @@ static const struct {
     [CTL_VERB_CANCEL] = {.show = show_change},
     [CTL_VERB_PRIORITISE] = {.show = show_change},
     [CTL_VERB_ACTORS_LS] = {.show = show_actors_answer},
-    [CTL_VERB_ACTORS_RESTART] = {.run = run_reload},
+    [CTL_VERB_ACTORS_RESTART] = {.run = run_reload, .show = show_restart},
     [CTL_VERB_RELOAD] = {.run = run_reload, .show = show_reload},
     [CTL_VERB_CHECK] = {.run = run_check},
     [CTL_VERB_CONFIG_SHOW] = {.run = run_config_values},

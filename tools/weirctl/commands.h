@@ -23,6 +23,7 @@ int run_report(const cli_t *cli); /* report.c */
 int run_events(const cli_t *cli); /* events.c */
 int run_reload(const cli_t *cli); /* reload.c: also of the restart of an actor */
 void show_reload(const json_t *answer);
+void show_restart(const json_t *answer);
 
 /* commands.c: asks the typed verb. The answer when it is ok, the caller's; else NULL and *code.
  * With

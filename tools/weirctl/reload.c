@@ -34,6 +34,13 @@ void show_reload(const json_t *answer)
         puts("nothing has changed");
 }
 
+void show_restart(const json_t *answer)
+{
+    printf("%lld replaced in %lld ms\n\n", (long long)number_at(answer, "restarted"),
+           (long long)number_at(answer, "took_ms"));
+    show_actors(json_object_get(answer, "after"));
+}
+
 int run_reload(const cli_t *cli)
 {
     cli_t patient = *cli;
