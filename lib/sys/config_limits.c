@@ -172,6 +172,16 @@ static void check_slots(const limit_walk_t *w)
                         "floor and start must be at most slots (%lld)", (long long)slots);
 }
 
+/* A path that is not absolute begins where the file stands that names it. */
+static const char *beside(const node_t *at, const char *path, char *room, size_t size)
+{
+    const char *slash = at->file ? strrchr(at->file, '/') : NULL;
+    if (*path == '/' || !slash)
+        return path;
+    snprintf(room, size, "%.*s/%s", (int)(slash - at->file), at->file, path);
+    return room;
+}
+
 /* {"value": number} of a file that others write, below what stands in the configuration. */
 static void merge_overrides(const limit_walk_t *w)
 {
@@ -180,7 +190,9 @@ static void merge_overrides(const limit_walk_t *w)
     json_t *given = json_object_get(w->limit, "overrides"), *amount;
     if (!path)
         return;
+    char room[4096];
     const node_t *at = limit_node(w, "overrides_file");
+    path = beside(at, path, room, sizeof room);
     json_t *file = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (!file)
         config_complain(w->tree, at, "%s:%d:%d: %s", path, error.line, error.column, error.text);
