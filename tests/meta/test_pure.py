@@ -28,8 +28,8 @@ for source, path in {**meta.objects("lib/sys"), **meta.objects("lib/store")}.ite
     if all(ALLOWED.match(name) for name in uses):
         defined |= {name for kind, name in meta.symbols(path, "-g") if kind in "TRDBVWC"}
 # The checked configuration is data; crypto is arithmetic; metrics count in memory.
-FROM_SYS = re.compile(r"^(config_(route|route_at|pool|limit|lists)|route_step|http_header|sha256_\w+|hmac_sha256|crypto_\w+|"
-                      r"signature_\w+|metric_\w+|metrics_\w+|store_batch_\w+)$")
+FROM_SYS = re.compile(r"^(config_(route|route_at|pool|limit|lists)|route_step|mode_act_name|http_header|sha256_\w+|hmac_sha256|"
+                      r"crypto_\w+|signature_\w+|metric_\w+|metrics_\w+|store_batch_\w+)$")
 for source, path in sorted(pure.items()):
     for kind, name in meta.symbols(path, "-u"):
         if name not in defined and not ALLOWED.match(name) and not FROM_SYS.match(name):
