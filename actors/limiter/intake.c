@@ -211,6 +211,21 @@ static bool gives_back(const msg_submit_t *s, const route_t *r)
     return holds;
 }
 
+/* The one before it in its key has not begun: the newer one stands for both. */
+static void merge(limiter_t *l, const item_t *i)
+{
+    list_t *items = &i->key->items;
+    item_t *before = items->count ? list_of(items->head.prev, item_t, turn) : NULL;
+    char reason[sizeof "merged into " + MSGID_TEXT] = "merged into ";
+    if (!before || before->state != STATE_QUEUED || before->attempt > 0 || before->step > 0 ||
+        before->job_held)
+        return;
+    msgid_text(&i->id, reason + strlen(reason));
+    item_set_reason(before, reason, strlen(reason));
+    item_unplace(l, before);
+    item_finish(l, before, STATE_DONE);
+}
+
 void join_queue(limiter_t *l, item_t *i)
 {
     const route_t *r = item_route(l, i);
@@ -222,8 +237,11 @@ void join_queue(limiter_t *l, item_t *i)
         order_enter(l, i);
     else if (mode_gate(l, r) != GATE_OPEN)
         item_park(l, i);
-    else
+    else {
+        if (r->merge && i->key)
+            merge(l, i);
         order_enter(l, i);
+    }
 }
 
 static bool source_is_full(const limiter_t *l, const source_t *source)

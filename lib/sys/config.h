@@ -92,6 +92,7 @@ typedef struct route {
     const char *fair_by;      /* a label; NULL: nobody takes turns */
     const override_t *weights; size_t weight_count;
     unsigned loop_per_minute; /* 0: nothing is a loop */
+    bool merge;               /* who has not begun ends in the next of its key */
     unsigned parallel;        /* messages of one key at once (1) */
     unsigned accepted_status; /* 202 or 200 */
     size_t body_bytes_max;

@@ -197,6 +197,7 @@ static void load_route_keys(loading_t *l, route_t *route, json_t *json)
     route->fair_by = leaf_text(json, "fair_by");
     route->weights = load_numbers(l, json_object_get(json, "weights"), &route->weight_count);
     NUMBER(route, json, loop_per_minute);
+    route->merge = leaf_bool(json, "merge");
     NUMBER(route, json, parallel);
     route->accepted_status = (unsigned)strtoul(leaf_word(json, "accepted_status"), NULL, 10);
     NUMBER(route, json, body_bytes_max);

@@ -321,6 +321,9 @@ static void check_admission(walk_t *w)
         !text_of(w->route, "key"))
         config_complain(w->tree, node_at(w->tree, "routes/%s/loop_per_minute", w->name),
                         "a loop is seen by its key, and this route has no key; add one");
+    if (json_is_true(json_object_get(w->route, "merge")) && !text_of(w->route, "key"))
+        config_complain(w->tree, node_at(w->tree, "routes/%s/merge", w->name),
+                        "merge is by the key, and this route has no key");
     for (size_t i = 0; i < json_array_size(classes); i++) {
         snprintf(leaf, sizeof leaf, "classes/%zu/when", i);
         json_object_foreach(json_object_get(json_array_get(classes, i), "when"), pointer, patterns)

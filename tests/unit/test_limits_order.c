@@ -112,11 +112,32 @@ static void a_loop_is_held_and_what_came_before_it_goes_on(void **s)
     rig_destroy(r);
 }
 
+static void who_has_not_begun_ends_in_the_next_of_its_key_where_the_route_merges(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "", ROUTE("a", "'merge':true,", CALL("")));
+    limits_offer(r, (offer_t){1, "a", .key = "user"});
+    hand_fill(r);
+    assert_true(in_hand(1));
+    for (unsigned n = 2; n <= 4; n++)
+        limits_offer(r, (offer_t){n, "a", .key = "user"});
+    limits_offer(r, (offer_t){5, "a", .key = "other"});
+    assert_int_equal(rig_state(r, 2), STATE_DONE);
+    assert_int_equal(rig_state(r, 3), STATE_DONE);
+    assert_int_equal(rig_state(r, 4), STATE_QUEUED);
+    hand_ok(r, 1); /* begun: it is not merged into anything */
+    hand_fill(r);
+    assert_true(in_hand(4) && in_hand(5));
+    assert_false(in_hand(2) || in_hand(3));
+    rig_destroy(r);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(ten_thousand_that_are_parked_cost_one_that_is_free_two_looks),
     cmocka_unit_test(messages_of_a_class_take_turns_over_the_values_of_fair_by_as_they_weigh),
     cmocka_unit_test(a_low_message_under_endless_high_ones_starts_within_its_bound),
     cmocka_unit_test(a_key_runs_at_its_best_waiting_class),
     cmocka_unit_test(a_loop_is_held_and_what_came_before_it_goes_on),
+    cmocka_unit_test(who_has_not_begun_ends_in_the_next_of_its_key_where_the_route_merges),
 };
 LIMITS_MAIN(tests)
