@@ -12,7 +12,7 @@
 
 #define ASKERS_MAX 16u /* people waiting for the limiter's word on a mode */
 #define OPENING_WAIT_US (2 * US_PER_S) /* and not longer */
-#define MODE_WAIT_US (3 * US_PER_S)
+#define MODE_WAIT_US (8 * US_PER_S) /* a slow disk; the supervisor waits 10 s */
 #define PURGE_EVERY_US (5 * US_PER_S)
 #define PURGE_AGAIN_US (US_PER_S / 2) /* while slices come back full */
 #define PURGE_ROWS 2048u

@@ -34,7 +34,7 @@ function compare({ method, path, status, headers, body }) {
   const type = (headers["content-type"] ?? "").split(";")[0];
   const content = answer.content?.[type];
   if (!content) problems.push(`${place}: ${type} is not described`);
-  else matches(ajv, content.schema, type === "text/plain" ? body : JSON.parse(body), place, problems);
+  else matches(ajv, content.schema, type.endsWith("json") ? JSON.parse(body) : body, place, problems);
   return problems;
 }
 

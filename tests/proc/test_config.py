@@ -168,7 +168,7 @@ def check_tells_every_mistake_once_in_the_order_of_the_files():
 @test
 def an_example_is_copied_whole_or_not_at_all():
     check(any(line.startswith("support-desk ") for line in weirctl("init").splitlines()), "they are listed")
-    check(lines("init")[0]["example"] == "support-desk", "they are listed")
+    check("support-desk" in [line["example"] for line in lines("init")], "they are listed")
     with tempfile.TemporaryDirectory(prefix="weir-init-") as name:
         to = Path(name) / "desk"
         said = weirctl("init", "support-desk", to)

