@@ -4,7 +4,7 @@ set -uo pipefail
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 packages=$WEIR_PACKAGES
 commit=$(git -C "$root" rev-parse HEAD)
-again=$(mktemp -d /var/tmp/weir-again.XXXXXX)
+again=$(mktemp -d /var/tmp/weir-again-XXXXXX)
 trap 'rm -rf "$again"' EXIT
 
 one_command_builds_deb_and_rpm() {
