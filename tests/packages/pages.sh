@@ -61,11 +61,14 @@ as_before() {
     }
 }
 
-# The statuses that are right here; 1: refused as things are.
+# The statuses that are right here; 1: refused as things are; 66: the name is the page's, not this host's.
 right_statuses() {
     case $1 in
     *--follow*) echo 124 ;; # it goes on until it is ended
     *"redrive cancel"* | *"backup cancel"* | *"backup take"* | *"backup begin"*) echo 0 1 ;;
+    *"weirctl hold"* | *"weirctl release"* | *"weirctl cancel"* | *"weirctl prioritise"*) echo 0 1 ;; # it is done already
+    *" calls"* | *" zendesk"* | *" call-17"*) echo 0 66 ;;
+    *"weir-load"*"--bearer"*) echo 0 64 ;; # whose key it is, the page cannot know
     *"journalctl -k"*) echo 0 1 ;; # nothing was refused
     *) echo 0 ;;
     esac
@@ -75,7 +78,7 @@ every_command_of_the_pages_works_as_written() {
     local page command typed=the_start status n=0 said wrong=''
     in_ weirctl help --json >"$work/verbs"
     mkdir "$work/man"
-    for page in "$inside"/usr/share/man/man*/weir*.gz; do zcat "$page" >"$work/man/$(basename "${page%.gz}")"; done
+    for page in "$inside"/usr/share/man/man*/weir*.gz; do zcat "$page" | sed 's/\\(dq/"/g' >"$work/man/$(basename "${page%.gz}")"; done
     "$here/commands_in.py" "$work/verbs" "$root/docs/OPERATING.md" "$root/docs/INSTALL.md" "$work"/man/* >"$work/commands"
     [ "$(wc -l <"$work/commands")" -ge 60 ] || because "only $(wc -l <"$work/commands") commands found"
     done_id=$(ticket 1)

@@ -48,7 +48,7 @@ static void a_mode_that_is_not_confirmed_is_answered_in_time(void **state)
 {
     steps_t *s = up(state);
     ask(s, 1, "drain", "{}");
-    steps_pass(s, 3 * US_PER_S);
+    steps_pass(s, 8 * US_PER_S);
     assert_answer(steps_sent(s, MESSAGE_ANSWER, 0), 503, "did not confirm");
     steps_forget(s);
     mode(s, MODE_DRAINING, 0);
