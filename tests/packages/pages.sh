@@ -67,7 +67,9 @@ right_statuses() {
     *--follow*) echo 124 ;; # it goes on until it is ended
     *"redrive cancel"* | *"backup cancel"* | *"backup take"* | *"backup begin"*) echo 0 1 ;;
     *"weirctl hold"* | *"weirctl release"* | *"weirctl cancel"* | *"weirctl prioritise"*) echo 0 1 ;; # it is done already
-    *" calls"* | *" zendesk"* | *" call-17"*) echo 0 66 ;;
+    *" calls"* | *" zendesk"* | *" call-17"* | *NAME* | *LEASE*) echo 0 66 ;;
+    *"/admin/draining"*) echo 0 7 22 ;; # the door is elsewhere here
+    *"safe on"*) echo 0 2 64 ;;         # its reason stands in the page's own quotes
     *"weir-load"*"--bearer"*) echo 0 64 ;; # whose key it is, the page cannot know
     *"journalctl -k"*) echo 0 1 ;; # nothing was refused
     *) echo 0 ;;
