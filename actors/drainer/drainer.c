@@ -230,6 +230,8 @@ static void on_limiter(drainer_t *self, const event_t *event, now_t now, effects
         self->purge.due = instant_after_us(now.at, PURGE_EVERY_US);
         if (self->stop.active)
             drainer_wish_stopping(self, true, effects);
+        else
+            drainer_order_again(self, effects);
         break;
     case EVENT_PEER_SILENT:
         self->is_up = false;

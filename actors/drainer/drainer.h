@@ -24,6 +24,7 @@ typedef struct asker {
     work_mode_t mode, before;
     bool safe, was_safe;
     char route[NAME_BYTES_MAX + 1]; /* its drain alone; empty: the mode of all */
+    char who[129], why[REASON_BYTES_MAX + 1]; /* of a route's: `wanted` keeps those of all */
     instant_t until;
 } asker_t;
 
@@ -97,6 +98,8 @@ void drainer_query(drainer_t *self, peer_t from, const msg_query_t *query, now_t
                    effects_t *effects);
 /* The limiter said the mode of all, or that of one route: answers who waited for it. */
 void drainer_answer_askers(drainer_t *self, bytes_t route, effects_t *effects);
+/* A new limiter never got the orders of those who still wait: it is told again. */
+void drainer_order_again(drainer_t *self, effects_t *effects);
 /* Their time is up: 503. */
 void drainer_expire_askers(drainer_t *self, now_t now, effects_t *effects);
 

@@ -127,7 +127,7 @@ static bytes_t who_asks(const question_t *q)
     return q->query->who.len ? q->query->who : bytes_str("somebody");
 }
 
-static void wait_for_it(const question_t *q, work_mode_t mode, bytes_t route)
+static asker_t *wait_for_it(const question_t *q, work_mode_t mode)
 {
     drainer_t *self = q->self;
     asker_t *asker = &self->askers[self->asker_count++];
@@ -138,8 +138,32 @@ static void wait_for_it(const question_t *q, work_mode_t mode, bytes_t route)
                        .safe = self->wanted.safe,
                        .was_safe = self->mode.safe,
                        .until = instant_after_us(q->now.at, MODE_WAIT_US)};
-    if (route.len)
-        memcpy(asker->route, route.data, route.len);
+    return asker;
+}
+
+static void order_route(drainer_t *self, const asker_t *asker, effects_t *effects)
+{
+    wish_send(effects, self->limiter, MESSAGE_MODE,
+              &(msg_mode_t){.mode = asker->mode,
+                            .who = bytes_str(asker->who),
+                            .why = bytes_str(asker->why),
+                            .route = bytes_str(asker->route)});
+}
+
+void drainer_order_again(drainer_t *self, effects_t *effects)
+{
+    bool of_all = false;
+    for (size_t i = 0; i < self->asker_count; i++) {
+        const asker_t *asker = &self->askers[i];
+        if (*asker->route)
+            order_route(self, asker, effects);
+        else
+            of_all = true;
+    }
+    if (!of_all)
+        return;
+    self->unanswered++; /* its first word, of before the order */
+    drainer_wish(self, effects);
 }
 
 /* by_hand: the rules leave it alone from now on. Normal is theirs, after a stay. */
@@ -150,7 +174,7 @@ static void change_mode(const question_t *q, work_mode_t mode, bool by_hand)
     if (!may_change(q, &why))
         return;
     drainer_want(self, mode, by_hand, who_asks(q), why);
-    wait_for_it(q, mode, bytes_of(NULL, 0));
+    wait_for_it(q, mode);
     drainer_wish(self, q->effects);
 }
 
@@ -194,9 +218,11 @@ static void drain_route(const question_t *q, bytes_t route, work_mode_t mode)
     }
     if (!may_change(q, &why))
         return;
-    wait_for_it(q, mode, route);
-    wish_send(q->effects, q->self->limiter, MESSAGE_MODE,
-              &(msg_mode_t){.mode = mode, .who = who_asks(q), .why = why, .route = route});
+    asker_t *asker = wait_for_it(q, mode);
+    bytes_text(route, asker->route, sizeof asker->route);
+    bytes_text(who_asks(q), asker->who, sizeof asker->who);
+    bytes_text(why, asker->why, sizeof asker->why);
+    order_route(q->self, asker, q->effects);
 }
 
 static void drain(const question_t *q, bool drains)
@@ -227,7 +253,7 @@ static void ask_safe(const question_t *q)
     if (!may_change(q, &why))
         return;
     drainer_want_safe(self, bytes_is(state, "on"), who_asks(q), why);
-    wait_for_it(q, self->wanted.mode, bytes_of(NULL, 0));
+    wait_for_it(q, self->wanted.mode);
     drainer_wish(self, q->effects);
 }
 

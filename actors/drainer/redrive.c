@@ -1,13 +1,5 @@
 #include "actors/drainer/redrive.h"
 
-static void copy_text(char *out, size_t size, bytes_t text)
-{
-    must(text.len < size);
-    if (text.len)
-        memcpy(out, text.data, text.len);
-    out[text.len] = '\0';
-}
-
 void redrive_begin(redrive_t *job, bytes_t route, bytes_t who, unsigned rate, uint64_t dead,
                    now_t now)
 {
@@ -18,8 +10,8 @@ void redrive_begin(redrive_t *job, bytes_t route, bytes_t who, unsigned rate, ui
                        .began = now.at,
                        .due = now.at,
                        .last_dead = dead};
-    copy_text(job->route, sizeof job->route, route);
-    copy_text(job->who, sizeof job->who, who);
+    bytes_text(route, job->route, sizeof job->route);
+    bytes_text(who, job->who, sizeof job->who);
 }
 
 uint64_t redrive_slice(redrive_t *job, now_t now)

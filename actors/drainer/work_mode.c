@@ -5,14 +5,6 @@
 
 #include "actors/drainer/drainer.h"
 
-static void copy_text(char *out, size_t size, bytes_t text)
-{
-    size_t length = text.len < size - 1 ? text.len : size - 1;
-    if (length)
-        memcpy(out, text.data, length);
-    out[length] = '\0';
-}
-
 /* ---- telling the limiter */
 
 static void send(drainer_t *self, bool lasting, bool stopping, effects_t *effects)
@@ -49,8 +41,8 @@ void drainer_want(drainer_t *self, work_mode_t mode, bool by_hand, bytes_t who, 
 {
     self->wanted.mode = mode;
     self->wanted.by_hand = by_hand;
-    copy_text(self->wanted.who, sizeof self->wanted.who, who);
-    copy_text(self->wanted.why, sizeof self->wanted.why, why);
+    bytes_text(who, self->wanted.who, sizeof self->wanted.who);
+    bytes_text(why, self->wanted.why, sizeof self->wanted.why);
 }
 
 void drainer_want_safe(drainer_t *self, bool safe, bytes_t who, bytes_t why)
@@ -69,7 +61,7 @@ static void take_over(drainer_t *self, const msg_mode_t *mode, now_t now)
     self->wanted.safe = mode->safe != 0;
     self->wanted.refuse = mode->refuse != 0;
     self->wanted.pace_percent = mode->pace_percent ? (unsigned)mode->pace_percent : 100;
-    copy_text(self->wanted.safe_why, sizeof self->wanted.safe_why, mode->safe_why);
+    bytes_text(mode->safe_why, self->wanted.safe_why, sizeof self->wanted.safe_why);
     if (self->resumed)
         return;
     self->resumed = true;
@@ -115,8 +107,8 @@ void drainer_on_mode(drainer_t *self, const msg_mode_t *mode, now_t now, effects
     self->mode.mode = (work_mode_t)mode->mode;
     self->mode.safe = mode->safe != 0;
     self->mode.since_us = (int64_t)mode->since_us;
-    copy_text(self->mode.who, sizeof self->mode.who, mode->who);
-    copy_text(self->mode.why, sizeof self->mode.why, mode->why);
+    bytes_text(mode->who, self->mode.who, sizeof self->mode.who);
+    bytes_text(mode->why, self->mode.why, sizeof self->mode.why);
     if (mode->stopping)
         self->stop.confirmed = true;
     else if (!self->stop.active && self->unanswered == 0)

@@ -53,6 +53,14 @@ static inline bool bytes_equal(bytes_t a, bytes_t b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 static inline bool bytes_is(bytes_t a, const char *s) { return bytes_equal(a, bytes_str(s)); }
+/* As a C string, cut to size - 1 bytes. */
+static inline void bytes_text(bytes_t from, char *out, size_t size)
+{
+    size_t len = from.len < size - 1 ? from.len : size - 1;
+    if (len)
+        memcpy(out, from.data, len);
+    out[len] = '\0';
+}
 
 /* A message's public id: 48 bits of wall-clock milliseconds, 80 bits of chance; written as 26
  * characters of Crockford base 32 (the ULID form). Minted by the ingress, unique for ever. */

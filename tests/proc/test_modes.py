@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """Modes of work with real processes: the rules, what people order, what outlives a kill -9."""
+import json
+
 from weir import Sandbox, Weir, check, main, request, test, wait_until
 
 CONFIG = """
@@ -68,11 +70,11 @@ def wait_state(weir, id, state="done", seconds=10):
 
 
 def done(weir, sandbox, id):
-    """Its calls, once it is done."""
+    """Its calls, now that it is done."""
     status, _, said = send(weir, id)
     check(status == 202, f"{id} is accepted: {status} {said}")
     wait_state(weir, said["id"])
-    return wait_until(lambda: (p := paths(sandbox, id)) and "write" in p and len(p) >= 2 and p, 5, f"the calls of {id}")
+    return paths(sandbox, id)
 
 
 def mode(weir):
@@ -202,6 +204,20 @@ def one_route_drains_alone_also_over_a_kill():
     check(mode(weir)["routes_drained"] == ["desk"] and mode(weir)["mode"] == "normal", "the other drains on")
     check(weir.ctl("undrain", route="desk")["ok"] and send(weir, "d1")[0] == 202, "open")
     check(not weir.ctl("drain", route="nowhere")["ok"], "no such route")
+    end(weir, sandbox)
+
+
+@test
+def an_order_given_while_the_limiter_dies_reaches_its_successor():
+    weir, sandbox = begin("successor")
+    for turn in range(12):
+        check(weir.kill("limiter"), "the limiter is killed")
+        verb, args, right = [("drain", {}, lambda m: m["mode"] == "draining"), ("undrain", {}, lambda m: m["mode"] == "normal"),
+                             ("drain", {"route": "desk"}, lambda m: m["routes_drained"] == ["desk"]),
+                             ("undrain", {"route": "desk"}, lambda m: m["routes_drained"] == [])][turn % 4]
+        said = wait_until(lambda: (a := weir.ctl(verb, **args)) and (a["ok"] or "away" not in json.dumps(a)) and a, 10, "an answer")
+        check(said["ok"], f"{verb} {args} was not lost with the limiter: {said}")
+        check(right(mode(weir)), f"{verb} {args} is in force: {mode(weir)}")
     end(weir, sandbox)
 
 

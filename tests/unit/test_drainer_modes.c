@@ -319,6 +319,37 @@ static void one_route_can_be_drained_alone(void **state)
     assert_answer(ask(s, 4, "mode.show", "{}"), 200, "\"mode\":\"normal\"");
 }
 
+/* The limiter died with the order: its successor announces the mode of before, and is told. */
+static void a_new_limiter_is_given_the_orders_that_the_last_one_did_not_answer(void **state)
+{
+    steps_t *s = up(state);
+    ask(s, 1, "drain", "{\"why\":\"upgrade\"}");
+    ask(s, 2, "drain", "{\"route\":\"tickets\",\"why\":\"migration\"}");
+    steps_forget(s);
+    steps_limiter(s, EVENT_PEER_UP);
+    assert_int_equal(steps_sent_count(s, MESSAGE_MODE), 2);
+    const msg_mode_t *route = steps_sent(s, MESSAGE_MODE, 0), *all = steps_sent(s, MESSAGE_MODE, 1);
+    assert_true(bytes_is(route->route, "tickets") && bytes_is(route->why, "migration"));
+    assert_true(bytes_is(route->who, "uid 0") && route->mode == MODE_DRAINING);
+    assert_true(all->route.len == 0 && bytes_is(all->why, "upgrade") && all->lasting);
+    assert_int_equal(all->mode, MODE_DRAINING);
+    mode(s, MODE_NORMAL, 0); /* its first word */
+    pressure(s, 0, 0, 0);
+    assert_null(steps_sent(s, MESSAGE_ANSWER, 0));
+    mode(s, MODE_DRAINING, 0);
+    assert_answer(steps_sent(s, MESSAGE_ANSWER, 0), 200, "\"mode\":\"draining\"");
+}
+
+static void a_new_limiter_hears_nothing_of_orders_whose_time_is_up(void **state)
+{
+    steps_t *s = up(state);
+    ask(s, 1, "drain", "{}");
+    steps_pass(s, 8 * US_PER_S);
+    steps_forget(s);
+    steps_limiter(s, EVENT_PEER_UP);
+    assert_int_equal(steps_sent_count(s, MESSAGE_MODE), 0);
+}
+
 static double left_s(steps_t *s)
 {
     static uint64_t number = 1000;
@@ -374,6 +405,8 @@ int main(void)
         T(a_day_of_load_changes_the_mode_at_most_once_a_stay),
         T(safe_mode_is_beside_the_mode),
         T(one_route_can_be_drained_alone),
+        T(a_new_limiter_is_given_the_orders_that_the_last_one_did_not_answer),
+        T(a_new_limiter_hears_nothing_of_orders_whose_time_is_up),
         T(the_time_to_drain_is_known_within_a_tenth_after_ten_seconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
