@@ -131,7 +131,7 @@ instant_t carrier_submit_at(const carrier_t *c)
         return INSTANT_NEVER;
     if (store_batch_full(batch))
         return c->now.at;
-    return c->submitted > c->committed ? INSTANT_NEVER : pace_due(&c->pace);
+    return c->submitted > c->committed ? INSTANT_NEVER : pace_due(&c->pace, changes_of(c));
 }
 
 bool carrier_submit(carrier_t *c)

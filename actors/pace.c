@@ -17,8 +17,10 @@ void pace_submitted(pace_t *p, size_t changes, instant_t now)
     p->since = INSTANT_NEVER;
 }
 
-instant_t pace_due(const pace_t *p)
+instant_t pace_due(const pace_t *p, size_t changes)
 {
+    if (changes >= PACE_MANY)
+        return p->since;
     double gathered = p->rate * (double)p->pause_us_max;
     double part = (gathered - PACE_FEW) / (PACE_MANY - PACE_FEW);
     if (part <= 0 || instant_is_never(p->since))

@@ -20,7 +20,7 @@ static int64_t pause_at(size_t changes, int64_t every_us)
         pace_submitted(&p, changes, (instant_t){at});
     }
     pace_changed(&p, (instant_t){at});
-    return pace_due(&p).us - at;
+    return pace_due(&p, 1).us - at;
 }
 
 static void the_pause_follows_the_rate_of_changes(void **state)
@@ -53,19 +53,30 @@ static void a_silence_is_forgotten_load(void **state)
     pace_changed(&p, (instant_t){1000000});
     pace_submitted(&p, 1, (instant_t){1000000});
     pace_changed(&p, (instant_t){1000100});
-    assert_int_equal(pace_due(&p).us, 1000100);
+    assert_int_equal(pace_due(&p, 1).us, 1000100);
+}
+
+static void company_enough_goes_without_a_pause(void **state)
+{
+    (void)state;
+    pace_t p = fresh();
+    for (int64_t at = 0; at < 250000; at += 1000)
+        pace_submitted(&p, 60, (instant_t){at});
+    pace_changed(&p, (instant_t){250000});
+    assert_int_equal(pace_due(&p, 15).us, 251000);
+    assert_int_equal(pace_due(&p, 16).us, 250000);
 }
 
 static void without_changes_nothing_is_due(void **state)
 {
     (void)state;
     pace_t p = fresh();
-    assert_true(instant_is_never(pace_due(&p)));
+    assert_true(instant_is_never(pace_due(&p, 1)));
     pace_changed(&p, (instant_t){5});
     pace_changed(&p, (instant_t){9}); /* the first one counts */
-    assert_int_equal(pace_due(&p).us, 5);
+    assert_int_equal(pace_due(&p, 1).us, 5);
     pace_submitted(&p, 2, (instant_t){10});
-    assert_true(instant_is_never(pace_due(&p)));
+    assert_true(instant_is_never(pace_due(&p, 1)));
 }
 
 int main(void)
@@ -73,6 +84,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_pause_follows_the_rate_of_changes),
         cmocka_unit_test(a_silence_is_forgotten_load),
+        cmocka_unit_test(company_enough_goes_without_a_pause),
         cmocka_unit_test(without_changes_nothing_is_due),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
