@@ -148,7 +148,9 @@ class Sandbox(Program):
         request(self.port, "DELETE", "/_script")
 
     def seen(self):
-        """Every request, from its file; complete once it was stopped, else up to 100 ms ago."""
+        """Every request that it answered so far, from its file: the summary has the file written."""
+        if self.alive():
+            self.summary()
         with open(self.record_path) as f:
             return [json.loads(line) for line in f if line.endswith("\n")]
 

@@ -91,6 +91,7 @@ static void control(server_t *s, conn_t *c, const request_t *r)
     else if (is_page(r->path, "/_record"))
         take_record(s, c, r);
     else if (is_page(r->path, "/_summary")) {
+        record_flush(s->record); /* whoever counts may then read the file too */
         char *text = record_summary(s->record, s->most_at_once);
         reply_text(c, 200, text);
         free(text);
