@@ -3,13 +3,31 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <threads.h>
+
+static once_flag once = ONCE_FLAG_INIT;
+static EVP_MD *fetched;
+
+static void fetch(void)
+{
+    fetched = EVP_MD_fetch(NULL, "SHA256", NULL);
+    must(fetched);
+}
+
+/* EVP_sha256() has the library look for its provider again at each use, which costs more than the
+ * print of a key. */
+static const EVP_MD *sha256(void)
+{
+    call_once(&once, fetch);
+    return fetched;
+}
 
 sha256_t sha256_of(const bytes_t *parts, size_t count)
 {
     sha256_t hash;
     unsigned length = 0;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    must(context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1);
+    must(context && EVP_DigestInit_ex(context, sha256(), NULL) == 1);
     for (size_t i = 0; i < count; i++)
         must(EVP_DigestUpdate(context, parts[i].data, parts[i].len) == 1);
     must(EVP_DigestFinal_ex(context, hash.b, &length) == 1 && length == SHA256_BYTES);
@@ -24,7 +42,7 @@ sha256_t hmac_sha256(bytes_t key, bytes_t content)
     must(key.len <= INT32_MAX);
     const void *key_data = key.len ? (const void *)key.data : "";
     const uint8_t *data = content.len ? content.data : (const uint8_t *)"";
-    must(HMAC(EVP_sha256(), key_data, (int)key.len, data, content.len, hash.b, &length));
+    must(HMAC(sha256(), key_data, (int)key.len, data, content.len, hash.b, &length));
     must(length == SHA256_BYTES);
     return hash;
 }
