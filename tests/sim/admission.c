@@ -75,6 +75,14 @@ static bool draws_from(const assigned_t *a, size_t limit)
     return false;
 }
 
+bool admission_holds_slots(const assigned_t *a)
+{
+    for (size_t n = 0; n < sim.config->named_limits; n++)
+        if (sim.config->limits[n].slots > 0 && draws_from(a, n))
+            return true;
+    return false;
+}
+
 static void check_limit(size_t index, const assigned_t *of)
 {
     const limit_t *limit = &sim.config->limits[index];
@@ -174,6 +182,7 @@ void admission_written(const call_t *call)
         if (limit->rate.shape == RATE_NONE)
             continue;
         meter_t *m = meter_of(limit, counts_by_kind(limit) ? kind : "");
+        sim.evidence.judged++;
         if (limit->rate.shape == RATE_WINDOW)
             check_window(m);
         else

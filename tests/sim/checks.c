@@ -143,6 +143,7 @@ void check_assigned_arrived(node_t *n)
 
 void check_node_died(const node_t *n, bool retired)
 {
+    unsigned held = 0;
     admission_died(n);
     for (size_t i = sim.assigned_count; i-- > 0;) {
         const assigned_t *a = &sim.assigned[i];
@@ -151,8 +152,11 @@ void check_node_died(const node_t *n, bool retired)
         if (retired)
             violation("invariant 5: %s/%u retired with message %llu in hand or on its way",
                       actor_name(n->kind), n->instance, (unsigned long long)a->seq);
+        held += admission_holds_slots(a);
         assigned_remove(i);
     }
+    sim.evidence.in_hand += held;
+    sim.evidence.killed += held > 0;
 }
 
 /* ---- answers that speak of the disk */

@@ -148,6 +148,7 @@ static void begin_write(call_t *call)
     }
     call->written = true;
     call->written_at = sim.now.at.us;
+    sim.evidence.calls++;
     sim.ops[call->op].writes[call->step]++;
     admission_written(call);
     check_call(call);

@@ -17,6 +17,7 @@ sim_t sim;
 typedef struct options {
     uint64_t seed, steps;
     double seconds;
+    totals_goals_t goals;
     bool one;
 } options_t;
 
@@ -70,6 +71,7 @@ static void world_begin(uint64_t seed, uint64_t steps)
     sim.config = config_of_seed();
     sim.disk = memory_disk_new();
     admission_begin();
+    leases_begin();
     sim.ops_max = 40 + chance_below(40 + 2 * sim.config->queue.messages_max);
     sim.nodes[0] = (node_t){.kind = ACTOR_SUPERVISOR, .alive = true};
     sim.node_count = 1;
@@ -209,36 +211,6 @@ static bool at_rest(void)
     return live == 0;
 }
 
-typedef struct totals {
-    uint64_t seeds, steps, hash, accepted, repeated, refused, effects, done, dead;
-    uint64_t redriven, unknown, told, probed, killed, stops, drains;
-} totals_t;
-
-static void add_finished(void *arg, const stored_message_t *m)
-{
-    totals_t *t = arg;
-    t->done += m->progress.state == STATE_DONE;
-    t->dead += m->progress.state == STATE_DEAD;
-    t->redriven += (m->progress.flags & PROGRESS_REDRIVEN) != 0;
-    t->unknown += (m->progress.flags & PROGRESS_UNKNOWN) != 0;
-}
-
-static void totals_add(totals_t *t)
-{
-    t->seeds++;
-    t->steps += sim.steps;
-    t->hash = t->hash * 31 + sim.hash;
-    t->accepted += sim.verdicts[VERDICT_ACCEPTED];
-    t->repeated += sim.verdicts[VERDICT_DUPLICATE];
-    t->refused += sim.replies[503];
-    t->effects += sim.effects_done;
-    t->told += sim.told;
-    t->probed += sim.probes_answered;
-    t->killed += sim.deaths;
-    t->stops += sim.stops;
-    t->drains += sim.drains;
-}
-
 static void run_seed(uint64_t seed, uint64_t steps, totals_t *totals)
 {
     world_begin(seed, steps);
@@ -265,7 +237,6 @@ static void run_seed(uint64_t seed, uint64_t steps, totals_t *totals)
     if (!at_rest())
         violation("invariant 7: it does not come to rest");
     totals_add(totals);
-    memory_disk_each(sim.disk, add_finished, totals);
     world_end();
 }
 
@@ -301,6 +272,8 @@ static void options_read(options_t *o, int argc, char **argv)
     static const struct option longs[] = {{"seed", required_argument, NULL, 's'},
                                           {"seconds", required_argument, NULL, 't'},
                                           {"steps", required_argument, NULL, 'n'},
+                                          {"calls", required_argument, NULL, 'c'},
+                                          {"holders", required_argument, NULL, 'h'},
                                           {"plant", required_argument, NULL, 'p'},
                                           {"list-plants", no_argument, NULL, 'l'},
                                           {"trace", no_argument, NULL, 'v'},
@@ -317,6 +290,12 @@ static void options_read(options_t *o, int argc, char **argv)
         case 'n':
             o->steps = strtoull(optarg, NULL, 10);
             break;
+        case 'c':
+            o->goals.calls = strtoull(optarg, NULL, 10);
+            break;
+        case 'h':
+            o->goals.holders = strtoull(optarg, NULL, 10);
+            break;
         case 'p':
             plant(optarg);
             break;
@@ -328,8 +307,10 @@ static void options_read(options_t *o, int argc, char **argv)
             break;
         default:
             fprintf(stderr,
-                    "usage: sim [--seed N] [--seconds S] [--steps N] [--plant BUG] [--list-plants] "
-                    "[--trace]\n");
+                    "usage: sim [--seed N] [--seconds S] [--calls N] [--holders N] [--steps N] "
+                    "[--plant BUG] [--list-plants] [--trace]\n"
+                    "A run goes on for S seconds, and until N calls were made and N holders of "
+                    "slots were killed.\n");
             exit(64);
         }
 }
@@ -345,25 +326,12 @@ static void run_many(const options_t *o)
 {
     double began = wall_seconds(), took = 0;
     totals_t t = {0};
-    for (uint64_t seed = o->seed; t.seeds == 0 || took < o->seconds; seed++) {
+    for (uint64_t seed = o->seed; t.seeds == 0 || took < o->seconds || !totals_reach(&t, &o->goals);
+         seed++) {
         run_seed(seed, o->steps, &t);
         took = wall_seconds() - began;
     }
-    const struct {
-        const char *what;
-        uint64_t count;
-    } told[] = {
-        {"accepted", t.accepted},      {"duplicates", t.repeated}, {"answered 503", t.refused},
-        {"effects", t.effects},        {"done", t.done},           {"dead", t.dead},
-        {"redriven", t.redriven},      {"unknown", t.unknown},     {"actors killed", t.killed},
-        {"stopped in order", t.stops}, {"drains", t.drains},       {"questions answered", t.told},
-        {"probes answered", t.probed}};
-    for (size_t i = 0; i < COUNT_OF(told); i++)
-        printf("%s%llu %s", i ? ", " : "", (unsigned long long)told[i].count, told[i].what);
-    printf("\n");
-    printf("seeds %llu, steps %llu, no violation; trace %016llx; %.0f steps/s, %.0f seeds/min\n",
-           (unsigned long long)t.seeds, (unsigned long long)t.steps, (unsigned long long)t.hash,
-           (double)t.steps / took, (double)t.seeds * 60 / took);
+    totals_tell(&t, took);
 }
 
 int main(int argc, char **argv)

@@ -238,6 +238,7 @@ static void commit(node_t *n)
         trace_note("the sync fails");
     }
     memory_store_commit(n->store, error);
+    leases_look();
     plan(n, SIM_STORE, (int64_t)chance_below(300), &n->store_planned);
 }
 

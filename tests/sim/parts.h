@@ -87,11 +87,29 @@ void admission_begin(void);
 void admission_kind(bytes_t labels, char *kind);
 void admission_assigned(const node_t *to, const assigned_t *new); /* before it is counted */
 void admission_slots(void);
+bool admission_holds_slots(const assigned_t *a);
 void admission_settle(const assigned_t *a, const msg_settle_t *s);
 void admission_settled(const msg_settled_t *s);
 void admission_written(const call_t *call);
 void admission_died(const node_t *n);
 void admission_rebooted(void);
+
+/* leases.c */
+void leases_begin(void);
+void leases_look(void); /* after each commit */
+
+/* totals.c */
+typedef struct totals {
+    uint64_t seeds, steps, hash, accepted, repeated, refused, effects, done, dead;
+    uint64_t redriven, unknown, told, probed, killed, stops, drains;
+    evidence_t evidence;
+} totals_t;
+typedef struct totals_goals {
+    uint64_t calls, holders;
+} totals_goals_t;
+void totals_add(totals_t *t); /* the seed that has ended */
+bool totals_reach(const totals_t *t, const totals_goals_t *goals);
+void totals_tell(const totals_t *t, double took);
 
 /* trace.c */
 extern bool trace_all;

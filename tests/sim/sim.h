@@ -156,6 +156,15 @@ typedef struct wire_credit {
     uint64_t told[8], told_bytes, used[8], used_bytes;
 } wire_credit_t;
 
+/* What the limits were tried with, counted outside. */
+typedef struct evidence {
+    uint64_t calls;   /* first bytes */
+    uint64_t judged;  /* of these, by a rate or a window */
+    uint64_t killed;  /* processes that died with slots in their hands */
+    uint64_t in_hand; /* messages in these */
+    uint64_t taken, released, lost; /* leases; lost: their holders vanished */
+} evidence_t;
+
 typedef struct sim {
     uint64_t seed;
     rand_t chance;
@@ -190,6 +199,7 @@ typedef struct sim {
     int64_t limiter_well_since, limiter_died; /* limiter_died: INT64_MAX while it lives */
     size_t frames_on_way;
     uint64_t counts[SIM_KINDS], verdicts[VERDICT_COUNT], deaths, effects_done, replies[600];
+    evidence_t evidence;
 } sim_t;
 extern sim_t sim;
 

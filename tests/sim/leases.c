@@ -1,0 +1,54 @@
+/* leases.c: leases as the disk shows them: taken, given back, and lost, which is a holder that
+ * vanished and never said so. */
+#include <string.h>
+
+#include "store/memory_disk.h"
+#include "tests/sim/parts.h"
+
+#define SEEN 256u
+
+typedef struct seen_lease {
+    uint64_t fence;
+    int64_t expires_us;
+    bool here;
+} seen_lease_t;
+
+static struct {
+    seen_lease_t leases[SEEN];
+    size_t count;
+} seen;
+
+void leases_begin(void) { memset(&seen, 0, sizeof seen); }
+
+/* A tombstone holds nothing; a call's slots that live on belong to its actor, which is counted. */
+static void look(void *arg, const stored_lease_t *row)
+{
+    (void)arg;
+    if (row->flags & (LEASE_TOMBSTONE | LEASE_OF_CALL))
+        return;
+    size_t n = 0;
+    while (n < seen.count && seen.leases[n].fence != row->fence)
+        n++;
+    if (n == seen.count) {
+        must(seen.count < SEEN);
+        seen.count++;
+        sim.evidence.taken++;
+    }
+    seen.leases[n] = (seen_lease_t){row->fence, row->expires_us, true};
+}
+
+void leases_look(void)
+{
+    for (size_t n = 0; n < seen.count; n++)
+        seen.leases[n].here = false;
+    memory_disk_leases(sim.disk, look, NULL);
+    for (size_t n = seen.count; n-- > 0;) {
+        const seen_lease_t *lease = &seen.leases[n];
+        if (lease->here)
+            continue;
+        bool lost = sim.now.at.us >= lease->expires_us;
+        sim.evidence.lost += lost;
+        sim.evidence.released += !lost;
+        seen.leases[n] = seen.leases[--seen.count];
+    }
+}
