@@ -42,7 +42,8 @@ static bool is_believed(const scene_t *s, const http_request_t *request, const r
 static bool is_closed(const scene_t *s, const route_t *route, enum problem_kind *kind)
 {
     const ingress_t *self = s->self;
-    bool retries = !route->source->holds, releases = route->steps[0].kind == STEP_RELEASE;
+    bool retries = route->source->at_drain == AT_DRAIN_REFUSE,
+         releases = route->steps[0].kind == STEP_RELEASE;
     bool ends = self->stop.asked ? !self->stop.seamless || self->stop.done
                                  : retries && self->mode.stopping && !self->birth->door_kept;
     if (ends || (retries && !releases && self->mode.drained))

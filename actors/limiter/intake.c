@@ -187,6 +187,8 @@ static item_t *enqueue(limiter_t *l, const msg_submit_t *s, const route_t *r)
     l->tally_changed = true;
     source_count(l, i, 1);
     item_touch(l, i);
+    mark_time(l, l->now.wall, i->seq);
+    wish_count(l->e, METRIC_ACCEPTED, bytes_str(r->name), 1);
     return i;
 }
 
@@ -284,21 +286,19 @@ static bool admit(limiter_t *l, const msg_submit_t *s, const route_t *r, needs_t
     return true;
 }
 
-static void refuse_gated(limiter_t *l, const msgid_t *id, enum mode_gate gate)
+static const struct {
+    verdict_t verdict;
+    const char *why;
+} gated[] = {
+    [GATE_DRAINING] = {VERDICT_DRAINING, "System draining"},
+    [GATE_MAINTENANCE] = {VERDICT_MAINTENANCE, "System in maintenance"},
+    [GATE_REFUSED] = {VERDICT_OVERLOADED, "overloaded: a rule of modes refuses new work"},
+};
+
+/* What the gate does to a new message, unless it gives slots back or Weir stops. */
+static bool is_gated(const limiter_t *l, const route_t *r, bool gives, enum at_drain how)
 {
-    switch (gate) {
-    case GATE_OPEN:
-        break;
-    case GATE_DRAINING:
-        refuse(l, id, VERDICT_DRAINING, "System draining");
-        break;
-    case GATE_MAINTENANCE:
-        refuse(l, id, VERDICT_MAINTENANCE, "System in maintenance");
-        break;
-    case GATE_REFUSED:
-        refuse(l, id, VERDICT_OVERLOADED, "overloaded: a rule of modes refuses new work");
-        break;
-    }
+    return !gives && !l->stopping && r->source->at_drain == how && mode_gate(l, r) != GATE_OPEN;
 }
 
 /* A little room is kept for what gives slots back: a queue full of those who wait for slots must
@@ -319,8 +319,8 @@ static bool may_enter(limiter_t *l, const msg_submit_t *s, const route_t *r, boo
         refuse(l, &s->id, VERDICT_OVERLOADED, "the queue is full");
     else if (gives && !l->stopping)
         return true;
-    else if (!r->source->holds && !l->stopping && mode_gate(l, r) != GATE_OPEN)
-        refuse_gated(l, &s->id, mode_gate(l, r));
+    else if (is_gated(l, r, gives, AT_DRAIN_REFUSE))
+        refuse(l, &s->id, gated[mode_gate(l, r)].verdict, gated[mode_gate(l, r)].why);
     else if (l->tally.live_bytes >= l->config->queue.bytes_max)
         refuse(l, &s->id, VERDICT_OVERLOADED, "the queue is full");
     else if (source_is_full(l, r->source))
@@ -328,6 +328,22 @@ static bool may_enter(limiter_t *l, const msg_submit_t *s, const route_t *r, boo
     else
         return true;
     return false;
+}
+
+/* Refused, and kept: its sender will not come again, so a person decides. It takes no limit, and is
+ * refused only once it is on disk. */
+static void enqueue_dead(limiter_t *l, peer_t peer, const msg_submit_t *s, const route_t *r)
+{
+    enum mode_gate gate = mode_gate(l, r);
+    char reason[96];
+    snprintf(reason, sizeof reason, "refused: %s", gated[gate].why);
+    item_die(l, enqueue(l, s, r), reason);
+    wish_count(l->e, METRIC_VERDICTS, bytes_str(verdict_name(gated[gate].verdict)), 1);
+    wish_send(l->e, peer, MESSAGE_VERDICT,
+              &(msg_verdict_t){.id = s->id,
+                               .verdict = gated[gate].verdict,
+                               .retry_after_ms = RETRY_SOON_MS,
+                               .reason = bytes_str(gated[gate].why)});
 }
 
 static void submission(limiter_t *l, peer_t peer, const msg_submit_t *s)
@@ -339,7 +355,13 @@ static void submission(limiter_t *l, peer_t peer, const msg_submit_t *s)
     }
     needs_t *job = NULL;
     bool gives = gives_back(s, r);
-    if (is_duplicate(l, peer, s, r) || !may_enter(l, s, r, gives) || !admit(l, s, r, &job))
+    if (is_duplicate(l, peer, s, r) || !may_enter(l, s, r, gives))
+        return;
+    if (is_gated(l, r, gives, AT_DRAIN_DEAD)) {
+        enqueue_dead(l, peer, s, r);
+        return;
+    }
+    if (!admit(l, s, r, &job))
         return;
     uint64_t start_in_ms, ahead = queue_ahead(l, (uint16_t)route_index(l, r), &start_in_ms);
     item_t *i = enqueue(l, s, r);
@@ -347,8 +369,6 @@ static void submission(limiter_t *l, peer_t peer, const msg_submit_t *s)
     i->job_held = job != NULL;
     i->gives_back = gives;
     join_queue(l, i);
-    mark_time(l, l->now.wall, l->tally.next_seq - 1);
-    wish_count(l->e, METRIC_ACCEPTED, bytes_str(r->name), 1);
     answer(l, &(msg_verdict_t){.id = s->id,
                                .verdict = VERDICT_ACCEPTED,
                                .ahead = ahead,

@@ -179,6 +179,14 @@ static const char *lower_case(loading_t *l, const char *text)
     return copy;
 }
 
+static enum at_drain at_drain_of(json_t *source)
+{
+    const char *word = leaf_text(source, "at_drain");
+    if (!word)
+        return leaf_bool(source, "sender_retries") ? AT_DRAIN_REFUSE : AT_DRAIN_HOLD;
+    return *word == 'h' ? AT_DRAIN_HOLD : *word == 'r' ? AT_DRAIN_REFUSE : AT_DRAIN_DEAD;
+}
+
 static void load_sources(loading_t *l, json_t *json)
 {
     const char *name;
@@ -192,8 +200,7 @@ static void load_sources(loading_t *l, json_t *json)
         at->secret = leaf_text(source, "secret");
         at->secret_next = leaf_text(source, "secret_next");
         at->header = lower_case(l, leaf_text(source, "header"));
-        const char *at_drain = leaf_text(source, "at_drain");
-        at->holds = at_drain ? *at_drain == 'h' : !leaf_bool(source, "sender_retries");
+        at->at_drain = at_drain_of(source);
         NUMBER(at, source, share_percent);
         at++->conflict_is_duplicate = leaf_bool(source, "conflict_is_duplicate");
     }

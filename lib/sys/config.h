@@ -14,6 +14,13 @@
 #include "sys/config_limit.h"
 #include "sys/config_modes.h"
 
+/* New messages in a drain, in maintenance, or when a rule of modes refuses. */
+enum at_drain {
+    AT_DRAIN_HOLD,   /* until it is over */
+    AT_DRAIN_REFUSE, /* with 503 */
+    AT_DRAIN_DEAD,   /* with 503, and they are kept as dead letters */
+};
+
 typedef struct source {
     const char *name;
     enum auth {
@@ -23,7 +30,7 @@ typedef struct source {
     const char *secret;       /* name of the secret; NULL for none */
     const char *secret_next;  /* of the one that takes its place; NULL: no rotation */
     const char *header;       /* AUTH_HEADER: which holds the secret, in lower case; else NULL */
-    bool holds; /* at_drain: a drain, maintenance or a rule holds its messages, else refuses them */
+    enum at_drain at_drain;
     bool conflict_is_duplicate; /* same id, other body: duplicate instead of 409 */
     unsigned share_percent;     /* of queue.messages_max, at most */
 } source_t;

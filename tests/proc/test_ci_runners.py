@@ -211,8 +211,19 @@ def a_drain_holds_or_refuses_as_the_source_says():
     wait_until(lambda: weir.ctl("mode.show")["mode"] == "draining", 5, "it drains")
     status, headers, said = wait_until(lambda: (a := weir.hook("queued", 3, "a/r3"))[0] == 503 and a, 5, "503")
     check("System draining" in json.dumps(said) and "retry-after" in headers, f"{headers} {said}")
-    weir.completed(2, "a/r2")
     draining(False)
+    weir.stop()
+    weir.values["CI_AT_DRAIN"] = "dead"
+    weir.start_again()
+    draining(True)
+    wait_until(lambda: weir.ctl("mode.show")["mode"] == "draining", 5, "it drains")
+    status, headers, said = weir.hook("queued", 4, "a/r4")
+    check(status == 503 and "System draining" in json.dumps(said), f"refused: {status} {said}")
+    letters = weir.ctl("dead.ls")["messages"]
+    check([letter["reason"] for letter in letters] == ["refused: System draining"], f"and kept as a dead letter: {letters}")
+    draining(False)
+    wait_until(lambda: weir.ctl("dead.redrive", all=True)["ok"], 5, "redriven after the drain")
+    wait_until(lambda: 4 in weir.launched(), 10, "its runner is started")
     weir.stop()
 
 

@@ -10,7 +10,8 @@ static const char config[] =
     "\"sources\":{\"s\":{\"auth\":\"none-on-loopback\",\"share_percent\":50},"
     "\"once\":{\"auth\":\"none-on-loopback\",\"sender_retries\":false},"
     "\"hard\":{\"auth\":\"none-on-loopback\",\"sender_retries\":false,\"at_drain\":\"refuse\"},"
-    "\"soft\":{\"auth\":\"none-on-loopback\",\"at_drain\":\"hold\"}},"
+    "\"soft\":{\"auth\":\"none-on-loopback\",\"at_drain\":\"hold\"},"
+    "\"kept\":{\"auth\":\"none-on-loopback\",\"at_drain\":\"dead\"}},"
     "\"downstreams\":{\"d\":{\"url\":\"http://127.0.0.1:9\",\"allow_private\":true,"
     "\"breaker\":{\"percent\":0,\"consecutive\":0}}},"
     "\"limits\":{\"two\":{\"slots\":2},\"each\":{\"slots\":1,\"per\":[\"key\"]},"
@@ -24,6 +25,8 @@ static const char config[] =
     "\"downstream\":\"d\",\"path\":\"/x\"}}]},"
     "\"soft\":{\"path\":\"/soft\",\"source\":\"soft\",\"limits\":[\"ten\"],\"steps\":[{"
     "\"name\":\"go\",\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]},"
+    "\"kept\":{\"path\":\"/kept\",\"source\":\"kept\",\"key\":\"/message/k\",\"limits\":[\"two\"],"
+    "\"steps\":[{\"name\":\"go\",\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]},"
     "\"auto\":{\"path\":\"/auto\",\"source\":\"once\",\"steps\":["
     "{\"name\":\"look\",\"degraded\":\"skip\",\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}},"
     "{\"name\":\"people\",\"degraded\":\"only\",\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}},"
@@ -161,6 +164,28 @@ static void at_drain_says_who_is_held_and_who_is_refused(void **state)
     assert_null(rig_assign(r, CONN_RESPONDER));
 }
 
+/* A sender that does not come again, whose work a person looks at: 503, and a dead letter. */
+static void what_is_refused_can_be_kept_as_a_dead_letter_and_redriven(void **state)
+{
+    rig_t *r = *state;
+    order(r, (msg_mode_t){.mode = MODE_DRAINING});
+    assert_int_equal(verdict_of(r, "kept", 1), VERDICT_DRAINING);
+    order(r, (msg_mode_t){.mode = MODE_NORMAL, .refuse = 1});
+    assert_int_equal(verdict_of(r, "kept", 2), VERDICT_OVERLOADED);
+    again(r);
+    assert_int_equal(rig_state(r, 1), STATE_DEAD);
+    assert_int_equal(rig_state(r, 2), STATE_DEAD);
+    order(r, (msg_mode_t){.mode = MODE_NORMAL});
+    assert_int_equal(verdict_of(r, "kept", 1), VERDICT_ACCEPTED); /* the same again: known */
+    assert_int_equal(rig_state(r, 1), STATE_DEAD);
+    assert_int_equal(verdict_of(r, "kept", 3), VERDICT_ACCEPTED);
+    assert_non_null(rig_assign(r, CONN_RESPONDER));
+    assert_null(rig_assign(r, CONN_RESPONDER));
+    rig_say(r, CONN_DRAINER, MESSAGE_REDRIVE, &(msg_redrive_t){.most = 10});
+    assert_non_null(rig_assign(r, CONN_RESPONDER)); /* of two: the limit has two slots */
+    assert_null(rig_assign(r, CONN_RESPONDER));
+}
+
 static void a_lease_is_refused_as_over_a_limit_while_new_work_is(void **state)
 {
     rig_t *r = *state;
@@ -283,6 +308,7 @@ int main(void)
         T(slots_in_use_are_told_of_the_fullest_limit_and_of_the_named_one),
         T(calls_of_the_last_minute_are_told_of_a_downstream_and_over_all),
         T(at_drain_says_who_is_held_and_who_is_refused),
+        T(what_is_refused_can_be_kept_as_a_dead_letter_and_redriven),
         T(a_lease_is_refused_as_over_a_limit_while_new_work_is),
         T(one_route_drains_alone_also_after_a_crash),
         T(everything_that_goes_with_the_mode_is_kept),
