@@ -207,6 +207,21 @@ static json_t *pools_of(const limiter_t *l)
     return all;
 }
 
+/* Of those with messages that are not finished. */
+static json_t *routes_of(const limiter_t *l)
+{
+    json_t *all = json_array();
+    for (size_t n = 0; n < l->config->route_count; n++) {
+        const struct of_route *of = &l->of_route[n];
+        if (of->live > 0)
+            json_array_append_new(
+                all, json_pack("{s:s,s:I,s:I,s:I}", "name", l->config->routes[n].name, "queued",
+                               (json_int_t)(of->live - of->assigned - of->held), "assigned",
+                               (json_int_t)of->assigned, "held", (json_int_t)of->held));
+    }
+    return all;
+}
+
 static json_t *status_of(const limiter_t *l)
 {
     const item_t *oldest = l->phase == LOADED ? seqmap_find(l->live, l->tally.first_live) : NULL;
@@ -223,6 +238,7 @@ static json_t *status_of(const limiter_t *l)
     json_object_set_new(s, "work", mode_shown(l));
     json_object_set_new(s, "limits", limits_of(l));
     json_object_set_new(s, "pools", pools_of(l));
+    json_object_set_new(s, "routes", routes_of(l));
     json_object_set_new(s, "memory",
                         json_pack("{s:I,s:I,s:I}", "messages", (json_int_t)seqmap_count(l->live),
                                   "keys", (json_int_t)l->key_count, "dedup_ids",

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Modes of work with real processes: the rules, what people order, what outlives a kill -9."""
 import json
+import subprocess
 
-from weir import Sandbox, Weir, check, main, request, test, wait_until
+from weir import BUILD, Sandbox, Weir, check, main, request, test, wait_until
 
 CONFIG = """
 http: {{listen: ["127.0.0.1:{port}"]}}
@@ -218,6 +219,30 @@ def an_order_given_while_the_limiter_dies_reaches_its_successor():
         said = wait_until(lambda: (a := weir.ctl(verb, **args)) and (a["ok"] or "away" not in json.dumps(a)) and a, 10, "an answer")
         check(said["ok"], f"{verb} {args} was not lost with the limiter: {said}")
         check(right(mode(weir)), f"{verb} {args} is in force: {mode(weir)}")
+    end(weir, sandbox)
+
+
+@test
+def who_drains_one_route_waits_for_that_route_alone():
+    weir, sandbox = begin("wait", rate=10)
+    weir.ctl("route.stop", name="once")
+    for n in range(3):
+        send(weir, f"o{n}", "/once")
+    for n in range(15):
+        send(weir, f"d{n}")
+
+    def drain(route, seconds):
+        done = subprocess.run([BUILD / "weirctl", "--socket", weir.run / "ctl.sock", "--json", "drain", "--route", route, "--wait",
+                               "--timeout", str(seconds)], text=True, capture_output=True, timeout=60)
+        return done.returncode, json.loads(done.stdout.splitlines()[-1])["left"], done.stderr
+
+    check(drain("desk", 30)[:2] == (0, 0), "its own work is finished")
+    rows = {row["name"]: row["queued"] for row in weir.ctl("status")["queue"]["routes"]}
+    check(rows == {"once": 3}, f"the other's is not, and counts by route: {rows}")
+    code, left, said = drain("once", 1)
+    check((code, left) == (75, 3) and "weirctl undrain --route once" in said, f"not in time: {code}, {left} left: {said}")
+    weir.ctl("route.start", name="once")
+    check(drain("once", 30)[:2] == (0, 0), "and when it may run")
     end(weir, sandbox)
 
 

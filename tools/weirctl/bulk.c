@@ -77,14 +77,30 @@ void bulk_end(const bulk_t *b)
 
 /* ---- draining --------------------------------------------------------------------------- */
 
-/* What is left to finish: parked work that nobody can finish (held) does not count. -1: not known
- * now. */
-static int64_t left_now(const cli_t *look)
+/* Of one route, in the answer of status. */
+static const json_t *row_of_route(const json_t *queue, const char *route)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(queue, "routes"), i, row)
+    {
+        if (strcmp(text_at(row, "name"), route) == 0)
+            return row;
+    }
+    return NULL;
+}
+
+/* What is left to finish, of the route alone if one is given: parked work that nobody can finish
+ * (held) does not count. -1: not known now. */
+static int64_t left_now(const cli_t *look, const char *route)
 {
     json_t *answer = client_ask_quietly(look, ctl_verbs[CTL_VERB_STATUS].name, json_object());
-    json_t *queue = json_object_get(answer, "queue");
-    int64_t left =
-        json_is_object(queue) ? number_at(queue, "queued") + number_at(queue, "assigned") : -1;
+    const json_t *queue = json_object_get(answer, "queue"),
+                 *counts = route ? row_of_route(queue, route) : queue;
+    /* While the queue is being read after a start, nobody knows which routes it has. */
+    bool known =
+        json_is_object(queue) && !(route && json_is_true(json_object_get(queue, "loading")));
+    int64_t left = known ? number_at(counts, "queued") + number_at(counts, "assigned") : -1;
     json_decref(answer);
     return left;
 }
@@ -99,9 +115,9 @@ static int64_t seconds_left(const cli_t *look)
     return seconds;
 }
 
-static void say_left(const cli_t *look, int64_t left, char *out, size_t size)
+static void say_left(const cli_t *look, const char *route, int64_t left, char *out, size_t size)
 {
-    int64_t seconds = left > 0 ? seconds_left(look) : -1;
+    int64_t seconds = left > 0 && !route ? seconds_left(look) : -1;
     if (left < 0)
         snprintf(out, size, "waiting for the limiter");
     else if (seconds < 0)
@@ -113,32 +129,33 @@ static void say_left(const cli_t *look, int64_t left, char *out, size_t size)
 
 static int stop_waiting(const bulk_t *b, enum bulk_wait why, const cli_t *cli, int64_t left)
 {
+    const char *route = cli_value(cli, "route"), *option = route ? " --route " : "";
+    char within[64] = "no longer waiting";
     bulk_end(b);
     if (cli->json)
         cli_print_json(json_pack("{s:s, s:b, s:I}", "schema", "weir.drain.wait/1", "ok", 0, "left",
                                  (json_int_t)left));
-    if (why == BULK_INTERRUPTED)
-        return cli_complain(EXIT_INTERRUPTED,
-                            "no longer waiting; it goes on draining: weirctl drain --wait waits "
-                            "again, weirctl undrain ends it");
-    return cli_complain(EXIT_AGAIN,
-                        "not drained within %lld s; it goes on: weirctl drain --wait waits again, "
-                        "weirctl undrain ends it",
-                        (long long)cli->timeout_s);
+    if (why != BULK_INTERRUPTED)
+        snprintf(within, sizeof within, "not drained within %lld s", (long long)cli->timeout_s);
+    return cli_complain(why == BULK_INTERRUPTED ? EXIT_INTERRUPTED : EXIT_AGAIN,
+                        "%s; it goes on: weirctl drain%s%s --wait waits again, weirctl undrain%s%s "
+                        "ends it",
+                        within, option, route ? route : "", option, route ? route : "");
 }
 
 static int wait_drained(const cli_t *cli)
 {
     bulk_t b;
     char text[96];
+    const char *route = cli_value(cli, "route");
     cli_t look = *cli;
     look.timeout_s = 0;
     bulk_begin(&b, cli);
     for (;;) {
-        int64_t left = left_now(&look);
+        int64_t left = left_now(&look, route);
         if (left == 0)
             break;
-        say_left(&look, left, text, sizeof text);
+        say_left(&look, route, left, text, sizeof text);
         bulk_progress(&b, text);
         enum bulk_wait next = bulk_wait(&b);
         if (next != BULK_AGAIN)
