@@ -20,24 +20,22 @@ static bool is_directory(const char *path)
 }
 
 /* Where the examples are: $WEIR_EXAMPLES, else beside the program as it is installed, else in the
- * source tree that it was built in. */
+ * folder that it was built in. */
 static bool find_examples(char *out, size_t size)
 {
     const char *given = getenv("WEIR_EXAMPLES");
     char program[PATH_BYTES - 64];
-    ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
     if (given && *given) {
         snprintf(out, size, "%s", given);
         return is_directory(out);
     }
+    ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
     program[len > 0 ? len : 0] = '\0';
     char *slash = strrchr(program, '/');
-    if (!slash)
-        return false;
-    *slash = '\0';
-    snprintf(out, size, "%s/../share/weir/examples", program);
-    for (; !is_directory(out) && (slash = strrchr(program, '/')); *slash = '\0')
-        snprintf(out, size, "%.*s/etc/examples", (int)(slash - program), program);
+    int folder = slash ? (int)(slash - program) : 0;
+    snprintf(out, size, "%.*s/../share/weir/examples", folder, program);
+    if (!is_directory(out))
+        snprintf(out, size, "%.*s/share/weir/examples", folder, program);
     return is_directory(out);
 }
 
@@ -177,7 +175,8 @@ int run_init(const cli_t *cli)
     const char *name = cli_value(cli, "example");
     if (!find_examples(examples, sizeof examples))
         return cli_complain(EXIT_NOT_FOUND,
-                            "the examples are not there (share/weir/examples); set WEIR_EXAMPLES "
-                            "to their directory");
+                            "there is no directory %s; set WEIR_EXAMPLES to the one with the "
+                            "examples",
+                            examples);
     return name ? copy_example(cli, examples, name) : list_examples(cli, examples);
 }
