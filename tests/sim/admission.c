@@ -64,6 +64,13 @@ static uint32_t slots_of(const limit_t *limit, const char *kind)
     return limit->slots;
 }
 
+uint32_t admission_slots_most(const char *name)
+{
+    long at = config_limit(sim.config, bytes_str(name));
+    must(at >= 0);
+    return sim.config->limits[at].slots;
+}
+
 static bool draws_from(const assigned_t *a, size_t limit)
 {
     for (size_t n = 0; n < a->step->draw_count; n++)

@@ -5,8 +5,6 @@
 #include "core/msgid.h"
 #include "tests/sim/parts.h"
 
-#define PROBE (1ull << 62) /* tokens of requests that are no submissions */
-
 static node_t *drainer(void)
 {
     for (size_t i = 1; i < sim.node_count; i++)
@@ -51,7 +49,7 @@ static void probe(void)
     some_id(id);
     snprintf(path, sizeof path, "/v1/messages/%s", id);
     const char *what = chance_in(2) ? path : paths[chance_below(COUNT_OF(paths))];
-    http_request_t request = {.token = PROBE | ++sim.probes,
+    http_request_t request = {.token = TOKEN_PROBE | ++sim.probes,
                               .method = bytes_str("GET"),
                               .path = bytes_str(what),
                               .client = bytes_str("127.0.0.1"),
@@ -62,7 +60,7 @@ static void probe(void)
 
 bool ask_answered(uint64_t token)
 {
-    if (!(token & PROBE))
+    if (!(token & TOKEN_PROBE))
         return false;
     if (++sim.probes_answered > sim.probes)
         violation("a probe was answered twice");

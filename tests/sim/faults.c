@@ -29,6 +29,7 @@ void faults_choose(void)
     sim.with_modes = !sim.gentle && chance_in(3);
     sim.with_redrives = chance_in(3);
     sim.lossy = !sim.gentle && chance_in(4);
+    sim.with_holders = chance_in(2);
     if (sim.gentle)
         sim.faults = 1u << FAULT_FREEZE;
 }

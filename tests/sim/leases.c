@@ -11,6 +11,7 @@ typedef struct seen_lease {
     uint64_t fence;
     int64_t expires_us;
     bool here;
+    char id[32];
 } seen_lease_t;
 
 static struct {
@@ -34,7 +35,10 @@ static void look(void *arg, const stored_lease_t *row)
         seen.count++;
         sim.evidence.taken++;
     }
-    seen.leases[n] = (seen_lease_t){row->fence, row->expires_us, true};
+    seen_lease_t *lease = &seen.leases[n];
+    *lease = (seen_lease_t){.fence = row->fence, .expires_us = row->expires_us, .here = true};
+    must(row->id.len < sizeof lease->id);
+    memcpy(lease->id, row->id.data, row->id.len);
 }
 
 void leases_look(void)
@@ -46,9 +50,13 @@ void leases_look(void)
         const seen_lease_t *lease = &seen.leases[n];
         if (lease->here)
             continue;
-        bool lost = sim.now.at.us >= lease->expires_us;
+        bool lost = sim.now.at.us >= lease->expires_us, killed = false;
+        if (holders_know(bytes_str(lease->id), &killed))
+            lost = killed;
         sim.evidence.lost += lost;
         sim.evidence.released += !lost;
         seen.leases[n] = seen.leases[--seen.count];
     }
 }
+
+bool leases_rest(void) { return seen.count == 0; }

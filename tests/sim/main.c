@@ -76,6 +76,7 @@ static void world_begin(uint64_t seed, uint64_t steps)
     sim.nodes[0] = (node_t){.kind = ACTOR_SUPERVISOR, .alive = true};
     sim.node_count = 1;
     faults_choose();
+    holders_begin();
     supervise_start();
     add_node(&limiter_spec, 1);
     add_node(&ingress_spec, sim.config->actors.ingress);
@@ -163,6 +164,9 @@ static void world_event(sim_event_t *event)
         if (n->alive && n->life == event->life)
             node_kill(n, false);
         break;
+    case SIM_HOLDER:
+        holder_event(event);
+        break;
     case SIM_ASK:
         ask_next();
         break;
@@ -205,7 +209,8 @@ static bool at_rest(void)
     for (size_t i = 1; i < sim.node_count; i++)
         if (!sim.nodes[i].alive || !sim.nodes[i].ready)
             return false;
-    if (sender_waiting() > 0 || limiter_live(carrier_self(limiter->carrier)) > 0)
+    if (sender_waiting() > 0 || !holders_rest() || !leases_rest() ||
+        limiter_live(carrier_self(limiter->carrier)) > 0)
         return false;
     memory_disk_each(sim.disk, count_live, &live);
     return live == 0;

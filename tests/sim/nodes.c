@@ -43,10 +43,10 @@ static void world_stop(void *arg, int exit_code, const char *why)
         violation("%s stops with %d: %s", actor_name(n->kind), exit_code, why);
 }
 
-static bytes_t no_secret(void *arg, const char *name)
+static bytes_t secret(void *arg, const char *name)
 {
-    (void)arg, (void)name;
-    return bytes_of(NULL, 0);
+    (void)arg;
+    return strcmp(name, "outside") == 0 ? bytes_str(SIM_SECRET) : bytes_of(NULL, 0);
 }
 
 /* ---- life */
@@ -80,7 +80,7 @@ void node_start(node_t *n)
                          .instance = n->instance,
                          .generation = n->generation,
                          .seed = rand_next(&sim.chance),
-                         .secret = no_secret,
+                         .secret = secret,
                          .opened = n->spec->stores ? &n->opened : NULL,
                          .store = n->store};
     links_self_t self = {.actor = n->kind,
@@ -132,6 +132,7 @@ void node_kill(node_t *n, bool in_order)
         for (uint64_t more = chance_below(3); more > 0 && !sim.disk_full; more--)
             memory_store_commit(n->store, 0); /* on disk, but it never heard of it */
         memory_store_crash(&n->store);
+        leases_look();
     }
     sim_event_t *pile = n->pile;
     size_t count = n->pile_count;

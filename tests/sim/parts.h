@@ -52,6 +52,14 @@ void sender_patience(const sim_event_t *event);
 void sender_refused(op_t *op); /* nobody listens */
 size_t sender_waiting(void);
 
+/* holders.c */
+void holders_begin(void);
+void holder_event(const sim_event_t *event);
+void holder_answered(uint64_t token, unsigned status);
+size_t holders_list(char *out, size_t size);     /* of those alive, as JSON */
+bool holders_know(bytes_t lease, bool *killed); /* false: it is nobody's here */
+bool holders_rest(void);
+
 /* asks.c */
 void ask_next(void);
 bool ask_answered(uint64_t token); /* false: the token is a submission's */
@@ -88,6 +96,7 @@ void admission_kind(bytes_t labels, char *kind);
 void admission_assigned(const node_t *to, const assigned_t *new); /* before it is counted */
 void admission_slots(void);
 bool admission_holds_slots(const assigned_t *a);
+uint32_t admission_slots_most(const char *limit); /* as may be in force now */
 void admission_settle(const assigned_t *a, const msg_settle_t *s);
 void admission_settled(const msg_settled_t *s);
 void admission_written(const call_t *call);
@@ -97,6 +106,7 @@ void admission_rebooted(void);
 /* leases.c */
 void leases_begin(void);
 void leases_look(void); /* after each commit */
+bool leases_rest(void); /* nobody holds one */
 
 /* totals.c */
 typedef struct totals {

@@ -116,7 +116,9 @@ void sender_request(const sim_event_t *event)
 
 void sender_reply(node_t *n, uint64_t token, const http_reply_t *reply)
 {
-    if (ask_answered(token))
+    if (token & TOKEN_HOLDER)
+        holder_answered(token, reply->status);
+    if (token & TOKEN_HOLDER || ask_answered(token))
         return;
     op_t *op = &sim.ops[(token >> 16) - 1];
     sim.replies[reply->status < COUNT_OF(sim.replies) ? reply->status : 0]++;

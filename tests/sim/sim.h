@@ -16,6 +16,11 @@
 #define CONNS_MAX 8192u
 #define ASSIGNED_MAX 512u
 #define TRACE_KEPT 50u
+#define SIM_SECRET "outside-outside-outside-1234"
+
+/* Tokens of requests that are no submissions. */
+#define TOKEN_PROBE (1ull << 62)
+#define TOKEN_HOLDER (1ull << 61)
 
 /* ---- what can happen next */
 
@@ -42,6 +47,7 @@ enum sim_kind {
     SIM_SUPERVISE,
     SIM_BEREFT,
     SIM_ASK,
+    SIM_HOLDER,
     SIM_STOP_ALL,
     SIM_KILL,
     SIM_POISON,
@@ -188,7 +194,7 @@ typedef struct sim {
     wire_credit_t credit[NODES_MAX]; /* of the link between that node and the limiter */
     int64_t key_reached[16][64];     /* by route and key: the greatest seq that wrote */
     bool calm;                       /* faults are over */
-    bool with_modes, with_redrives, lossy;
+    bool with_modes, with_redrives, with_holders, lossy;
     bool stopping; /* the service drains for a stop */
     bool new_boot; /* the limiter's next opening is of another boot */
     uint64_t stops, drains;

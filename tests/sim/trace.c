@@ -28,8 +28,8 @@ static const char *const names[SIM_KINDS] = {
     [SIM_ANSWER] = "answer",    [SIM_TIMEOUT] = "timeout?",    [SIM_FAULT] = "fault",
     [SIM_THAW] = "thaw",        [SIM_SPACE] = "space",         [SIM_CONFIRM] = "death confirmed",
     [SIM_START] = "start",      [SIM_SUPERVISE] = "supervise", [SIM_BEREFT] = "bereft?",
-    [SIM_ASK] = "ask",          [SIM_STOP_ALL] = "stop all",   [SIM_KILL] = "kill?",
-    [SIM_POISON] = "poison"};
+    [SIM_ASK] = "ask",          [SIM_HOLDER] = "holder",       [SIM_STOP_ALL] = "stop all",
+    [SIM_KILL] = "kill?",       [SIM_POISON] = "poison"};
 
 static void mix(uint64_t value) { sim.hash = (sim.hash ^ value) * 0x100000001B3u; }
 
@@ -45,6 +45,7 @@ static const char *operation(const past_t *p, char *out, size_t size)
     case SIM_REPLY:
     case SIM_PATIENCE:
     case SIM_OVERDUE:
+    case SIM_HOLDER:
         snprintf(out, size, "operation %u, try %u", e->op, e->attempt);
         break;
     case SIM_WRITE:
