@@ -132,10 +132,11 @@ void lease_drop_guard(const scene_t *s, const lease_ask_t *ask)
     show_guard(s, ask);
 }
 
-static bool passes_guard(const scene_t *s, const lease_ask_t *ask)
+static bool passes_guard(const scene_t *s, lease_ask_t *ask)
 {
     const config_t *config = s->self->birth->config;
-    guarded_t lease = lease_guarded(ask);
+    guarded_t lease = lease_guarded(ask), known;
+    ask->was_guarded = guard_find(s->self->leases.guard, ask->item.id, &known);
     long at = guard_take(s->self->leases.guard, &lease, s->now.at,
                          lease_after_ms(s, lease_ttl_ms(config, ask)));
     if (at < 0) {
@@ -331,12 +332,19 @@ static bool may_go_on(const scene_t *s, const lease_ask_t *ask, const msg_leased
     return false;
 }
 
+/* It is refused to who asks now; the lease of this id that the guard counts goes on. */
+static bool held_before(const lease_ask_t *ask, const msg_leased_t *leased)
+{
+    return ask->was_guarded &&
+           (leased->grant == GRANT_CONFLICT || leased->grant == GRANT_UNAVAILABLE);
+}
+
 /* It may have been granted before, or by an earlier life of this ingress. */
 static void learn(const scene_t *s, lease_ask_t *ask, const msg_leased_t *leased)
 {
     guard_t *guard = s->self->leases.guard;
     bool ends = leased->grant == GRANT_RELEASED || leased->grant == GRANT_ABSENT ||
-                ask->order == LEASE_ACQUIRE;
+                (ask->order == LEASE_ACQUIRE && !held_before(ask, leased));
     if (leased->grant == GRANT_GRANTED && ask->order != LEASE_LOOK) {
         if (!ask->limit_count && leased->limits.len)
             ask->limit_count = limits_of(s->self->birth->config, leased, ask->limits);

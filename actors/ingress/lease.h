@@ -37,6 +37,7 @@ typedef struct lease_ask {
     bool looks_first;     /* whether the key may is seen by what the lease holds */
     bool minted;          /* the id is ours: nobody else can give the lease back */
     bool granted;         /* provisionally: it is only registered any more */
+    bool was_guarded;     /* a lease of this id was counted before it was asked for */
     instant_t arrived;
     uint16_t limits[LEASE_DRAWS_MAX];
     size_t limit_count;

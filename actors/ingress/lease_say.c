@@ -173,6 +173,7 @@ static void say_refused(const scene_t *s, const lease_ask_t *ask, const msg_leas
         [GRANT_ABSENT] = PROBLEM_NOT_FOUND,  [GRANT_LIMITED] = PROBLEM_LIMITED,
         [GRANT_CAPPED] = PROBLEM_CAPPED,     [GRANT_REFUSED] = PROBLEM_UNPROCESSABLE,
         [GRANT_DRAINING] = PROBLEM_DRAINING, [GRANT_UNAVAILABLE] = PROBLEM_UNAVAILABLE,
+        [GRANT_CONFLICT] = PROBLEM_CONFLICT,
     };
     bool limited = leased->grant == GRANT_LIMITED || leased->grant == GRANT_CAPPED;
     json_t *limits = limits_of(leased), *limit = json_array_get(limits, 0);
@@ -182,10 +183,13 @@ static void say_refused(const scene_t *s, const lease_ask_t *ask, const msg_leas
         .problem = {.kind = kinds[leased->grant], .detail = leased->reason, .id = ask->item.id}};
     char detail[200];
     if (limited) {
-        snprintf(detail, sizeof detail, "limit %.64s is full: %lld of %lld in use",
-                 name ? name : "", (long long)json_integer_value(json_object_get(limit, "in_use")),
-                 (long long)json_integer_value(json_object_get(limit, "slots")));
-        if (leased->grant == GRANT_LIMITED && json_integer_value(json_object_get(limit, "slots")))
+        if (json_is_integer(json_object_get(limit, "slots")))
+            snprintf(detail, sizeof detail, "limit %.64s is full: %lld of %lld in use", name,
+                     (long long)json_integer_value(json_object_get(limit, "in_use")),
+                     (long long)json_integer_value(json_object_get(limit, "slots")));
+        else if (name)
+            snprintf(detail, sizeof detail, "limit %.64s lets nobody pass for now", name);
+        if (leased->grant == GRANT_LIMITED && name)
             r.problem.detail = bytes_str(detail);
         r.problem.limit = bytes_str(name);
         r.problem.shown = bytes_str(json_string_value(json_object_get(limit, "shown")));

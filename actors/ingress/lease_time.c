@@ -77,7 +77,7 @@ static void give_up(const scene_t *s, lease_ask_t *ask)
         ask->order = LEASE_RELEASE;
         lease_say_again(s, ask, LEASE_RELEASE);
     } else if (!gives_back && !(ask->order == LEASE_ACQUIRE && is_sent)) {
-        if (ask->order == LEASE_ACQUIRE)
+        if (ask->order == LEASE_ACQUIRE && !ask->was_guarded)
             lease_drop_guard(s, ask);
         lease_forget(ask);
     }

@@ -151,6 +151,11 @@ void bucket_shown(const bucket_t *b, char *out, size_t size);  /* as the limit's
 needs_t *needs_new(limiter_t *l, const draw_t *draws, size_t count, const label_values_t *of);
 needs_t *needs_room(size_t count);
 bool needs_add(limiter_t *l, needs_t *needs, const draw_t *draw, const label_values_t *of);
+/* They take the same of the same. */
+bool needs_equal(const needs_t *a, const needs_t *b);
+/* One asks for more than its limit ever has. Where it has nothing at all, nobody passes for now:
+ * that is no mistake of who asks. */
+bool needs_too_large(const needs_t *needs);
 /* How late the first byte may be sent: what the step says, or sooner if a window counts on it. */
 int64_t needs_start_within_us(const needs_t *needs, unsigned most_ms);
 void needs_free(limiter_t *l, needs_t **needs);

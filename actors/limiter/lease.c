@@ -334,9 +334,6 @@ static bool limit_asked(limiter_t *l, json_t *of, needs_t *needs, uint64_t *ttl_
         *why = "too many label values";
     if (l->limits[limit].limit->ttl_ms < *ttl_ms || *ttl_ms == 0)
         *ttl_ms = l->limits[limit].limit->ttl_ms;
-    const need_t *need = &needs->of[needs->count - 1];
-    if (!*why && (draw.cost == 0 || draw.cost > need->bucket->slots))
-        *why = "the cost is more than the limit has";
     return !*why;
 }
 
@@ -379,6 +376,23 @@ static void renew_for(const asking_t *a, lease_t *lease)
     lease_renew(a->l, lease);
 }
 
+/* Who asks again has what it asked for, and nobody gets a lease of something else for it. */
+static void acquire_again(const asking_t *a, lease_t *held)
+{
+    const char *why;
+    uint64_t ttl_ms = 0;
+    needs_t *asked = limits_asked(a->l, a->m->limits, &ttl_ms, &why);
+    bool same = asked && needs_equal(asked, held->needs);
+    needs_free(a->l, &asked);
+    if (!same) {
+        refuse(a, GRANT_CONFLICT,
+               "this id is held with other limits, labels or costs: take another id", 0);
+        return;
+    }
+    renew_for(a, held);
+    granted(a, held, true);
+}
+
 static void acquire(const asking_t *a)
 {
     limiter_t *l = a->l;
@@ -387,8 +401,7 @@ static void acquire(const asking_t *a)
     answer_can_t can = {0};
     lease_t *held = lease_find(l, a->m->id);
     if (held && held->needs) {
-        renew_for(a, held);
-        granted(a, held, true);
+        acquire_again(a, held);
         return;
     }
     if (held) {
@@ -397,8 +410,9 @@ static void acquire(const asking_t *a)
         return;
     }
     needs_t *needs = limits_asked(l, a->m->limits, &ttl_ms, &why);
-    if (!needs) {
-        refuse(a, GRANT_REFUSED, why, 0);
+    if (!needs || needs_too_large(needs)) {
+        refuse(a, GRANT_REFUSED, needs ? "the cost is more than the limit ever has" : why, 0);
+        needs_free(l, &needs);
         return;
     }
     int nth = a->m->provisional ? -1 : needs_keep(l, needs, CLASS_NORMAL, true, &can);
@@ -446,7 +460,7 @@ static void lease_told(const asking_t *a)
 {
     const limiter_t *l = a->l;
     bool closed = l->mode == MODE_DRAINING || l->mode == MODE_MAINTENANCE || l->stopping;
-    bool anew = a->m->order == LEASE_ACQUIRE && !a->m->provisional;
+    bool anew = a->m->order == LEASE_ACQUIRE && !a->m->provisional && !lease_find(l, a->m->id);
     if (l->phase == LOAD_PRINTS || (l->phase != LOADED && anew))
         refuse(a, GRANT_UNAVAILABLE, "slots are counted after a start", RETRY_SOON_MS);
     else if (anew && closed)

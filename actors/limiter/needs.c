@@ -144,6 +144,37 @@ void needs_refund(limiter_t *l, const needs_t *needs)
         bucket_refund(l, &needs->of[n]);
 }
 
+bool needs_equal(const needs_t *a, const needs_t *b)
+{
+    for (size_t n = 0, k = 0; n < a->count; n++, k = 0) {
+        while (k < b->count &&
+               (b->of[k].bucket != a->of[n].bucket || b->of[k].cost != a->of[n].cost))
+            k++;
+        if (k == b->count)
+            return false;
+    }
+    return a->count == b->count;
+}
+
+static bool never_has(const bucket_t *b, uint32_t cost)
+{
+    const limit_t *limit = b->of->limit;
+    bool paced = limit->rate.shape != RATE_NONE && !b->whole && b->count > 0;
+    if (b->of->disabled || b->of->observe)
+        return cost == 0;
+    return cost == 0 || (b->slots > 0 && cost > b->slots) ||
+           (paced && cost > (b->window ? b->count : b->rate.burst)) ||
+           (limit->cap.zone && cost > limit->cap.most);
+}
+
+bool needs_too_large(const needs_t *needs)
+{
+    for (size_t n = 0; n < needs->count; n++)
+        if (never_has(needs->of[n].bucket, needs->of[n].cost))
+            return true;
+    return false;
+}
+
 int64_t needs_start_within_us(const needs_t *needs, unsigned most_ms)
 {
     int64_t within = most_ms * US_PER_MS;

@@ -101,6 +101,7 @@ static void each_refusal_has_its_status_and_code(void **state)
         {GRANT_REFUSED, 422, "\"code\":\"unprocessable\""},
         {GRANT_DRAINING, 503, "\"code\":\"draining\""},
         {GRANT_UNAVAILABLE, 503, "\"code\":\"unavailable\""},
+        {GRANT_CONFLICT, 409, "\"code\":\"conflict\""},
     };
     steps_t *s = *state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -313,6 +314,21 @@ static void the_guard_refuses_here_whatever_the_limiter_does(void **state)
     assert_null(steps_reply(s, minute(s, "d")));
 }
 
+static void the_guard_goes_on_counting_a_lease_that_somebody_else_is_refused(void **state)
+{
+    static const grant_t grants[] = {GRANT_CONFLICT, GRANT_UNAVAILABLE};
+    steps_t *s = *state;
+    minute(s, "a");
+    minute(s, "b");
+    for (size_t n = 0; n < 2; n++)
+        told(s, order(s, n)->number, GRANT_GRANTED, held);
+    for (size_t n = 0; n < COUNT_OF(grants); n++) {
+        minute(s, "b");
+        told(s, order(s, 2 + n)->number, grants[n], held);
+        door_answer(s, minute(s, "c"), 429, "guard");
+    }
+}
+
 static void the_guard_forgets_what_has_expired(void **state)
 {
     steps_t *s = *state;
@@ -423,6 +439,7 @@ int main(void)
         T(a_release_is_delivered_though_nobody_waits_any_more),
         T(what_nobody_knows_the_id_of_is_given_back),
         T(the_guard_refuses_here_whatever_the_limiter_does),
+        T(the_guard_goes_on_counting_a_lease_that_somebody_else_is_refused),
         T(the_guard_forgets_what_has_expired),
         T(the_guard_learns_leases_of_an_earlier_life_when_they_are_renewed),
         T(while_the_limiter_is_away_a_provisional_lease_is_granted_and_registered),

@@ -56,6 +56,64 @@ static void the_same_id_is_the_same_lease_and_a_full_limit_says_so(void **s)
     rig_destroy(r);
 }
 
+static void an_id_that_is_held_is_not_granted_for_something_else(void **s)
+{
+    (void)s;
+    rig_t *r = up_with(LIMITS);
+    static const char both[] = "[{\"name\":\"pace\"},{\"name\":\"calls\"}]";
+    assert_int_equal(acquire(r, "a", CALLS)->grant, GRANT_GRANTED);
+    rig_pass(r, 30 * US_PER_S);
+    assert_int_equal(acquire(r, "a", "[{\"name\":\"pace\"}]")->grant, GRANT_CONFLICT);
+    assert_int_equal(acquire(r, "a", "[{\"name\":\"calls\",\"cost\":2}]")->grant, GRANT_CONFLICT);
+    assert_int_equal(acquire(r, "a", both)->grant, GRANT_CONFLICT);
+    assert_int_equal(limits_bucket(r, "pace")->in_use, 0);
+    rig_pass(r, 31 * US_PER_S); /* nor was it renewed by who asked for something else */
+    assert_int_equal(limits_bucket(r, "calls")->in_use, 0);
+    assert_int_equal(acquire(r, "a", both)->grant, GRANT_GRANTED);
+    limits_restart(r, false);
+    const msg_leased_t *turned = acquire(r, "a", "[{\"name\":\"calls\"},{\"name\":\"pace\"}]");
+    assert_true(turned->grant == GRANT_GRANTED && turned->repeated);
+    rig_destroy(r);
+}
+
+static void what_was_granted_is_answered_again_though_nothing_new_is(void **s)
+{
+    (void)s;
+    rig_t *r = up_with(LIMITS);
+    uint64_t fence = acquire(r, "a", CALLS)->fence;
+    limits_self(r)->mode = MODE_DRAINING;
+    const msg_leased_t *again = acquire(r, "a", CALLS);
+    assert_true(again->grant == GRANT_GRANTED && again->repeated && again->fence == fence);
+    assert_int_equal(acquire(r, "b", CALLS)->grant, GRANT_DRAINING);
+    rig_destroy(r);
+}
+
+static void a_cost_that_its_limit_never_has_is_refused_and_no_slots_at_all_are_for_now(void **s)
+{
+    static const char *const never[] = {"[{\"name\":\"calls\",\"cost\":3}]",
+                                        "[{\"name\":\"day\",\"cost\":2}]",
+                                        "[{\"name\":\"pace\",\"cost\":2}]",
+                                        "[{\"name\":\"calls\"},{\"name\":\"pace\",\"cost\":2}]"};
+    (void)s;
+    rig_t *r = up_with(LIMITS);
+    for (size_t n = 0; n < COUNT_OF(never); n++) {
+        const msg_leased_t *said = acquire(r, "a", never[n]);
+        assert_int_equal(said->grant, GRANT_REFUSED);
+        assert_true(bytes_is(said->reason, "the cost is more than the limit ever has"));
+    }
+    rig_say(r, CONN_INGRESS, MESSAGE_QUERY,
+            &(msg_query_t){.number = 9,
+                           .verb = bytes_str("limits.set"),
+                           .args = bytes_str("{\"name\":\"calls\",\"slots\":0}"),
+                           .who = bytes_str("uid 7")});
+    const msg_answer_t *set = rig_next(r, CONN_INGRESS, MESSAGE_ANSWER);
+    assert_int_equal(set->status, 200);
+    const msg_leased_t *closed = acquire(r, "a", CALLS);
+    assert_int_equal(closed->grant, GRANT_LIMITED);
+    assert_true(closed->retry_after_ms > 0);
+    rig_destroy(r);
+}
+
 static void who_renews_keeps_it_and_who_does_not_loses_it_in_its_time(void **s)
 {
     (void)s;
@@ -170,6 +228,9 @@ static void a_cap_that_is_used_up_says_so_and_takes_nothing_else(void **s)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_same_id_is_the_same_lease_and_a_full_limit_says_so),
+    cmocka_unit_test(an_id_that_is_held_is_not_granted_for_something_else),
+    cmocka_unit_test(what_was_granted_is_answered_again_though_nothing_new_is),
+    cmocka_unit_test(a_cost_that_its_limit_never_has_is_refused_and_no_slots_at_all_are_for_now),
     cmocka_unit_test(who_renews_keeps_it_and_who_does_not_loses_it_in_its_time),
     cmocka_unit_test(a_renewal_that_says_how_long_is_heard),
     cmocka_unit_test(a_release_that_comes_first_voids_its_acquire_also_after_a_restart),
