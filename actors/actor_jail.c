@@ -23,7 +23,8 @@ static void open_to(room_t *room, const char *path, unsigned how)
     room->paths[room->count++] = (jail_path_t){path, how};
 }
 
-/* How names are resolved, and whom TLS believes: of Debian and of Fedora. */
+/* How names are resolved, and whom TLS believes: of Debian and of Fedora. Not their folders of
+ * private keys, which lie beside. */
 static void open_to_callers(room_t *room)
 {
     static const char *const paths[] = {
@@ -33,8 +34,13 @@ static void open_to_callers(room_t *room)
         "/etc/host.conf",
         "/etc/nsswitch.conf",
         "/etc/services",
-        "/etc/ssl",
-        "/etc/pki/tls",
+        "/etc/ssl/certs",
+        "/etc/ssl/cert.pem",
+        "/etc/ssl/openssl.cnf",
+        "/etc/pki/tls/certs",
+        "/etc/pki/tls/cert.pem",
+        "/etc/pki/tls/openssl.cnf",
+        "/etc/pki/tls/openssl.d",
         "/etc/pki/ca-trust",
         "/etc/crypto-policies",
         "/usr/lib/ssl",

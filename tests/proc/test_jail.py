@@ -3,6 +3,7 @@
 kernel that cannot. That the lists are long enough every other test shows: a call that is not listed kills here."""
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import platform
@@ -20,7 +21,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 libc.ptrace.restype = ctypes.c_long
 PTRACE_SINGLESTEP, PTRACE_GETREGS, PTRACE_SETREGS, PTRACE_ATTACH, WALL = 9, 12, 13, 16, 0x40000000
-EXECVE, FORK, SOCKET, CONNECT, SENDTO, RECVFROM, PTRACE, KILL = 59, 57, 41, 42, 44, 45, 101, 62  # x86-64
+EXECVE, FORK, SOCKET, CONNECT, SENDTO, RECVFROM, PTRACE, KILL, OPENAT = 59, 57, 41, 42, 44, 45, 101, 62, 257  # x86-64
 LANDLOCK_CREATE, PR_SET_SECCOMP, SECCOMP_FILTER, PR_SET_NO_NEW_PRIVS = 444, 22, 2, 38
 on_x86_64 = platform.machine() == "x86_64"
 
@@ -155,6 +156,35 @@ def an_actor_that_is_made_to_do_something_else_ends_at_once():
             check(it.ended == signal.SIGSYS, f"{kind}, {name}: it gave {gave}, ended by {it.ended}; SIGSYS is expected")
     weir.wait_ready()
     check("exit (signal 31)" in weir.program.text(), "the log says by which signal it ended")
+    weir.stop()
+    weir.remove()
+
+
+@test
+def no_actor_opens_a_private_key_though_it_may_read_the_file():
+    if not on_x86_64 or os.geteuid() != 0 or not has_landlock():
+        print("skip no_actor_opens_a_private_key_though_it_may_read_the_file: needs root, x86-64 and Landlock")
+        return
+    weir = Weir("keys", supervisor="failed_retry_ms: 100")
+    keys = weir.folder / "tls"
+    keys.mkdir()
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "9",
+                    "-subj", "/CN=localhost", "-keyout", keys / "key.pem", "-out", keys / "chain.pem"], check=True, capture_output=True)
+    text = weir.config.read_text()
+    weir.config.write_text(text.replace("http: {", f'http: {{listen_tls: ["127.0.0.1:0"], tls: {{certificate: {keys}/chain.pem, '
+                                        f'key: {keys}/key.pem}}, ', 1))
+    check(weir.config.read_text() != text, "the door has a certificate")
+    weir.start()
+    for kind in ACTORS:
+        it = Hijacked(weir.pid(kind))
+        for path in (keys / "key.pem", Path("/etc/ssl"), Path("/etc/ssl/private")):
+            gave = it.call(OPENAT, -100 & 0xFFFFFFFFFFFFFFFF, it.write(bytes(path) + b"\0"), 0)
+            check(gave in (-errno.EACCES, -errno.ENOENT) and (gave == -errno.EACCES or not path.exists()), f"{kind} opens {path}: {gave}")
+        authorities = it.call(OPENAT, -100 & 0xFFFFFFFFFFFFFFFF, it.write(b"/etc/ssl/certs\0"), 0)
+        check((authorities >= 0) == (kind == "responder"), f"{kind} opens /etc/ssl/certs: {authorities}")
+        os.kill(it.pid, signal.SIGKILL)
+        os.waitpid(it.pid, WALL)
+    weir.wait_ready()
     weir.stop()
     weir.remove()
 
