@@ -189,7 +189,8 @@ static void describe_end(step_t *s)
     if (e->spawn_error)
         snprintf(c->last_end, sizeof c->last_end, "no start (%s)", error_text(-e->spawn_error));
     else if (WIFSIGNALED(e->wait_status))
-        snprintf(c->last_end, sizeof c->last_end, "exit (signal %d)", WTERMSIG(e->wait_status));
+        snprintf(c->last_end, sizeof c->last_end, "exit (signal %d%s)", WTERMSIG(e->wait_status),
+                 e->out_of_memory && WTERMSIG(e->wait_status) == SIGKILL ? ", out of memory" : "");
     else
         snprintf(c->last_end, sizeof c->last_end, "exit (status %d)", WEXITSTATUS(e->wait_status));
     snprintf(s->cause, sizeof s->cause, "%s", c->last_end);

@@ -56,6 +56,7 @@ typedef struct child_event {
     enum child_event_kind kind;
     int wait_status;    /* EXITED: as waitpid gives it */
     int spawn_error;    /* EXITED: negative errno, it could not even be started; 0 otherwise */
+    bool out_of_memory; /* EXITED: the kernel has just killed for lack of memory */
     instant_t deadline; /* STOP, RESTART and RETIRE: killed then if it still lives */
 } child_event_t;
 

@@ -5,6 +5,7 @@
 
 #include "sys/loop.h"
 #include "sys/notify.h"
+#include "sys/process.h"
 
 /* ---- children --------------------------------------------------------------------------- */
 
@@ -30,6 +31,18 @@ outside_t *office_of(supervisor_t *s, unsigned actor)
     return o;
 }
 
+/* Of the last second or two. The kernel tells it only for the whole host. */
+static bool memory_ran_out(const supervisor_t *s)
+{
+    return process_memory_kills() != s->memory_kills[1];
+}
+
+static void look_at_memory_kills(supervisor_t *s)
+{
+    s->memory_kills[1] = s->memory_kills[0];
+    s->memory_kills[0] = process_memory_kills();
+}
+
 static void on_child_end(void *arg, int pid, int wait_status)
 {
     outside_t *o = arg;
@@ -39,7 +52,9 @@ static void on_child_end(void *arg, int pid, int wait_status)
     verbs_gone(o->supervisor, o);
     relay_gone(o->supervisor, o);
     supervisor_event(o->supervisor, o,
-                     &(child_event_t){.kind = CHILD_ON_EXITED, .wait_status = wait_status});
+                     &(child_event_t){.kind = CHILD_ON_EXITED,
+                                      .wait_status = wait_status,
+                                      .out_of_memory = memory_ran_out(o->supervisor)});
 }
 
 static void give_birth(supervisor_t *s, outside_t *o)
@@ -257,6 +272,7 @@ static void on_turn(void *arg)
     ctl_server_news(s->ctl);
     if (!instant_before(now.at, s->stats_at)) {
         s->stats_at = instant_after_us(now.at, STATS_EVERY_US);
+        look_at_memory_kills(s);
         peers_push_stats(s);
         log_tick();
     }
@@ -282,6 +298,8 @@ static void on_reload_signal(void *arg, int number)
 int supervisor_run(supervisor_t *s)
 {
     s->started = loop_now().at;
+    s->memory_kills[0] = process_memory_kills();
+    look_at_memory_kills(s);
     s->turn_timer = loop_timer(s->loop, on_turn_timer, s);
     loop_signal(s->loop, SIGTERM, on_stop_signal, s);
     loop_signal(s->loop, SIGINT, on_stop_signal, s);

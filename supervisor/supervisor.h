@@ -100,6 +100,8 @@ typedef struct supervisor {
     conn_t conn_now; /* of the frame being looked at */
     instant_t last_turn, stats_at, alive_at;
     instant_t started;
+    uint64_t memory_kills[2]; /* process_memory_kills() when the numbers last went, and before */
+
     bool was_ready;  /* everybody was, once */
     bool told_ready; /* and systemd has heard it */
     bool reloaded;   /* and is to hear it again, whoever is ready */

@@ -63,6 +63,35 @@ void process_measure(metrics_t *metrics)
 
 void process_hide(void) { must(prctl(PR_SET_DUMPABLE, 0) == 0); }
 
+uint64_t process_memory_kills(void)
+{
+    unsigned long long count = 0;
+    char line[128];
+    FILE *f = fopen("/proc/vmstat", "re");
+    while (f && fgets(line, sizeof line, f) && sscanf(line, "oom_kill %llu", &count) != 1)
+        ;
+    if (f)
+        fclose(f);
+    return count;
+}
+
+#define MEMORY_OFFER 100 /* of 1000: as if it had a tenth of the memory more than it has */
+
+/* More than our parent has, which needs no right. Where it cannot be written, whoever has most is
+ * ended, and that is an actor, too. Before we hide: then the file is root's. */
+static void offer_to_end(void)
+{
+    int score = 0;
+    FILE *f = fopen("/proc/self/oom_score_adj", "r+e");
+    if (!f)
+        return;
+    if (fscanf(f, "%d", &score) == 1) {
+        rewind(f);
+        fprintf(f, "%d", score + MEMORY_OFFER < 1000 ? score + MEMORY_OFFER : 1000);
+    }
+    fclose(f);
+}
+
 /* SIGTERM and SIGINT reach the whole group from a terminal; the order to stop comes from the
  * supervisor. */
 void process_settle(void)
@@ -71,6 +100,7 @@ void process_settle(void)
     for (size_t i = 0; i < COUNT_OF(ignored); i++)
         signal(ignored[i], SIG_IGN);
     must(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
+    offer_to_end();
     process_hide();
 }
 

@@ -16,8 +16,12 @@ void process_measure(metrics_t *metrics);
 
 /* No core, and no look into its memory or descriptors for others of the same user. */
 void process_hide(void);
-/* An actor's manners: it hides, dies with its parent, leaves signals to the supervisor. */
+/* An actor's manners: it hides, dies with its parent, leaves signals to the supervisor. Where
+ * memory runs out, the kernel rather ends it than its parent. */
 void process_settle(void);
 uint64_t process_seed(void); /* 64 bits of chance */
+/* How often the kernel has killed for lack of memory, of this host or of a control group, whomever;
+ * 0 if it does not tell. */
+uint64_t process_memory_kills(void);
 
 #endif

@@ -102,6 +102,22 @@ static void a_death_is_told_logged_and_followed_by_a_pause(void **state)
     assert_int_equal(n.child.generation, 2);
 }
 
+static void a_death_by_lack_of_memory_is_called_so(void **state)
+{
+    (void)state;
+    nursery_t n;
+    make_ready(&n);
+    tell(&n, &(child_event_t){.kind = CHILD_ON_EXITED,
+                              .wait_status = BY_SIGNAL(SIGKILL),
+                              .out_of_memory = true});
+    assert_string_equal(n.child.last_end, "exit (signal 9, out of memory)");
+    make_ready(&n);
+    tell(&n, &(child_event_t){.kind = CHILD_ON_EXITED,
+                              .wait_status = BY_SIGNAL(SIGSEGV),
+                              .out_of_memory = true});
+    assert_string_equal(n.child.last_end, "exit (signal 11)");
+}
+
 static void the_line_counts_the_deaths(void **state)
 {
     (void)state;
@@ -410,6 +426,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_child_starts_and_is_ready_by_its_own_word),
         cmocka_unit_test(a_death_is_told_logged_and_followed_by_a_pause),
+        cmocka_unit_test(a_death_by_lack_of_memory_is_called_so),
         cmocka_unit_test(the_line_counts_the_deaths),
         cmocka_unit_test(a_child_that_refuses_its_configuration_is_not_restarted),
         cmocka_unit_test(a_program_that_cannot_be_started_is_tried_again),
