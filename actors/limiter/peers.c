@@ -247,6 +247,17 @@ void intake_regrant(limiter_t *l)
 
 /* ---- events ---- */
 
+/* In a reload one that retires may be heard after its successor, while its link is on its way. */
+static void drainer_up(limiter_t *l, const event_t *event)
+{
+    if (event->from.generation < l->drainer_generation)
+        return;
+    l->drainer = event->from.peer;
+    l->drainer_generation = event->from.generation;
+    wish_send_now(l->e, l->drainer, MESSAGE_WELCOME, &(msg_welcome_t){.epoch = l->epoch});
+    mode_announce(l, l->drainer);
+}
+
 void peer_up(limiter_t *l, const event_t *event)
 {
     if (event->from.actor == ACTOR_SUPERVISOR || is_buried(l, event->from.generation))
@@ -256,9 +267,7 @@ void peer_up(limiter_t *l, const event_t *event)
     if (event->from.actor == ACTOR_INGRESS) {
         intake_up(l, event);
     } else if (event->from.actor == ACTOR_DRAINER) {
-        l->drainer = event->from.peer;
-        wish_send_now(l->e, l->drainer, MESSAGE_WELCOME, &(msg_welcome_t){.epoch = l->epoch});
-        mode_announce(l, l->drainer);
+        drainer_up(l, event);
     } else {
         holder_up(l, event);
     }

@@ -137,6 +137,7 @@ struct limiter {
     intake_t intakes[INTAKES_MAX];
     size_t intake_count;
     peer_t drainer;
+    uint64_t drainer_generation;
     uint64_t alive[HOLDERS_MAX];
     size_t alive_count;
     bool alive_known;

@@ -201,6 +201,22 @@ static void a_lease_is_refused_as_over_a_limit_while_new_work_is(void **state)
     assert_true(leased->retry_after_ms > 0);
 }
 
+/* Of two the younger is in office, whichever is heard last. */
+static void a_drainer_that_retires_does_not_take_the_answers_of_its_successor(void **state)
+{
+    rig_t *r = *state;
+    rig_hello(r, CONN_OTHER, ACTOR_DRAINER, 50, NULL);
+    while (rig_next(r, CONN_DRAINER, MESSAGE_MODE))
+        ;
+    order(r, (msg_mode_t){.mode = MODE_DRAINING});
+    const msg_mode_t *said = rig_next(r, CONN_DRAINER, MESSAGE_MODE);
+    assert_non_null(said);
+    assert_int_equal(said->mode, MODE_DRAINING);
+    assert_null(rig_next(r, CONN_OTHER, MESSAGE_MODE));
+    rig_hello(r, CONN_OTHER, ACTOR_DRAINER, 52, NULL);
+    assert_non_null(rig_next(r, CONN_OTHER, MESSAGE_MODE));
+}
+
 static void one_route_drains_alone_also_after_a_crash(void **state)
 {
     rig_t *r = *state;
@@ -310,6 +326,7 @@ int main(void)
         T(at_drain_says_who_is_held_and_who_is_refused),
         T(what_is_refused_can_be_kept_as_a_dead_letter_and_redriven),
         T(a_lease_is_refused_as_over_a_limit_while_new_work_is),
+        T(a_drainer_that_retires_does_not_take_the_answers_of_its_successor),
         T(one_route_drains_alone_also_after_a_crash),
         T(everything_that_goes_with_the_mode_is_kept),
         T(degraded_and_safe_choose_the_steps),
