@@ -65,7 +65,7 @@ static const ctl_arg_t *arg_find(const ctl_verb_t *verb, const char *name)
     return NULL;
 }
 
-static bool args_are_right(const ctl_verb_t *verb, json_t *args, char *why, size_t size)
+bool ctl_args_are_right(const ctl_verb_t *verb, json_t *args, char *why, size_t size)
 {
     const char *name;
     json_t *value;
@@ -121,7 +121,7 @@ static int read_request(json_t *root, ctl_request_t *out, char *why, size_t size
         return -EINVAL;
     }
     args = args ? json_incref(args) : json_object();
-    if (!args_are_right(verb, args, why, size) || !letters_are_meant(verb, args, why, size)) {
+    if (!ctl_args_are_right(verb, args, why, size) || !letters_are_meant(verb, args, why, size)) {
         json_decref(args);
         return -EINVAL;
     }

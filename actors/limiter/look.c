@@ -106,18 +106,10 @@ static json_t *limit_row(limiter_t *l, const limit_state_t *s, bytes_t value, si
     return row;
 }
 
-/* Over HTTP every argument is a text. */
-static bool flag_asked(const json_t *args, const char *name)
-{
-    const json_t *said = json_object_get(args, name);
-    const char *word = json_string_value(said);
-    return json_is_true(said) || (word && strcmp(word, "false") != 0 && strcmp(word, "0") != 0);
-}
-
 static void limits_ls(limiter_t *l, const hand_t *h)
 {
     const char *value = json_string_value(json_object_get(h->args, "value"));
-    size_t most = flag_asked(h->args, "full") ? HAND_ROWS_MAX : VALUES_SHOWN;
+    size_t most = json_is_true(json_object_get(h->args, "full")) ? HAND_ROWS_MAX : VALUES_SHOWN;
     limit_state_t *only = json_object_get(h->args, "name") ? hand_limit(l, h) : NULL;
     if (json_object_get(h->args, "name") && !only)
         return;
