@@ -62,7 +62,7 @@ void node_start(node_t *n)
 {
     n->life++;
     n->alive = true;
-    n->ordered = false;
+    n->ordered = n->ends = false;
     n->retires_until = 0;
     n->frozen = n->stopping = n->ready = n->commit_planned = n->read_planned = n->store_planned =
         false;

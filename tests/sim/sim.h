@@ -85,6 +85,7 @@ typedef struct node {
     uint16_t instance;
     bool alive, frozen, stopping, ready;
     bool ordered; /* killed on purpose */
+    bool ends;    /* told to stop: it does not retire any more */
     int64_t retires_until; /* told to retire: 0 not; it ends by then whatever it has in hand */
     uint32_t life;
     uint64_t generation;

@@ -145,6 +145,7 @@ static void order(node_t *n, uint64_t what, uint64_t deadline_ms)
 void supervise_order_stop(node_t *n)
 {
     n->retires_until = 0; /* it ends now whatever it has in hand */
+    n->ends = true;
     order(n, 1, STOP_MS);
     sim_push((sim_event_t){.at = after(STOP_MS * US_PER_MS + 500000),
                            .kind = SIM_KILL,
@@ -157,7 +158,7 @@ void supervise_order_stop(node_t *n)
 void supervise_order_retire(node_t *n)
 {
     order(n, ORDER_RETIRE, RETIRE_MS);
-    n->retires_until = after(RETIRE_MS * US_PER_MS * 9 / 10);
+    n->retires_until = n->ends ? 0 : after(RETIRE_MS * US_PER_MS * 9 / 10);
     sim_push((sim_event_t){.at = after(RETIRE_MS * US_PER_MS + 500000),
                            .kind = SIM_KILL,
                            .life = n->life,
