@@ -95,9 +95,11 @@ def end(weir, sandbox):
 def overload_degrades_by_itself_says_why_and_goes_back():
     weir, sandbox = begin("degrade", rules="{signal: depth, enter: 40, leave: 10, does: degraded}", rate=50)
     check(mode(weir)["mode"] == "normal", "normal at first")
+    check(weir.ctl("downstream.pause", name="far", why="so that the depth grows")["ok"], "nothing is called")
     for n in range(120):
         check(send(weir, f"q{n}")[0] == 202, "accepted")
     now = wait_until(lambda: (m := mode(weir))["mode"] == "degraded" and m, 5, "the rules degrade")
+    check(weir.ctl("downstream.resume", name="far")["ok"], "the calls go on")
     check(now["who"] == "rules" and now["why"].startswith("depth is ") and not now["by_hand"], f"who and why: {now}")
     check([r["on"] for r in now["rules"]] == [True] and now["rules"][0]["value"] > 0, f"which rule is on: {now['rules']}")
     check(weir.queue()["work"]["who"] == "rules", f"status says so: {weir.queue()['work']}")
