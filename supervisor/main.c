@@ -7,8 +7,6 @@ int main(int argc, char **argv)
     int code = options_read(argc, argv, &options);
     if (code >= 0)
         return code;
-    if (options.check)
-        return supervisor_check(&options);
     code = supervisor_open(&supervisor, &options);
     if (code == EXIT_ASKED)
         code = supervisor_run(&supervisor);

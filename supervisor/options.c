@@ -9,15 +9,14 @@
 static const char usage_text[] =
     "weir-supervisor starts, watches and restarts the actors of Weir.\n"
     "Usage: weir-supervisor [--config FILE] [--foreground] [--state DIR] [--run DIR]\n"
-    "       weir-supervisor [--config FILE] --check\n"
     "\n"
     "  --config FILE   configuration (" OPTIONS_CONFIG_DEFAULT ")\n"
     "  --foreground    log to the terminal instead of the journal\n"
     "  --state DIR     directory of the store, instead of the configured one\n"
     "  --run DIR       directory of the sockets, instead of the configured one\n"
-    "  --check         check the configuration and its secrets, start nothing\n"
     "  --help, --version\n"
     "\n"
+    "Whether a configuration is right, without starting anything: weirctl check --secrets\n"
     "Ends with 0 when stopped as asked (SIGTERM or SIGINT; twice: at once), 64 on wrong use, 70 on "
     "a bug of\n"
     "Weir, 75 when it may work later, 78 when the configuration is wrong.\n"
@@ -31,11 +30,13 @@ static int usage(FILE *to, int code)
     return code;
 }
 
-static const struct option long_options[] = {
-    {"config", required_argument, NULL, 'c'}, {"state", required_argument, NULL, 's'},
-    {"run", required_argument, NULL, 'r'},    {"foreground", no_argument, NULL, 'f'},
-    {"check", no_argument, NULL, 'k'},        {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},      {0}};
+static const struct option long_options[] = {{"config", required_argument, NULL, 'c'},
+                                             {"state", required_argument, NULL, 's'},
+                                             {"run", required_argument, NULL, 'r'},
+                                             {"foreground", no_argument, NULL, 'f'},
+                                             {"help", no_argument, NULL, 'h'},
+                                             {"version", no_argument, NULL, 'V'},
+                                             {0}};
 
 static int take(int option, options_t *o)
 {
@@ -52,9 +53,6 @@ static int take(int option, options_t *o)
     case 'f':
         o->foreground = true;
         return -1;
-    case 'k':
-        o->check = true;
-        return -1;
     case 'h':
         return usage(stdout, EXIT_ASKED);
     case 'V':
@@ -69,7 +67,7 @@ int options_read(int argc, char **argv, options_t *out)
 {
     options_t o = {.config = OPTIONS_CONFIG_DEFAULT};
     int option;
-    while ((option = getopt_long(argc, argv, "c:s:r:fkhV", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:s:r:fhV", long_options, NULL)) != -1) {
         int code = take(option, &o);
         if (code >= 0)
             return code;

@@ -10,7 +10,6 @@ typedef struct options {
     const char *config;
     const char *state_dir, *run_dir; /* NULL: as configured */
     bool foreground;                 /* log to the terminal */
-    bool check;                      /* only look at the configuration */
 } options_t;
 
 /* -1: go on with `out`; else the exit code: help was shown (0) or the use is wrong (64). */

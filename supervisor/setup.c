@@ -46,11 +46,8 @@ static void override(config_found_t *found, const options_t *o)
 
 static void on_config_error(void *arg, const char *line)
 {
-    const options_t *o = arg;
-    if (o->check)
-        fprintf(stderr, "%s\n", line);
-    else
-        log_text(LOG_CONFIG_BAD, "%s", line);
+    (void)arg;
+    log_text(LOG_CONFIG_BAD, "%s", line);
 }
 
 config_t *setup_config(const options_t *o, void (*report)(void *, const char *), void *arg)
@@ -86,22 +83,6 @@ static int prepare_launch(supervisor_t *s)
     return setup_launch(&s->options, s->config, &s->launch, why, sizeof why)
                ? refuse(EXIT_CONFIG, 0, "%s: %s", s->options.config, why)
                : 0;
-}
-
-int supervisor_check(const options_t *options)
-{
-    supervisor_t s = {.options = *options};
-    log_open("supervisor", 0, "info", false);
-    s.config = setup_config(options, on_config_error, (void *)options);
-    int code = s.config ? prepare_launch(&s) : EXIT_CONFIG;
-    if (code == EXIT_ASKED)
-        printf("%s: the configuration is right: %zu routes, %zu sources, %zu downstreams, %zu "
-               "limits\n",
-               options->config, s.config->route_count, s.config->source_count,
-               s.config->downstream_count, s.config->named_limits);
-    free(s.launch.config_text);
-    config_destroy(&s.config);
-    return code;
 }
 
 /* ---- places ----------------------------------------------------------------------------- */
@@ -221,7 +202,7 @@ int supervisor_open(supervisor_t *s, const options_t *options)
     cleared_openssl();
     log_open("supervisor", 0, "info",
              false); /* who started us reads stderr, until we know better */
-    s->config = setup_config(options, on_config_error, (void *)options);
+    s->config = setup_config(options, on_config_error, NULL);
     if (!s->config)
         return refuse(EXIT_CONFIG, 0, "%s is refused; nothing was started", options->config);
     log_open("supervisor", 0, s->config->log.level, s->config->log.journal);

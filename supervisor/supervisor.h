@@ -112,7 +112,6 @@ typedef struct supervisor {
 /* setup.c: 0, or the exit code; what went wrong was said. */
 int supervisor_open(supervisor_t *s, const options_t *options);
 void supervisor_close(supervisor_t *s);
-int supervisor_check(const options_t *options); /* --check: only the configuration */
 /* The configuration as the command line overrides it; NULL: refused, each line went to `report`. */
 config_t *setup_config(const options_t *options, void (*report)(void *, const char *), void *arg);
 /* 0, or -EINVAL: what actors would be born with is not all there; `why` has one line. */

@@ -246,14 +246,14 @@ def drive_mistakes(weir, hunt):
     missing, short = weir.folder / "credentials/c-app", weir.folder / "credentials/c-hub"
     for wrong in (right.replace("path: /app", "pth: /app"), right.replace("secret: c-app", "secret: c-none")):
         weir.config.write_text(wrong)
-        done = subprocess.run([BUILD / "weir-supervisor", "--config", weir.config, "--check"], capture_output=True,
+        done = subprocess.run([BUILD / "weirctl", "check", "--secrets", weir.config], capture_output=True,
                               text=True)
         check(done.returncode == 78, f"refused: {done.returncode} {done.stderr}")
         hunt.look("the refusal of a configuration", done.stdout + done.stderr)
     weir.config.write_text(right)
     for file in (missing, short):
         file.chmod(0o644)
-        done = subprocess.run([BUILD / "weir-supervisor", "--config", weir.config, "--check"], capture_output=True,
+        done = subprocess.run([BUILD / "weirctl", "check", "--secrets", weir.config], capture_output=True,
                               text=True)
         hunt.look("the refusal of a secret", done.stdout + done.stderr)
         file.chmod(0o600)

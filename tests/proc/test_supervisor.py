@@ -245,17 +245,18 @@ def run_supervisor(*options, env=None):
 def a_wrong_configuration_ends_with_78_and_says_where():
     weir = weir_of("wrong")
     right = weir.config.read_text()
-    status, said = run_supervisor("--config", weir.config, "--check")
-    check(status == 0 and "the configuration is right" in said, f"--check: {status} {said}")
     weir.config.write_text(right.replace("path: /plain", "pth: /plain"))
-    for option in ("--check", "--foreground"):
-        status, said = run_supervisor("--config", weir.config, "--state", weir.state, "--run", weir.run, option)
-        check(status == 78, f"{option}: {status} {said}")
-        check(re.search(rf"{re.escape(str(weir.config))}:\d+:\d+: .*pth", said), f"{option}: file, line, column: {said}")
+    status, said = run_supervisor("--config", weir.config, "--state", weir.state, "--run", weir.run, "--foreground")
+    check(status == 78, f"{status} {said}")
+    check(re.search(rf"{re.escape(str(weir.config))}:\d+:\d+: .*pth", said), f"file, line, column: {said}")
     weir.config.write_text(right)
     (weir.folder / "credentials/hub-key").unlink()
-    status, said = run_supervisor("--config", weir.config, "--check")
+    status, said = run_supervisor("--config", weir.config, "--state", weir.state, "--run", weir.run, "--foreground")
     check(status == 78 and "hub-key" in said, f"a missing secret: {status} {said}")
+    for options, wanted in ((), 0), (("--secrets",), 78):
+        done = subprocess.run([BUILD / "weirctl", "check", weir.config, *options], capture_output=True, text=True)
+        check(done.returncode == wanted and "hub-key is not there; put the secret" in done.stdout + done.stderr,
+              f"weirctl check {options} tells it before a start does: {done}")
     (weir.folder / "credentials/hub-key").write_text("x")
     weir.remove()
 
@@ -265,7 +266,7 @@ def wrong_use_ends_with_64_and_missing_programs_with_78():
     check(run_supervisor("--nonsense")[0] == 64, "an unknown option")
     check(run_supervisor("words")[0] == 64, "a word too many")
     status, said = run_supervisor("--help")
-    check(status == 0 and "--check" in said and "Example:" in said, f"--help: {status} {said}")
+    check(status == 0 and "weirctl check" in said and "Example:" in said, f"--help: {status} {said}")
     weir = weir_of("programs")
     status, said = run_supervisor("--config", weir.config, "--state", weir.state, "--run", weir.run, "--foreground",
                                   env={"WEIR_LIBEXEC": "/nonexistent"})

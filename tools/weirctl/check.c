@@ -1,10 +1,16 @@
+/* check.c: weirctl check: what a start would make of a configuration and, where they are, of its
+ * secrets. The code is the supervisor's own. */
+#include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "input.h"
 #include "show.h"
+#include "supervisor/launch.h"
 #include "sys/config.h"
 #include "sys/config_found.h"
+#include "sys/credentials.h"
 
 typedef struct reader {
     bool json;
@@ -63,12 +69,51 @@ static void show_right(const config_t *c)
         printf("  %-20s POST %s\n", c->routes[i].name, c->routes[i].path);
 }
 
+/* ---- secrets ---------------------------------------------------------------------------- */
+
+/* False: `why` says which one cannot be used, or that nobody looked. */
+static bool secrets_are_there(const char *file, const config_t *c, char *why, size_t size)
+{
+    launch_t launch = {.config = c};
+    const char *which = NULL;
+    if (!credentials_directory(file, launch.credentials, sizeof launch.credentials)) {
+        snprintf(why, size, "the path is too long");
+        return false;
+    }
+    int error = launch_check_secrets(&launch, &which);
+    if (error == -EACCES && geteuid() != 0)
+        snprintf(why, size, "this user may not look at the secrets in %s; root may",
+                 launch.credentials);
+    else if (error)
+        credential_explain(launch.credentials, which ? which : "?", error, why, size);
+    return error == 0;
+}
+
+static int say_right(const cli_t *cli, const config_t *c, const char *problem)
+{
+    if (cli->json) {
+        json_t *j = json_pack("{s:I, s:I, s:I, s:I, s:O, s:b}", "routes",
+                              (json_int_t)c->route_count, "sources", (json_int_t)c->source_count,
+                              "downstreams", (json_int_t)c->downstream_count, "limits",
+                              (json_int_t)c->named_limits, "files", c->files, "secrets", !problem);
+        if (problem)
+            must(json_object_set_new(j, "secrets_error", json_string(problem)) == 0);
+        cli_print_json(j);
+        return EXIT_OK;
+    }
+    show_right(c);
+    if (problem)
+        printf("to be known: %s. Without its secrets Weir does not start\n", problem);
+    return EXIT_OK;
+}
+
 int run_check(const cli_t *cli)
 {
     const char *typed = cli_value(cli, "file");
     const char *file = typed ? typed : input_config_file(cli);
     reader_t reader = {.json = cli->json};
     config_found_t found;
+    char why[512];
     if (config_find(file, &found, on_error, &reader) < 0) {
         if (!cli->json)
             cli_complain(0, "%s: %u error%s; Weir would not start with it", file, reader.errors,
@@ -76,13 +121,14 @@ int run_check(const cli_t *cli)
         return EXIT_CONFIG;
     }
     config_t *c = config_load_found(&found);
-    if (cli->json)
-        cli_print_json(json_pack("{s:I, s:I, s:I, s:I, s:O}", "routes", (json_int_t)c->route_count,
-                                 "sources", (json_int_t)c->source_count, "downstreams",
-                                 (json_int_t)c->downstream_count, "limits",
-                                 (json_int_t)c->named_limits, "files", c->files));
-    else
-        show_right(c);
+    int code = EXIT_OK;
+    bool there = secrets_are_there(file, c, why, sizeof why);
+    if (!there && cli_value(cli, "secrets")) {
+        on_error(&reader, why);
+        code = EXIT_CONFIG;
+    } else {
+        code = say_right(cli, c, there ? NULL : why);
+    }
     config_destroy(&c);
-    return EXIT_OK;
+    return code;
 }
