@@ -184,7 +184,7 @@ static void rounds(run_t *r)
         bool more = more_to_come(r);
         if (!more && r->busy_count == 0 && r->again.count == 0)
             break;
-        if (!more && give_up == INT64_MAX)
+        if ((!more || r->now_us >= r->stop_us) && give_up == INT64_MAX)
             give_up = r->now_us + (int64_t)(r->options->drain_s * 1e6);
         if (r->now_us >= give_up)
             break;
