@@ -2,20 +2,26 @@
 """Leases over HTTP, held by real clients: never above the cap, never leaked, whoever dies: a holder, the limiter, the
 ingress. What Weir says is in use is compared with a ledger that the test keeps of what it was told."""
 import collections
+import contextlib
 import http.client
 import json
 import os
 import random
 import signal
+import sqlite3
+import subprocess
 import threading
 import time
 
-from weir import DESK, ONE_CALL, Sandbox, Weir, check, main, test, wait_until
+from weir import DESK, ONE_CALL, Weir, check, load, load_result, main, test, wait_until
 
 CAP, TTL_S = 40, 3
+LINES = 8  # of each campaign, for LINES_TTL_S each
+LINES_TTL_S = 5
 KEYS = "api_keys: {{phones: {{secret: phones, scopes: [\"leases:*\"]}}}}\n"
 LIMITS = ("limits: {{calls: {{slots: %d, ttl_s: %d, shown: \"sem:campaign:{{campaign}}:concurrency\", per: [campaign]}}, "
-          "many: {{slots: 100000, ttl_s: %d}}, " % (CAP, TTL_S, TTL_S))
+          "lines: {{slots: %d, ttl_s: %d, per: [campaign]}}, many: {{slots: 100000, ttl_s: %d}}, "
+          % (CAP, TTL_S, LINES, LINES_TTL_S, TTL_S))
 STEPS = """
   begin:
     path: /begin
@@ -40,9 +46,18 @@ def with_leases(name):
     return weir.start()
 
 
+def by_value(weir, limit):
+    """What is in use of each value of its label."""
+    return {row["value"]: row["in_use"] for row in weir.queue()["limits"] if row["name"] == limit}
+
+
 def in_use(weir, limit):
-    return sum(row["in_use"] for row in weir.queue()["limits"] if row["name"].split(":")[0] == limit or
-               row.get("limit") == limit or row["name"].split("/")[0] == limit)
+    return sum(by_value(weir, limit).values())
+
+
+def stored_leases(weir):
+    with contextlib.closing(sqlite3.connect(f"file:{weir.state / 'weir.db'}?mode=ro", uri=True)) as base:
+        return base.execute("SELECT count(*) FROM lease").fetchone()[0]
 
 
 class Holder:
@@ -314,6 +329,37 @@ def lost_releases_come_back_and_who_renews_is_never_reclaimed():
             keeper.renew(id)
         return in_use(weir, "many") == len(keepers)
     wait_until(recounted, TTL_S + 10, "in use is what the ledger says")
+    weir.stop()
+    weir.remove()
+
+
+@test
+def a_minute_of_500_leases_a_second_with_one_release_in_a_hundred_lost_is_counted_right():
+    weir = with_leases("minute")
+    minute = load(weir.folder, weir.port, "--leases", "--rate", 500, "--seconds", 60, "--lose", 1, "--keys", 10,
+                  "--body", '{"limits": ["lines"], "labels": {"campaign": "${key}"}}',
+                  "--bearer", weir.folder / "credentials/phones", path="/v1/leases")
+    seen = collections.Counter()  # how often so many of one campaign were in use
+    while minute.alive():
+        with contextlib.suppress(ValueError):
+            seen.update(by_value(weir, "lines").values())
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            minute.process.wait(0.05)
+    said = load_result(minute, 1)
+
+    def recounted():
+        counted, listed = in_use(weir, "lines"), weir.ctl("slots.ls", limit="lines")["holders"]
+        return counted == len(listed) == stored_leases(weir) and counted
+    held = wait_until(recounted, LINES_TTL_S, "in use is as many as the limiter lists and the store keeps, and some")
+    print(f"{said['acquired']} acquired, {said['refused']} refused, {said['released']} released, {said['lost']} lost; in use "
+          f"of a campaign from {min(seen)} to {max(seen)} in {sum(seen.values())} readings; {held} in use at the end", flush=True)
+    check(not said["failed"] and not any(said["errors"].values()), f"201, 204 and 429 are all that is answered: {said}")
+    check(said["acquired"] == said["released"] + said["lost"] >= 25000, f"500 a second were meant: {said}")
+    check(said["lost"] > 150, f"about one in a hundred was lost: {said}")
+    check(0 <= min(seen) and max(seen) <= LINES, f"never below zero, never above the cap: {seen}")
+    check(said["refused"] > 0, f"and the cap was reached: {said}")
+    wait_until(lambda: in_use(weir, "lines") == stored_leases(weir) == 0, LINES_TTL_S + 5, "what was lost comes back")
+    wait_until(lambda: weir.metric("weir_leases_reclaimed_total") == said["lost"], 5, "each lost one was reclaimed, no other")
     weir.stop()
     weir.remove()
 

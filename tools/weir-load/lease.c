@@ -1,5 +1,10 @@
-/* lease.c: what becomes of a lease: it is taken or refused, and given back at once. */
+/* lease.c: what becomes of a lease: it is taken or refused, and given back at once or lost. */
 #include "run.h"
+
+static bool loses(run_t *r)
+{
+    return (double)rand_below(&r->chance, 1000000) < r->options->lose * 10000;
+}
 
 bool lease_ended(run_t *r, client_t *c, const reply_t *reply)
 {
@@ -16,7 +21,9 @@ bool lease_ended(run_t *r, client_t *c, const reply_t *reply)
     } else if (!j->releases && reply_lease(r->options->dialect, reply, c->lease, sizeof c->lease)) {
         counts->acquired++;
         histogram_add(&counts->latency, r->now_us - j->intended_us);
-        return true;
+        bool lost = loses(r);
+        counts->lost += lost;
+        return !lost;
     } else if (answered) {
         counts->status[reply->status]++;
     }

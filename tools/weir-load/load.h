@@ -21,6 +21,7 @@ typedef struct options {
     char host[64], path[512];
     unsigned port;
     double rate, seconds, drain_s;
+    double lose; /* percent of the leases that are not given back */
     uint64_t count;
     unsigned connections, keys, size, timeout_ms, resend_ms, resend_max_ms;
     bool resend, quiet, leases;
@@ -64,7 +65,7 @@ double histogram_ms(const histogram_t *h, double part);
 typedef struct counts {
     uint64_t sent, resent, accepted, duplicates, conflicts, unacknowledged, unsent;
     uint64_t timeouts, connect_failed, closed, garbled;
-    uint64_t acquired, limited, released; /* leases */
+    uint64_t acquired, limited, released, lost; /* leases */
     uint64_t status[600]; /* refusals, by status */
     histogram_t latency;  /* of accepted and duplicate, or acquired and refused with 429, from the
                              intended time */

@@ -46,30 +46,48 @@ static const char usage[] =
     "--url, "
     "and\n"
     "                       of the key and the token that was answered to /release (weir)\n"
+    "  --lose N             so many percent of the leases are not given back, at random, as by "
+    "holders\n"
+    "                       that died: their time ends them (0)\n"
     "  --quiet              no progress line\n"
     "\n"
     "Ends with one JSON line: sent, accepted, duplicates, refused by status, errors, latencies; "
     "with "
     "--leases\n"
-    "acquired, refused (429), released, failed by status, rates, latencies. Exit status 0; 75 "
-    "when\n"
+    "acquired, refused (429), released, lost, failed by status, rates, latencies. Exit status 0; "
+    "75 when\n"
     "something was left unacknowledged.\n";
 
 static const struct option names[] = {
-    {"url", 1, NULL, 'u'},           {"rate", 1, NULL, 'r'},
-    {"seconds", 1, NULL, 's'},       {"count", 1, NULL, 'n'},
-    {"connections", 1, NULL, 'c'},   {"drain-s", 1, NULL, 'D'},
-    {"keys", 1, NULL, 'K'},          {"size", 1, NULL, 'b'},
-    {"body", 1, NULL, 'B'},          {"prefix", 1, NULL, 'p'},
-    {"lines", 1, NULL, 'l'},         {"id-field", 1, NULL, 'i'},
-    {"key-field", 1, NULL, 'k'},     {"header", 1, NULL, 'h'},
-    {"secret", 1, NULL, 'S'},        {"event", 1, NULL, 'E'},
-    {"bearer", 1, NULL, 'A'},        {"timeout-ms", 1, NULL, 't'},
-    {"resend", 0, NULL, 'R'},        {"resend-ms", 1, NULL, 'm'},
-    {"resend-max-ms", 1, NULL, 'M'}, {"record", 1, NULL, 'o'},
-    {"seed", 1, NULL, 'e'},          {"quiet", 0, NULL, 'q'},
-    {"leases", 0, NULL, 'L'},        {"dialect", 1, NULL, 'd'},
-    {"help", 0, NULL, 'H'},          {0},
+    {"url", 1, NULL, 'u'},
+    {"rate", 1, NULL, 'r'},
+    {"seconds", 1, NULL, 's'},
+    {"count", 1, NULL, 'n'},
+    {"connections", 1, NULL, 'c'},
+    {"drain-s", 1, NULL, 'D'},
+    {"keys", 1, NULL, 'K'},
+    {"size", 1, NULL, 'b'},
+    {"body", 1, NULL, 'B'},
+    {"prefix", 1, NULL, 'p'},
+    {"lines", 1, NULL, 'l'},
+    {"id-field", 1, NULL, 'i'},
+    {"key-field", 1, NULL, 'k'},
+    {"header", 1, NULL, 'h'},
+    {"secret", 1, NULL, 'S'},
+    {"event", 1, NULL, 'E'},
+    {"bearer", 1, NULL, 'A'},
+    {"timeout-ms", 1, NULL, 't'},
+    {"resend", 0, NULL, 'R'},
+    {"resend-ms", 1, NULL, 'm'},
+    {"resend-max-ms", 1, NULL, 'M'},
+    {"record", 1, NULL, 'o'},
+    {"seed", 1, NULL, 'e'},
+    {"quiet", 0, NULL, 'q'},
+    {"leases", 0, NULL, 'L'},
+    {"dialect", 1, NULL, 'd'},
+    {"lose", 1, NULL, 'x'},
+    {"help", 0, NULL, 'H'},
+    {0},
 };
 
 static bool number(const char *text, double least, double most, double *out)
@@ -121,6 +139,9 @@ static bool take_number(options_t *o, int option, double v)
     case 'M':
         o->resend_max_ms = (unsigned)v;
         return v >= 1 && v <= 3600e3;
+    case 'x':
+        o->lose = v;
+        return v <= 100;
     default:
         o->seed = (uint64_t)v;
         return true;
@@ -130,7 +151,7 @@ static bool take_number(options_t *o, int option, double v)
 static bool take(options_t *o, int option, const char *value)
 {
     double v = 0;
-    if (strchr("rsDncKbtmMe", option))
+    if (strchr("rsDncKbtmMxe", option))
         return number(value, 0, 1e12, &v) && take_number(o, option, v);
     switch (option) {
     case 'u':
@@ -209,7 +230,8 @@ static bool fits_leases(const options_t *o)
         return true;
     fprintf(stderr, "weir-load: --leases needs --body with the limits, such as "
                     "'{\"limits\": [\"calls\"], \"labels\": {\"key\": \"${key}\"}}', and takes no "
-                    "--resend, --lines or --record; --dialect is of leases; see --help\n");
+                    "--resend, --lines or --record; --dialect and --lose are of leases; see "
+                    "--help\n");
     return false;
 }
 
@@ -233,7 +255,7 @@ int options_parse(options_t *o, int argc, char **argv)
         fprintf(stderr, "weir-load: --url is needed, and nothing but options; see --help\n");
         return 65;
     }
-    if ((o->leases || o->dialect != DIALECT_WEIR) && !fits_leases(o))
+    if ((o->leases || o->lose > 0 || o->dialect != DIALECT_WEIR) && !fits_leases(o))
         return 65;
     if (o->leases && !o->body)
         o->body = "{\"key\":\"${key}\"}";

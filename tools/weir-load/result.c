@@ -42,12 +42,13 @@ static json_t *messages(const counts_t *c)
                      refusals(c));
 }
 
-/* refused: 429, as it should be when a limit is full; failed: all other answers, by status. */
+/* refused: 429, as it should be when a limit is full; lost: not given back, as --lose wants it;
+ * failed: all other answers, by status. */
 static json_t *leases(const counts_t *c)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "sent", number(c->sent), "acquired",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "sent", number(c->sent), "acquired",
                      number(c->acquired), "refused", number(c->limited), "released",
-                     number(c->released), "failed", refusals(c));
+                     number(c->released), "lost", number(c->lost), "failed", refusals(c));
 }
 
 static void rates(json_t *r, const options_t *o, const counts_t *c)
