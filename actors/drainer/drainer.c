@@ -225,6 +225,7 @@ static void on_limiter(drainer_t *self, const event_t *event, now_t now, effects
         self->limiter = event->from.peer;
         self->is_up = true;
         self->unanswered = 0;
+        self->mode.cancelled = self->mode.unknown = 0;
         self->has_pressure = false;
         memset(self->routes, 0, self->config->route_count * sizeof *self->routes);
         self->purge.due = instant_after_us(now.at, PURGE_EVERY_US);

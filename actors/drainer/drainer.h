@@ -13,6 +13,7 @@
 #define ASKERS_MAX 16u /* people waiting for the limiter's word on a mode */
 #define OPENING_WAIT_US (2 * US_PER_S) /* and not longer */
 #define MODE_WAIT_US (8 * US_PER_S) /* a slow disk; the supervisor waits 10 s */
+#define CANCEL_WAIT_US (4 * US_PER_S) /* for calls that are cancelled; /admin waits 5 s */
 #define PURGE_EVERY_US (5 * US_PER_S)
 #define PURGE_AGAIN_US (US_PER_S / 2) /* while slices come back full */
 #define PURGE_ROWS 2048u
@@ -22,7 +23,8 @@ typedef struct asker {
     peer_t peer;
     uint64_t number;
     work_mode_t mode, before;
-    bool safe, was_safe;
+    bool safe, was_safe, cancel;
+    uint64_t cancelled, unknown; /* as the limiter counted before */
     char route[NAME_BYTES_MAX + 1]; /* its drain alone; empty: the mode of all */
     char who[129], why[REASON_BYTES_MAX + 1]; /* of a route's: `wanted` keeps those of all */
     instant_t until;
@@ -32,6 +34,7 @@ typedef struct asker {
 typedef struct wanted {
     work_mode_t mode;
     bool by_hand, safe, refuse;
+    bool cancel; /* of maintenance: calls in flight are cancelled */
     unsigned pace_percent;
     char who[129], why[REASON_BYTES_MAX + 1], safe_why[REASON_BYTES_MAX + 1];
 } wanted_t;
@@ -53,7 +56,8 @@ typedef struct drainer {
     struct { /* what the limiter said last */
         bool known;
         work_mode_t mode;
-        bool safe;
+        bool safe, cancel, cancelling;
+        uint64_t cancelled, unknown;
         int64_t since_us; /* wall clock; 0: not known */
         char who[129], why[REASON_BYTES_MAX + 1];
     } mode;

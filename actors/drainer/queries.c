@@ -50,6 +50,12 @@ static bool text_arg(const question_t *q, const char *name, size_t most, bytes_t
 
 /* ---- modes */
 
+/* Since the order. A new life of the limiter counts from 0. */
+static json_t *more(uint64_t now, uint64_t before)
+{
+    return json_integer((json_int_t)(now >= before ? now - before : now));
+}
+
 static json_t *mode_changed(const drainer_t *self, const asker_t *asker)
 {
     json_t *body = json_pack(
@@ -64,6 +70,11 @@ static json_t *mode_changed(const drainer_t *self, const asker_t *asker)
         json_object_set_new(body, "queued", json_integer((json_int_t)self->pressure.queued));
         json_object_set_new(body, "assigned", json_integer((json_int_t)self->pressure.assigned));
     }
+    if (asker->cancel) {
+        json_object_set_new(body, "cancelling", json_boolean(self->mode.cancelling));
+        json_object_set_new(body, "cancelled", more(self->mode.cancelled, asker->cancelled));
+        json_object_set_new(body, "unknown", more(self->mode.unknown, asker->unknown));
+    }
     return body;
 }
 
@@ -72,7 +83,8 @@ static bool is_so(const drainer_t *self, const asker_t *asker, bytes_t route)
     if (!bytes_is(route, asker->route))
         return false;
     if (route.len == 0)
-        return asker->mode == self->mode.mode && asker->safe == self->mode.safe;
+        return asker->mode == self->mode.mode && asker->safe == self->mode.safe &&
+               (!asker->cancel || self->mode.cancel);
     const route_t *r = config_route(self->config, route);
     return r && self->routes[r - self->config->routes] == (asker->mode == MODE_DRAINING);
 }
@@ -82,7 +94,7 @@ void drainer_answer_askers(drainer_t *self, bytes_t route, effects_t *effects)
     size_t kept = 0;
     for (size_t i = 0; i < self->asker_count; i++) {
         asker_t asker = self->askers[i];
-        if (is_so(self, &asker, route))
+        if (is_so(self, &asker, route) && !(asker.cancel && self->mode.cancelling))
             answer(effects, asker.peer, asker.number, 200, mode_changed(self, &asker));
         else
             self->askers[kept++] = asker;
@@ -97,6 +109,8 @@ void drainer_expire_askers(drainer_t *self, now_t now, effects_t *effects)
         asker_t asker = self->askers[i];
         if (instant_before(now.at, asker.until))
             self->askers[kept++] = asker;
+        else if (asker.cancel && is_so(self, &asker, bytes_of(NULL, 0)))
+            answer(effects, asker.peer, asker.number, 200, mode_changed(self, &asker));
         else
             answer(effects, asker.peer, asker.number, 503,
                    json_pack("{s:s, s:s}", "error", "the limiter did not confirm the mode in time",
@@ -190,11 +204,36 @@ static void back_to_normal(const question_t *q)
     change_mode(q, MODE_NORMAL, false);
 }
 
+/* The answer waits for the end of all calls, or tells how far it is. */
+static void cancel_calls(const question_t *q)
+{
+    drainer_t *self = q->self;
+    bytes_t why;
+    if (!may_change(q, &why))
+        return;
+    drainer_want(self, MODE_MAINTENANCE, true, who_asks(q), why);
+    self->wanted.cancel = true;
+    asker_t *asker = wait_for_it(q, MODE_MAINTENANCE);
+    asker->cancel = true;
+    asker->cancelled = self->mode.cancelled;
+    asker->unknown = self->mode.unknown;
+    asker->until = instant_after_us(q->now.at, CANCEL_WAIT_US);
+    drainer_wish(self, q->effects);
+}
+
 static void ask_mode(const question_t *q)
 {
     bytes_t name;
     bool is_text = text_arg(q, "mode", NAME_BYTES_MAX, &name);
-    if (is_text && bytes_is(name, "auto"))
+    const json_t *cancel = json_object_get(q->args, "cancel");
+    bool cancels = json_is_true(cancel);
+    if ((cancel && !json_is_boolean(cancel)) ||
+        (cancels && !(is_text && bytes_is(name, "maintenance"))))
+        refuse(q, 400, "only maintenance can cancel the calls in flight",
+               "weirctl mode maintenance --cancel --why \"the far side is being replaced\"");
+    else if (cancels)
+        cancel_calls(q);
+    else if (is_text && bytes_is(name, "auto"))
         change_mode(q, modes_on(&q->self->modes, ACT_DEGRADED) ? MODE_DEGRADED : MODE_NORMAL,
                     false);
     else if (!is_text || (name.len && mode_of(name) < 0))

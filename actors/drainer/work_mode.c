@@ -21,6 +21,7 @@ static void send(drainer_t *self, bool lasting, bool stopping, effects_t *effect
         .pace_percent = w->pace_percent,
         .refuse = w->refuse,
         .by_hand = w->by_hand,
+        .cancel = !stopping && w->cancel,
     };
     if (!self->is_up)
         return;
@@ -41,6 +42,7 @@ void drainer_want(drainer_t *self, work_mode_t mode, bool by_hand, bytes_t who, 
 {
     self->wanted.mode = mode;
     self->wanted.by_hand = by_hand;
+    self->wanted.cancel = false;
     bytes_text(who, self->wanted.who, sizeof self->wanted.who);
     bytes_text(why, self->wanted.why, sizeof self->wanted.why);
 }
@@ -58,6 +60,7 @@ void drainer_want_safe(drainer_t *self, bool safe, bytes_t who, bytes_t why)
 static void take_over(drainer_t *self, const msg_mode_t *mode, now_t now)
 {
     drainer_want(self, (work_mode_t)mode->mode, mode->by_hand != 0, mode->who, mode->why);
+    self->wanted.cancel = mode->cancel != 0;
     self->wanted.safe = mode->safe != 0;
     self->wanted.refuse = mode->refuse != 0;
     self->wanted.pace_percent = mode->pace_percent ? (unsigned)mode->pace_percent : 100;
@@ -106,6 +109,10 @@ void drainer_on_mode(drainer_t *self, const msg_mode_t *mode, now_t now, effects
     self->mode.known = true;
     self->mode.mode = (work_mode_t)mode->mode;
     self->mode.safe = mode->safe != 0;
+    self->mode.cancel = mode->cancel != 0;
+    self->mode.cancelling = mode->cancelling != 0;
+    self->mode.cancelled = mode->cancelled;
+    self->mode.unknown = mode->unknown;
     self->mode.since_us = (int64_t)mode->since_us;
     bytes_text(mode->who, self->mode.who, sizeof self->mode.who);
     bytes_text(mode->why, self->mode.why, sizeof self->mode.why);
@@ -240,10 +247,11 @@ json_t *drainer_mode_shown(const drainer_t *self, now_t now)
 {
     const wanted_t *w = &self->wanted;
     json_t *signals = json_object(), *routes = json_array();
-    json_t *body = json_pack(
-        "{s:s, s:s, s:s, s:b, s:b, s:s, s:i, s:b}", "mode", mode_name(self->mode.mode), "who",
-        self->mode.who, "why", self->mode.why, "by_hand", w->by_hand, "safe", self->mode.safe,
-        "safe_why", w->safe_why, "pace_percent", (int)w->pace_percent, "refuse", w->refuse);
+    json_t *body = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:s, s:i, s:b}", "mode",
+                             mode_name(self->mode.mode), "who", self->mode.who, "why",
+                             self->mode.why, "by_hand", w->by_hand, "cancel", self->mode.cancel,
+                             "safe", self->mode.safe, "safe_why", w->safe_why, "pace_percent",
+                             (int)w->pace_percent, "refuse", w->refuse);
     must(body && signals && routes);
     if (self->mode.since_us)
         json_object_set_new(body, "since_s",

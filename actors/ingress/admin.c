@@ -54,18 +54,22 @@ static bool refuse(const scene_t *s, uint64_t token, const char *pointer, const 
 /* {"draining": true} and {"mode": "maintenance"}: which verb, and its arguments. */
 static bool read_draining(const scene_t *s, uint64_t token, json_t *args, const char **verb)
 {
-    json_t *draining = json_object_get(args, "draining"), *mode = json_object_get(args, "mode");
+    json_t *draining = json_object_get(args, "draining"), *mode = json_object_get(args, "mode"),
+           *cancel = json_object_get(args, "cancel");
     const char *name;
     json_t *value;
     json_object_foreach(args, name, value)
     {
-        if (strcmp(name, "draining") != 0 && strcmp(name, "mode") != 0 && strcmp(name, "why") != 0)
-            return refuse(s, token, "", "only draining or mode, and why, are known here");
+        if (strcmp(name, "draining") != 0 && strcmp(name, "mode") != 0 &&
+            strcmp(name, "why") != 0 && strcmp(name, "cancel") != 0)
+            return refuse(s, token, "", "only draining or mode, why and cancel are known here");
     }
     if (!draining == !mode)
         return refuse(s, token, "", "say either {\"draining\": true} or {\"mode\": \"normal\"}");
     if (draining && !json_is_boolean(draining))
         return refuse(s, token, "/draining", "draining is true or false");
+    if (draining && cancel)
+        return refuse(s, token, "/cancel", "cancel goes with {\"mode\": \"maintenance\"}");
     *verb = mode ? "mode" : json_is_true(draining) ? "drain" : "undrain";
     json_object_del(args, "draining");
     return true;

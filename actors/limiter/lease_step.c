@@ -162,7 +162,8 @@ void lease_from_step(limiter_t *l, item_t *i, const step_t *step)
     }
 }
 
-/* The far side may still work for a call whose actor died: until the call's own timeout. */
+/* The far side may still work for a call whose actor died, or that was cancelled: until the call's
+ * own timeout. */
 void strict_keep(limiter_t *l, const item_t *i)
 {
     const step_t *step = item_step(l, i);
@@ -171,7 +172,7 @@ void strict_keep(limiter_t *l, const item_t *i)
     if (!needs)
         return;
     snprintf(id, sizeof id, "call:%lld:%u", (long long)i->seq, i->attempt);
-    if (!lease_new(l, bytes_str(id), bytes_str("a call whose actor died"), needs,
+    if (!lease_new(l, bytes_str(id), bytes_str("a call with no end seen"), needs,
                    step->downstream ? step->downstream->total_ms : 1000,
                    LEASE_OF_MESSAGE | LEASE_OF_CALL)) {
         needs_give(l, needs);

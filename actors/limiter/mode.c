@@ -58,7 +58,11 @@ void mode_announce(limiter_t *l, peer_t to)
                             .pace_percent = l->pace_percent,
                             .refuse = l->refuse,
                             .by_hand = l->by_hand,
-                            .since_us = (uint64_t)l->mode_since.us});
+                            .since_us = (uint64_t)l->mode_since.us,
+                            .cancel = l->cancel.ordered,
+                            .cancelling = l->cancel.runs,
+                            .cancelled = l->cancel.calls,
+                            .unknown = l->cancel.unknown});
     if (to == l->drainer)
         announce_routes(l);
 }
@@ -108,13 +112,13 @@ static void setting_keep(limiter_t *l, const char *name, const char *value)
                                   .setting = {.name = bytes_str(name), .value = bytes_str(value)}});
 }
 
-/* "draining\nwho\nwhy\nsince by_hand safe pace refuse\nwhy safe" */
+/* "draining\nwho\nwhy\nsince by_hand safe pace refuse cancel\nwhy safe" */
 static void mode_keep(limiter_t *l)
 {
     char value[sizeof l->mode_who + sizeof l->mode_why + sizeof l->safe_why + 96];
-    snprintf(value, sizeof value, "%s\n%s\n%s\n%lld %d %d %u %d\n%s", mode_name(l->mode),
+    snprintf(value, sizeof value, "%s\n%s\n%s\n%lld %d %d %u %d %d\n%s", mode_name(l->mode),
              l->mode_who, l->mode_why, (long long)l->mode_since.us, l->by_hand, l->safe,
-             l->pace_percent, l->refuse, l->safe_why);
+             l->pace_percent, l->refuse, l->cancel.ordered, l->safe_why);
     setting_keep(l, "mode", value);
 }
 
@@ -130,20 +134,23 @@ static void mode_kept(limiter_t *l, bytes_t rest)
 {
     char numbers[80];
     long long since = 0;
-    int by_hand = 0, safe = 0, refuse = 0;
+    int by_hand = 0, safe = 0, refuse = 0, cancel = 0;
     unsigned pace = 100;
     int mode = mode_of(line_of(&rest));
     l->mode = mode < 0 ? MODE_NORMAL : (uint8_t)mode;
     copy_line(l->mode_who, sizeof l->mode_who, line_of(&rest));
     copy_line(l->mode_why, sizeof l->mode_why, line_of(&rest));
     copy_line(numbers, sizeof numbers, line_of(&rest));
-    if (sscanf(numbers, "%lld %d %d %u %d", &since, &by_hand, &safe, &pace, &refuse) != 5)
-        by_hand = l->mode != MODE_NORMAL; /* of an earlier version: only people changed it */
+    /* of an earlier version: without cancel, or without any */
+    if (sscanf(numbers, "%lld %d %d %u %d %d", &since, &by_hand, &safe, &pace, &refuse, &cancel) <
+        5)
+        by_hand = l->mode != MODE_NORMAL; /* only people changed it */
     l->mode_since.us = since;
     l->by_hand = by_hand;
     l->safe = safe;
     l->pace_percent = pace >= 1 && pace <= 100 ? pace : 100;
     l->refuse = refuse;
+    l->cancel.ordered = l->cancel.runs = cancel != 0;
     copy_line(l->safe_why, sizeof l->safe_why, line_of(&rest));
 }
 
@@ -234,10 +241,13 @@ static void route_told(limiter_t *l, const msg_mode_t *mode)
 
 static void log_change(limiter_t *l, const msg_mode_t *mode, unsigned pace)
 {
-    char text[160];
+    char text[200];
     size_t n =
         (size_t)snprintf(text, sizeof text, "mode %s -> %s%s", mode_name(l->mode),
                          mode_name((unsigned)mode->mode), mode->stopping ? ", stopping" : "");
+    if (mode->cancel)
+        n += (size_t)snprintf(text + n, sizeof text - n, "; calls in flight are cancelled: %llu",
+                              (unsigned long long)l->assigned);
     if (pace != l->pace_percent)
         n += (size_t)snprintf(text + n, sizeof text - n, "; pace %u %% -> %u %%", l->pace_percent,
                               pace);
@@ -277,8 +287,10 @@ void mode_told(limiter_t *l, const msg_mode_t *mode)
     copy_line(l->mode_who, sizeof l->mode_who, mode->who);
     copy_line(l->mode_why, sizeof l->mode_why, mode->why);
     copy_line(l->safe_why, sizeof l->safe_why, mode->safe_why);
+    l->cancel.ordered = mode->cancel && mode->mode == MODE_MAINTENANCE;
     if (mode->lasting)
         mode_keep(l);
+    cancel_begin(l);
     take_effect(l, paced);
     announce_all(l);
 }

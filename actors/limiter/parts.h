@@ -144,6 +144,11 @@ void mode_announce(limiter_t *l, peer_t to);
 void mode_load(limiter_t *l, store_t *store);
 bool mode_starts_work(const limiter_t *l);
 
+/* cancel.c: maintenance that ends the calls in flight */
+void cancel_begin(limiter_t *l); /* as cancel.ordered says from now on */
+void cancel_holder(limiter_t *l, const holder_t *h); /* it is welcome, maybe after the order */
+void cancel_look(limiter_t *l);                      /* have all of them ended? */
+
 /* signals.c: what the rules of modes watch */
 void signals_start(limiter_t *l);
 void signals_settled(limiter_t *l, const item_t *i, const msg_settle_t *s);

@@ -112,6 +112,7 @@ static void holder_welcome(limiter_t *l, holder_t *h)
     reconcile(l, h);
     h->welcomed = true;
     wish_send_now(l->e, h->peer, MESSAGE_WELCOME, &(msg_welcome_t){.epoch = l->epoch});
+    cancel_holder(l, h);
     pools_look(l);
 }
 

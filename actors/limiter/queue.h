@@ -180,6 +180,12 @@ struct limiter {
 
     uint8_t mode;
     bool stopping;
+    struct {
+        bool ordered;           /* maintenance with calls in flight cancelled */
+        bool runs;              /* not all of them have ended */
+        uint64_t calls, unknown; /* cancelled in this life; of these with an unknown outcome */
+        uint64_t told;          /* of calls, in the journal already */
+    } cancel;
     char mode_who[129], mode_why[REASON_BYTES_MAX + 1];
     bool disk_full, disk_low;
     uint64_t disk_free;

@@ -138,6 +138,16 @@ void bereave(limiter_t *l, item_t *i, bool ordered)
     unknown(l, i, "its responder died while the call was in hand", false);
 }
 
+/* A person's order ended it with its outcome unknown: no failed attempt, and no word about the far
+ * side, which may still work for it. */
+static void cancelled(limiter_t *l, item_t *i, const char *reason)
+{
+    l->cancel.unknown++;
+    strict_keep(l, i);
+    taken_back(l, i, NULL);
+    unknown(l, i, reason, false);
+}
+
 static void succeeded(limiter_t *l, item_t *i, const msg_settle_t *s)
 {
     const step_t *step = item_step(l, i);
@@ -200,12 +210,17 @@ void settle(limiter_t *l, const msg_settle_t *s)
              s->reason.len ? (const char *)s->reason.data : "");
     if (s->wrote)
         i->flags |= PROGRESS_WROTE;
+    l->cancel.calls += s->cancelled;
     if (s->outcome == OUTCOME_UNBEGUN) {
         unbegun(l, i, true);
         return;
     }
     if (log_wanted(l->config, item_route(l, i), &i->id))
         item_tell(l, i, LOG_SETTLED, outcome_name((unsigned)s->outcome), reason);
+    if (s->cancelled) {
+        cancelled(l, i, reason);
+        return;
+    }
     signals_settled(l, i, s);
     taken_back(l, i, s);
     if (s->outcome == OUTCOME_OK)

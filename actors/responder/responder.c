@@ -25,6 +25,7 @@ typedef struct responder {
     work_pool_t *pools; /* one a downstream, in the configuration's order */
     uint64_t *lists;    /* as config->limits: the number of the LIST that runs; 0: none */
     call_text_t call;
+    char cancelled_by[REASON_BYTES_MAX + 1]; /* who ordered the latest CANCEL, and why */
 } responder_t;
 
 static void *create(const birth_t *birth)
@@ -182,7 +183,7 @@ static char *result_of(const http_answer_t *answer)
     return text;
 }
 
-static void say_why(const http_answer_t *answer, char *out, size_t size)
+static void say_why(const responder_t *self, const http_answer_t *answer, char *out, size_t size)
 {
     char body[REASON_BODY_MAX + 1] = "";
     switch (answer->end) {
@@ -197,7 +198,7 @@ static void say_why(const http_answer_t *answer, char *out, size_t size)
         snprintf(out, size, "start_by had passed before the first byte");
         break;
     case CALL_CANCELLED:
-        snprintf(out, size, "cancelled");
+        snprintf(out, size, "cancelled: %s", self->cancelled_by);
         break;
     }
 }
@@ -210,7 +211,8 @@ static void count_call(const responder_t *self, const held_t *held, const http_a
         wish_count(effects, METRIC_CALLS, name, 1);
         wish_observe(effects, METRIC_CALL_SECONDS, name, (double)answer->took_us / US_PER_S);
     } else {
-        wish_count(effects, METRIC_CALL_FAILURES, name, 1);
+        bool cancelled = answer->end == CALL_CANCELLED;
+        wish_count(effects, cancelled ? METRIC_CALLS_CANCELLED : METRIC_CALL_FAILURES, name, 1);
     }
 }
 
@@ -241,7 +243,7 @@ static void answered(responder_t *self, held_t *held, const http_answer_t *answe
     char reason[REASON_BYTES_MAX] = "";
     char *result = judged.outcome == OUTCOME_OK ? result_of(answer) : NULL;
     if (judged.outcome != OUTCOME_OK)
-        say_why(answer, reason, sizeof reason);
+        say_why(self, answer, reason, sizeof reason);
     msg_settle_t ended = {
         .outcome = judged.outcome,
         .wrote = answer->wrote,
@@ -250,6 +252,7 @@ static void answered(responder_t *self, held_t *held, const http_answer_t *answe
         .reason = bytes_str(reason),
         .result = bytes_str(result),
         .took_us = answer->took_us,
+        .cancelled = answer->end == CALL_CANCELLED,
     };
     count_call(self, held, answer, effects);
     log_call(self, held, answer, ended.reason, effects);
@@ -274,6 +277,19 @@ static void call_ended(responder_t *self, const http_answer_t *answer, now_t now
         seen.body = bytes_of(body, answer->body.len);
     answered(self, held, &seen, now, effects);
     free(body);
+}
+
+static void cancel_one(void *effects, void *held)
+{
+    wish_cancel(effects, ((const held_t *)held)->token);
+}
+
+/* What has its answer already is settled by that. Whatever the limiter assigned before this order
+ * came before it on the link, so all of it is here. */
+static void on_cancel(responder_t *self, const msg_cancel_t *cancel, effects_t *effects)
+{
+    bytes_text(cancel->why, self->cancelled_by, sizeof self->cancelled_by);
+    seqmap_each(self->calls, cancel_one, effects);
 }
 
 /* ---- the list of a limit's truth */
@@ -351,6 +367,8 @@ static void on_message(responder_t *self, const message_t *message, now_t now, e
             on_assign(self, &((const msg_assign_t *)message->items)[i], now, effects);
         else if (message->head.type == MESSAGE_LIST)
             on_list(self, &((const msg_list_t *)message->items)[i], now, effects);
+        else if (message->head.type == MESSAGE_CANCEL)
+            on_cancel(self, &((const msg_cancel_t *)message->items)[i], effects);
 }
 
 static void step(void *arg, const event_t *event, now_t now, effects_t *effects)

@@ -23,6 +23,65 @@ static void a_mode_is_told_to_the_limiter_and_answered_when_it_is_in_force(void 
     assert_answer(steps_sent(s, MESSAGE_ANSWER, 0), 200, "\"mode\":\"maintenance\"");
 }
 
+/* ---- maintenance that cancels calls */
+
+static void limiter_says(steps_t *s, msg_mode_t is)
+{
+    is.mode = MODE_MAINTENANCE;
+    is.who = bytes_str("uid 0");
+    steps_message(s, ACTOR_LIMITER, MESSAGE_MODE, &is);
+}
+
+static void cancelling_calls_is_answered_with_how_many_when_all_have_ended(void **state)
+{
+    steps_t *s = up(state);
+    limiter_says(s, (msg_mode_t){.cancelled = 10, .unknown = 4}); /* of an earlier time */
+    assert_null(ask(s, 1, "mode", "{\"mode\":\"maintenance\",\"cancel\":true}"));
+    assert_int_equal(((const msg_mode_t *)steps_sent(s, MESSAGE_MODE, 0))->cancel, 1);
+    limiter_says(s, (msg_mode_t){.cancelled = 10, .unknown = 4}); /* of before the order */
+    limiter_says(s,
+                 (msg_mode_t){.cancel = 1, .cancelling = 1, .cancelled = 10, .unknown = 4});
+    assert_null(steps_sent(s, MESSAGE_ANSWER, 0));
+    limiter_says(s, (msg_mode_t){.cancel = 1, .cancelled = 15, .unknown = 6});
+    const msg_answer_t *a = steps_sent(s, MESSAGE_ANSWER, 0);
+    assert_answer(a, 200, "\"cancelled\":5");
+    assert_answer(a, 200, "\"unknown\":2");
+    assert_answer(a, 200, "\"cancelling\":false");
+}
+
+static void calls_that_do_not_end_are_told_of_in_time(void **state)
+{
+    steps_t *s = up(state);
+    ask(s, 1, "mode", "{\"mode\":\"maintenance\",\"cancel\":true}");
+    limiter_says(s, (msg_mode_t){.cancel = 1, .cancelling = 1});
+    steps_pass(s, 4 * US_PER_S);
+    assert_answer(steps_sent(s, MESSAGE_ANSWER, 0), 200, "\"cancelling\":true");
+}
+
+static void a_limiter_that_never_heard_of_the_cancelling_is_told_again(void **state)
+{
+    steps_t *s = up(state);
+    ask(s, 1, "mode", "{\"mode\":\"maintenance\",\"cancel\":true}");
+    steps_forget(s);
+    steps_limiter(s, EVENT_PEER_UP);
+    assert_int_equal(((const msg_mode_t *)steps_sent(s, MESSAGE_MODE, 0))->cancel, 1);
+    limiter_says(s, (msg_mode_t){.cancel = 1, .cancelled = 3, .unknown = 3});
+    assert_answer(steps_sent(s, MESSAGE_ANSWER, 0), 200, "\"cancelled\":3");
+}
+
+/* Else a later order about something else would let the calls of a new link finish. */
+static void a_new_drainer_keeps_the_cancelling_and_a_new_mode_ends_it(void **state)
+{
+    steps_t *s = up(state);
+    limiter_says(s, (msg_mode_t){.cancel = 1, .by_hand = 1});
+    ask(s, 1, "safe", "{\"state\":\"on\"}");
+    assert_int_equal(((const msg_mode_t *)steps_sent(s, MESSAGE_MODE, 0))->cancel, 1);
+    ask(s, 2, "mode", "{\"mode\":\"normal\"}");
+    assert_int_equal(((const msg_mode_t *)steps_sent(s, MESSAGE_MODE, 1))->cancel, 0);
+    ask(s, 3, "mode", "{\"mode\":\"maintenance\"}");
+    assert_int_equal(((const msg_mode_t *)steps_sent(s, MESSAGE_MODE, 2))->cancel, 0);
+}
+
 static void drain_and_undrain_are_modes(void **state)
 {
     steps_t *s = up(state);
@@ -64,6 +123,9 @@ static void bad_questions_change_nothing(void **state)
     } rows[] = {
         {"mode", "{\"mode\":\"sleepy\"}", 400, "no such mode"},
         {"mode", "{\"mode\":7}", 400, "no such mode"},
+        {"mode", "{\"mode\":\"draining\",\"cancel\":true}", 400, "only maintenance"},
+        {"mode", "{\"mode\":\"maintenance\",\"cancel\":1}", 400, "only maintenance"},
+        {"mode", "{\"cancel\":true}", 400, "only maintenance"},
         {"drain", "{\"why\":7}", 400, "why"},
         {"drain", "[]", 400, "no JSON object"},
         {"drain", "{", 400, "no JSON object"},
@@ -391,6 +453,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
         T(a_mode_is_told_to_the_limiter_and_answered_when_it_is_in_force),
+        T(cancelling_calls_is_answered_with_how_many_when_all_have_ended),
+        T(calls_that_do_not_end_are_told_of_in_time),
+        T(a_limiter_that_never_heard_of_the_cancelling_is_told_again),
+        T(a_new_drainer_keeps_the_cancelling_and_a_new_mode_ends_it),
         T(drain_and_undrain_are_modes),
         T(the_mode_can_be_asked_for),
         T(a_mode_that_is_not_confirmed_is_answered_in_time),

@@ -172,6 +172,7 @@ static void calls_without_an_answer_are_judged_by_what_was_written(void **state)
         {CALL_FAILED, false, OUTCOME_RETRY},
         {CALL_FAILED, true, OUTCOME_UNKNOWN},
         {CALL_LATE, false, OUTCOME_UNBEGUN},
+        {CALL_CANCELLED, false, OUTCOME_UNBEGUN},
         {CALL_CANCELLED, true, OUTCOME_UNKNOWN},
     };
     steps_t *s = up(state);
@@ -186,9 +187,38 @@ static void calls_without_an_answer_are_judged_by_what_was_written(void **state)
         const msg_settle_t *settle = steps_sent(s, MESSAGE_SETTLE, 0);
         assert_int_equal(settle->outcome, rows[i].outcome);
         assert_int_equal(settle->wrote, rows[i].wrote);
+        assert_int_equal(settle->cancelled, rows[i].end == CALL_CANCELLED);
         assert_int_equal(settle->status, 0);
         assert_true(settle->reason.len > 0);
     }
+}
+
+static void an_order_cancels_what_runs_and_nothing_else(void **state)
+{
+    steps_t *s = up(state);
+    uint64_t tokens[3];
+    for (size_t i = 0; i < COUNT_OF(tokens); i++) {
+        msg_assign_t a = assignment(5 + i, i < 2 ? "tag" : "raw");
+        assign(s, &a);
+        tokens[i] = steps_find(s, ENTRY_CALL, 0)->token;
+    }
+    answer(s, tokens[0], 200, "{}"); /* its settle is on its way */
+    steps_forget(s);
+    steps_message(s, ACTOR_LIMITER, MESSAGE_CANCEL,
+                  &(msg_cancel_t){.why = bytes_str("maintenance by uid 7: it moves")});
+    assert_int_equal(steps_find(s, ENTRY_CANCEL, 0)->token, tokens[1]);
+    assert_int_equal(steps_find(s, ENTRY_CANCEL, 1)->token, tokens[2]);
+    assert_null(steps_find(s, ENTRY_CANCEL, 2));
+    assert_null(steps_sent(s, MESSAGE_SETTLE, 0)); /* not before it is so */
+    http_answer_t cut = {.token = tokens[1], .end = CALL_CANCELLED, .wrote = true};
+    steps_event(s, &(event_t){.kind = EVENT_ANSWER, .answer = &cut});
+    const msg_settle_t *settle = steps_sent(s, MESSAGE_SETTLE, 0);
+    assert_int_equal(settle->cancelled, 1);
+    assert_true(bytes_is(settle->reason, "cancelled: maintenance by uid 7: it moves"));
+    answer(s, tokens[2], 200, "{}"); /* it was faster than the order */
+    settle = steps_sent(s, MESSAGE_SETTLE, 0);
+    assert_int_equal(settle->outcome, OUTCOME_OK);
+    assert_int_equal(settle->cancelled, 0);
 }
 
 static void an_assignment_said_twice_is_called_once(void **state)
@@ -350,6 +380,7 @@ int main(void)
         T(the_call_of_a_chosen_journey_is_logged),
         T(retry_after_is_passed_on),
         T(calls_without_an_answer_are_judged_by_what_was_written),
+        T(an_order_cancels_what_runs_and_nothing_else),
         T(an_assignment_said_twice_is_called_once),
         T(nothing_is_sent_after_start_by),
         T(a_request_that_cannot_be_rendered_is_not_sent),

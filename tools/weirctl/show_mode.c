@@ -2,6 +2,17 @@
 
 #include "show.h"
 
+static void show_cancelled(const json_t *answer)
+{
+    if (!json_object_get(answer, "cancelled"))
+        return;
+    printf("%lld calls were cancelled, %lld of them with an unknown outcome%s\n",
+           (long long)number_at(answer, "cancelled"), (long long)number_at(answer, "unknown"),
+           json_is_true(json_object_get(answer, "cancelling"))
+               ? "; not all have ended yet: `weirctl mode show` says when"
+               : "");
+}
+
 void show_mode(const json_t *answer)
 {
     const char *route = json_string_value(json_object_get(answer, "route"));
@@ -13,6 +24,7 @@ void show_mode(const json_t *answer)
     else
         printf("mode %s%s\n", text_at(answer, "mode"),
                json_is_true(json_object_get(answer, "safe")) ? ", safe: no automated replies" : "");
+    show_cancelled(answer);
 }
 
 static void show_drain(const json_t *drain)
