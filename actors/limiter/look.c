@@ -88,6 +88,8 @@ static json_t *limit_row(limiter_t *l, const limit_state_t *s, bytes_t value, si
     json_object_set_new(row, "would_keep", json_integer((json_int_t)s->would_keep));
     json_object_set_new(row, "drift", json_integer((json_int_t)s->drift));
     json_object_set_new(row, "shown", json_string(limit->shown ? limit->shown : limit->name));
+    if (limit->slots)
+        json_object_set_new(row, "ttl_s", json_integer((json_int_t)(limit->ttl_ms / 1000)));
     if (limit->cap.zone)
         json_object_set_new(row, "cap", json_integer((json_int_t)limit->cap.most));
     if (s->by_hand)

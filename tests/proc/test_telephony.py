@@ -50,12 +50,35 @@ def the_page_works_as_written():
     check("env" in said[0].lower() or "TELEPHONY" in said[0], f"and where it came from: {said[0]}")
     counted = dict(reversed(line.split()) for line in said[2].strip().splitlines())
     check(counted == {"201": "10", "429": "190"}, f"200 at once are 10 times 201 and 190 times 429: {counted}")
+    for limit, slots in (("global", 50), ("campaign", 10)):
+        check(re.search(rf"^{limit} .* {slots} +\d+ +300 ", said[3], re.M), f"limits ls says cap and TTL of {limit}: {said[3]}")
     check("campaign" in said[4] and "spring" in said[4], f"export shows what was set: {said[4]}")
     wait_until(lambda: used(weir, "global") == 0, 5, "every slot is free at the end")
     log = weir.program.text()
     check("bake-in, day 2" in log, "a change is in the journal with its reason")
     weir.stop()
     print(f"page: {len(weir.blocks)} blocks; 64 at once for 200 calls: {counted}", flush=True)
+
+
+@test
+def at_three_quarters_of_the_caps_nobody_is_refused():
+    weir = telephony(TELEPHONY_GLOBAL_MAX_CONCURRENCY=40, TELEPHONY_PER_CAMPAIGN_MAX_CONCURRENCY=20, MAX_CONCURRENT_CALLS=1000)
+    weir.begin(plain=True)
+    codes, most = Counter(), Counter()
+
+    def campaign(n):  # of each of the two 15 calls at once: 30 of 40
+        for turn in range(60):
+            if turn >= 15:
+                release(weir, f"u-{n}-{turn - 15}")
+            status, _, said = acquire(weir, f"u-{n}-{turn}", f"c{n}")
+            codes[status] += 1
+            for limit in said.get("limits", []):
+                most[limit["shown"]] = max(most[limit["shown"]], limit["in_use"])
+    together(2, campaign, range(2))
+    check(codes == {201: 120}, f"nobody is refused: {codes}")
+    check(most["sem:global:concurrency"] == 30 and most["sem:campaign:c0:concurrency"] == 15, f"at 75 % of the caps: {most}")
+    weir.stop()
+    print(f"at target utilisation: {dict(codes)}, most in use {dict(most)}", flush=True)
 
 
 @test

@@ -57,6 +57,7 @@ static void limit_row(table_t *t, const json_t *limit, const json_t *l, bool who
     number_cell(t, json_object_get(l, "slots"));
     number_cell(t, json_object_get(l, "waiting"));
     if (whole) {
+        number_cell(t, json_object_get(l, "ttl_s"));
         pace_cell(t, limit, l);
         now_cell(t, limit, l);
     }
@@ -67,7 +68,7 @@ void show_limits(const json_t *limits, bool whole)
 {
     size_t i, n;
     json_t *l, *value;
-    table_t *t = table_new(whole ? "LIMIT|OF|>IN USE|>SLOTS|>WAITING|RATE|NOW"
+    table_t *t = table_new(whole ? "LIMIT|OF|>IN USE|>SLOTS|>WAITING|>TTL S|RATE|NOW"
                                  : "LIMIT|OF|>IN USE|>SLOTS|>WAITING");
     json_array_foreach(limits, i, l)
     {
