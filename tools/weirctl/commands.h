@@ -17,6 +17,8 @@ int run_drain(const cli_t *cli);    /* bulk.c: what takes time */
 int run_redrive(const cli_t *cli);
 int run_backup(const cli_t *cli); /* store.c */
 int run_store_check(const cli_t *cli);
+struct store_check;
+json_t *store_check_json(const char *verb, const struct store_check *c); /* the caller's */
 int run_store_rebuild(const cli_t *cli);
 int run_restore(const cli_t *cli);
 int run_report(const cli_t *cli); /* report.c */

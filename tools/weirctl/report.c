@@ -12,6 +12,10 @@
 
 #include "client.h"
 #include "commands.h"
+#include "input.h"
+#include "show.h"
+#include "store/sqlite_check.h"
+#include "sys/config_found.h"
 
 #define LEFT_OUT "(left out)"
 #define JOURNAL_LINES "300"
@@ -62,21 +66,10 @@ static json_t *redacted(const json_t *value)
     return copy;
 }
 
-/* ---- what Weir says --------------------------------------------------------------------- */
-
-static void put_answer(FILE *out, const cli_t *cli, enum ctl_verb_id verb, const char *part)
+static void put_json(FILE *out, const json_t *value)
 {
-    json_t *answer = client_ask_quietly(cli, ctl_verbs[verb].name, json_object());
-    section(out, ctl_verbs[verb].name);
-    if (!answer) {
-        fputs("no answer\n", out);
-        return;
-    }
-    const json_t *shown =
-        part && json_object_get(answer, part) ? json_object_get(answer, part) : answer;
-    json_t *clean = redacted(shown);
+    json_t *clean = redacted(value), *line;
     size_t i;
-    json_t *line;
     if (json_is_array(clean)) {
         json_array_foreach(clean, i, line)
         {
@@ -88,6 +81,19 @@ static void put_answer(FILE *out, const cli_t *cli, enum ctl_verb_id verb, const
         fputc('\n', out);
     }
     json_decref(clean);
+}
+
+/* ---- what Weir says --------------------------------------------------------------------- */
+
+static void put_answer(FILE *out, const cli_t *cli, enum ctl_verb_id verb, const char *part)
+{
+    json_t *answer = client_ask_quietly(cli, ctl_verbs[verb].name, json_object());
+    section(out, ctl_verbs[verb].name);
+    if (!answer) {
+        fputs("no answer\n", out);
+        return;
+    }
+    put_json(out, part && json_object_get(answer, part) ? json_object_get(answer, part) : answer);
     json_decref(answer);
 }
 
@@ -100,6 +106,51 @@ static void put_metrics(FILE *out, const cli_t *cli)
         fprintf(out, "# %s\n%s", json_string_value(json_object_get(m, "actor")),
                 json_string_value(json_object_get(m, "text")));
     json_decref(answer);
+}
+
+static void put_running(FILE *out, const cli_t *cli)
+{
+    put_answer(out, cli, CTL_VERB_HEALTH, NULL);
+    put_answer(out, cli, CTL_VERB_STATUS, NULL);
+    put_answer(out, cli, CTL_VERB_MODE_SHOW, NULL);
+    put_answer(out, cli, CTL_VERB_LIMITS_LS, NULL);
+    put_answer(out, cli, CTL_VERB_REDRIVE_STATUS, NULL);
+    put_answer(out, cli, CTL_VERB_CONFIG_RUNNING, "config");
+    put_answer(out, cli, CTL_VERB_CONFIG_DIFF, "changes");
+    put_answer(out, cli, CTL_VERB_EVENTS, "events");
+    put_metrics(out, cli);
+}
+
+/* ---- what can be seen of one that does not run ------------------------------------------ */
+
+static void on_config_error(void *arg, const char *line) { fprintf(arg, "%s\n", line); }
+
+static void put_store(FILE *out, const char *directory)
+{
+    store_check_t found;
+    char why[512];
+    section(out, ctl_verbs[CTL_VERB_STORE_CHECK].name);
+    if (store_check(directory, &found, why, sizeof why) < 0) {
+        fprintf(out, "%s\n", why);
+        return;
+    }
+    json_t *j = store_check_json(ctl_verbs[CTL_VERB_STORE_CHECK].name, &found);
+    put_json(out, j);
+    json_decref(j);
+}
+
+/* The configuration as a start would read it, in the form that a running one is shown in, and the
+ * store as it lies there. */
+static void put_stopped(FILE *out, const cli_t *cli)
+{
+    config_found_t found;
+    fputs("Weir does not run, or does not talk to this user\n", out);
+    section(out, "config");
+    if (config_find(input_config_file(cli), &found, on_config_error, out) < 0)
+        return;
+    put_json(out, found.json);
+    put_store(out, text_at(found.json, "state_dir"));
+    config_found_clear(&found);
 }
 
 /* ---- what the host says ----------------------------------------------------------------- */
@@ -158,17 +209,16 @@ static void put_all(FILE *out, const cli_t *cli)
     fprintf(
         out,
         "Report of Weir, made %s by weirctl %s.\nIn it: versions, the configuration (secrets by "
-        "name only), states, numbers, events, the journal's last lines.\nNot in it: secrets, "
+        "name only), states, numbers, events, or whether the store is whole; the journal's last "
+        "lines.\nNot in it: secrets, "
         "bodies, keys and labels of messages. Read it before you hand it on.\n",
         now, WEIR_VERSION);
-    put_answer(out, cli, CTL_VERB_VERSION, NULL);
-    put_answer(out, cli, CTL_VERB_HEALTH, NULL);
-    put_answer(out, cli, CTL_VERB_STATUS, NULL);
-    put_answer(out, cli, CTL_VERB_LIMITS_LS, NULL);
-    put_answer(out, cli, CTL_VERB_REDRIVE_STATUS, NULL);
-    put_answer(out, cli, CTL_VERB_CONFIG_RUNNING, "config");
-    put_answer(out, cli, CTL_VERB_EVENTS, "events");
-    put_metrics(out, cli);
+    json_t *runs = client_ask_quietly(cli, ctl_verbs[CTL_VERB_VERSION].name, json_object());
+    section(out, ctl_verbs[CTL_VERB_VERSION].name);
+    if (runs)
+        put_json(out, runs);
+    (runs ? put_running : put_stopped)(out, cli);
+    json_decref(runs);
     put_host(out);
 }
 

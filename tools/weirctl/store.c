@@ -55,7 +55,7 @@ static int complain_json(const cli_t *cli, int code, const char *text)
 
 /* ---- looking ---------------------------------------------------------------------------- */
 
-static json_t *check_json(const cli_t *cli, const store_check_t *c)
+json_t *store_check_json(const char *verb, const store_check_t *c)
 {
     char schema[96];
     json_t *list = json_array(), *said = json_array();
@@ -67,7 +67,7 @@ static json_t *check_json(const cli_t *cli, const store_check_t *c)
                                              (int)c->tables[i].cut_short)) == 0);
     for (size_t i = 0; i < c->said_count; i++)
         must(json_array_append_new(said, json_string(c->said[i])) == 0);
-    snprintf(schema, sizeof schema, "weir.%s/1", cli->command->verb->name);
+    snprintf(schema, sizeof schema, "weir.%s/1", verb);
     json_t *j =
         json_pack("{s:s, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "schema", schema, "ok",
                   c->damaged == 0, "store_schema", c->schema, "bytes", (json_int_t)c->bytes,
@@ -106,7 +106,7 @@ static void show_check(const store_check_t *c, const char *what)
 static int show_or_print(const cli_t *cli, const store_check_t *c, const char *what)
 {
     if (cli->json)
-        cli_print_json(check_json(cli, c));
+        cli_print_json(store_check_json(cli->command->verb->name, c));
     else
         show_check(c, what);
     return c->damaged ? EXIT_DATA : EXIT_OK;
@@ -360,7 +360,7 @@ int run_restore(const cli_t *cli)
         show_restored(&done, directory);
         return EXIT_OK;
     }
-    json_t *j = check_json(cli, &done.check);
+    json_t *j = store_check_json(cli->command->verb->name, &done.check);
     must(json_object_set_new(j, "marked", json_integer((json_int_t)done.marked)) == 0 &&
          json_object_set_new(j, "set_aside", json_string(done.set_aside)) == 0);
     cli_print_json(j);
