@@ -6,6 +6,7 @@ set -uo pipefail
 host_up operate
 
 tidy() {
+    rmdir "/sys/fs/cgroup/memory/$host" || true
     rm -f "$inside"/etc/weir/conf.d/z*.yaml "$inside"/etc/weir/conf.d/wrong.yaml
     in_ systemctl restart weir
 }
@@ -68,10 +69,15 @@ is_restarted() { # actor, its old process
     in_ weirctl actors ls --json | jq -e --arg a "$1/0" --argjson p "$2" '.actors[] | select(.name == $a) | .state == "ready" and .pid != $p'
 }
 
-# Senders try again, as those of webhooks do; what was acknowledged is done once, by the stand-in's own record.
+# By the stand-in's own record: different calls, and how many came again without saying so. What was on the wire when a
+# responder died may come twice.
+calls() { in_ curl -sS http://127.0.0.1:9180/_summary | jq .calls; }
+unmarked() { in_ curl -sS http://127.0.0.1:9180/_summary | jq .repeated_unmarked; }
+
+# Senders try again, as those of webhooks do; what was acknowledged is done.
 each_actor_is_killed_under_load_and_nothing_is_lost() {
     local before actor pid result
-    before=$(effects)
+    before=$(calls)
     load killed --rate 200 --seconds 10 --resend >"$work/result" &
     until_ 10 "the load runs" has_begun killed 100
     for actor in $actors; do
@@ -84,7 +90,8 @@ each_actor_is_killed_under_load_and_nothing_is_lost() {
     say "five kills under load: $result"
     same "$(jq -c '[.accepted + .duplicates, .unacknowledged]' <<<"$result")" '[2000,0]' "acknowledged, not"
     until_ 60 "an empty queue" queue_is_empty
-    same $(($(effects) - before)) 2000 "effects"
+    same $(($(calls) - before)) 2000 "messages that were done"
+    same "$(unmarked)" 0 "calls that were made twice without a mark"
     same "$(in_ weirctl status --json | jq -c '[.queue.held, .queue.dead]')" '[0,0]' "held, dead"
     same "$(property NRestarts)" 0 "restarts of the service"
 }
@@ -123,6 +130,123 @@ a_stopped_journald_costs_lines_and_no_message() {
 of() { jq -r ".latency_ms.$2" "$work/$1"; }
 counts_dropped() { [ "$(metric weir_log_dropped_total)" -gt 100 ]; }
 
+# The kernel ends it as it ends whoever is over the limit of a control group: this machine's hosts have no limits of their
+# own, so the actor is put into a group of the machine where nothing more is to be had.
+dies_for_memory() { # actor, its process
+    local group=/sys/fs/cgroup/memory/$host outside
+    outside=$(pids_outside "weir-$1")
+    mkdir -p "$group" || because "this machine has no memory control groups (version 1) to put it into"
+    echo 4096 >"$group/memory.limit_in_bytes"
+    echo "$outside" >"$group/cgroup.procs"
+    until_ 10 "$1 is ready again" is_restarted "$1" "$2"
+    grep -q '^oom_kill [1-9]' "$group/memory.oom_control" || because "it was not the kernel: $(tr '\n' ' ' <"$group/memory.oom_control")"
+    rmdir "$group"
+}
+
+an_actor_that_memory_runs_out_for_is_started_again_and_the_journal_says_why() {
+    local before actor pid score supervisor
+    supervisor=$(shell 'cat /proc/$(pgrep -x weir-supervisor)/oom_score_adj')
+    for actor in $actors; do
+        score=$(shell "cat /proc/$(pid_of "$actor")/oom_score_adj")
+        same "$score" $((supervisor + 100)) "the kernel's inclination to end the $actor rather than the supervisor"
+    done
+    before=$(calls)
+    load starved --rate 200 --seconds 8 --resend >"$work/result" &
+    until_ 10 "the load runs" has_begun starved 100
+    for actor in limiter responder ingress; do
+        pid=$(pid_of "$actor")
+        dies_for_memory "$actor" "$pid"
+        in_ journalctl -u weir -o cat | has "child $actor/0: ready -> backoff on exit (signal 9, out of memory)" ||
+            because "the journal does not say why: $(in_ journalctl -u weir -o cat | grep "child $actor/0.*backoff" | tail -1)"
+    done
+    wait $! || because "weir-load: status $?: $(cat "$work/result")"
+    same "$(jq -c '[.accepted + .duplicates, .unacknowledged]' "$work/result")" '[1600,0]' "acknowledged, not"
+    until_ 60 "an empty queue" queue_is_empty
+    same $(($(calls) - before)) 1600 "messages that were done"
+    same "$(unmarked)" 0 "calls that were made twice without a mark"
+    same "$(property NRestarts) $(is_active && echo active)" "0 active" "restarts of the service, state"
+    in_ journalctl -x -u weir MESSAGE_ID=3bd4f4b6a1c54b0f9a0c8f3d6d2e1a05 | has 'journalctl -k --grep' ||
+        because "journalctl -x does not say where to look"
+    say "out of memory: three actors ended by the kernel under load, $(jq -c '[.accepted, .duplicates]' "$work/result") accepted and duplicates"
+}
+
+# ---- TLS at an address of systemd's ---------------------------------------------------------------------------
+
+# A new certificate with its key, where the page puts them; the serial number of the one that the door shows.
+new_certificate() {
+    mkdir -p "$inside/etc/weir/tls"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=weir.test \
+        -addext subjectAltName=IP:127.0.0.1 -keyout "$inside/etc/weir/tls/key.pem" -out "$inside/etc/weir/tls/chain.pem" 2>/dev/null
+    in_ chown root:weir /etc/weir/tls/key.pem
+    in_ chmod 640 /etc/weir/tls/key.pem
+    sed -n 3p "$inside/etc/weir/tls/key.pem" | cut -c1-24 >>"$work/keys" # 18 bytes of its secret number
+}
+serial_shown() {
+    nsenter --target "$(cat "${WEIR_HOSTS:-/var/tmp/weir-hosts}/run/$host/leader")" --net openssl s_client -connect 127.0.0.1:8443 \
+        </dev/null 2>/dev/null | openssl x509 -noout -serial
+}
+serial_filed() { openssl x509 -noout -serial <"$inside/etc/weir/tls/chain.pem"; }
+over_tls() { # id...: sends each, prints the statuses
+    local id
+    for id in "$@"; do
+        in_ curl -sS --cacert /etc/weir/tls/chain.pem -o /dev/null -w '%{http_code} ' https://127.0.0.1:8443/tickets \
+            -H 'Content-Type: application/json' -H "Authorization: Bearer $sender_secret" -d "{\"id\":\"$id\",\"key\":\"k1\"}" || echo "none "
+    done
+}
+
+systemds_socket_speaks_tls_where_the_configuration_says_so() {
+    local pid
+    mkdir -p "$inside/etc/systemd/system/weir.socket.d"
+    printf '[Socket]\nListenStream=127.0.0.1:8443\n' >"$inside/etc/systemd/system/weir.socket.d/tls.conf"
+    new_certificate
+    printf 'http: {listen_tls: ["127.0.0.1:8443"], tls: {certificate: /etc/weir/tls/chain.pem, key: /etc/weir/tls/key.pem}}\n' \
+        >"$inside/etc/weir/conf.d/tls.yaml"
+    in_ systemctl daemon-reload
+    in_ systemctl stop weir weir.socket
+    in_ systemctl start weir.socket weir
+    until_ 10 "readyz" is_ready
+    same "$(send plain-1) $(over_tls tls-1)" "202 202 " "a message at the plain address, at the other"
+    same "$(serial_shown)" "$(serial_filed)" "the certificate"
+    ! in_ curl -sS http://127.0.0.1:8443/livez >/dev/null 2>&1 || because "the address speaks without TLS, too"
+    in_ weirctl status --json | jq -r '.listen[]' >"$work/listen"
+    same "$(sort "$work/listen" | tr '\n' ' ')" "127.0.0.1:8080 127.0.0.1:8443 " "what it says that it listens on"
+}
+
+# Each request is a connection of its own, from before the reload to after it.
+a_reload_shows_the_new_certificate_and_refuses_nobody() {
+    local old said
+    old=$(serial_shown)
+    cp "$inside/etc/weir/tls/chain.pem" "$inside/root/old.pem"
+    shell 'for n in $(seq 200); do curl -sSk -o /dev/null -w "%{http_code}\n" https://127.0.0.1:8443/livez || echo none; done' \
+        >"$work/during" 2>&1 &
+    new_certificate
+    same "$(serial_shown)" "$old" "the certificate before the reload"
+    in_ systemctl reload weir
+    same "$(serial_shown)" "$(serial_filed)" "the certificate after it"
+    wait $!
+    same "$(sort "$work/during" | uniq -c | tr -s ' ')" " 200 200" "what those who came meanwhile were answered"
+    same "$(over_tls tls-2)" "202 " "a message with the new one"
+    # A key of another certificate is refused as a whole, and says which file.
+    cp "$inside/etc/weir/tls/chain.pem" "$inside/root/new.pem"
+    cp "$inside/root/old.pem" "$inside/etc/weir/tls/chain.pem"
+    said=$(in_ weirctl reload 2>&1) && because "a key that does not fit was taken" || true
+    [[ $said = *"/etc/weir/tls/key.pem is not the private key of http.tls.certificate"* ]] || because "it says: $said"
+    cp "$inside/root/new.pem" "$inside/etc/weir/tls/chain.pem"
+    same "$(serial_shown)" "$(serial_filed)" "the certificate after the refusal"
+}
+
+the_doors_key_is_in_the_ingress_alone() {
+    local actor key found
+    key=$(tail -1 "$work/keys")
+    for actor in supervisor $actors; do
+        found=$("$here/secrets_in.py" $(pids_outside "weir-$actor") -- "$key" "base64:$key")
+        case $actor in
+        ingress) [ -n "$found" ] || because "not even the ingress has it: would it be found?" ;;
+        *) same "$found" "" "what of the key is in the $actor" ;;
+        esac
+    done
+}
+
 # ---- secrets ----------------------------------------------------------------------------------------------
 
 # Work of every kind is done first: accepted, refused for its token, failed at a service that repeats what it was told.
@@ -142,15 +266,18 @@ a_canary_in_each_secret_is_found_nowhere() {
         # shellcheck disable=SC2086
         in_ weirctl $place >"$work/hunt/weirctl-${place%% *}" 2>&1 || because "weirctl $place: $(tail -1 "$work/hunt/weirctl-${place%% *}")"
     done
-    in_ weirctl report --out /root/report.tar.gz >"$work/hunt/report-said" 2>&1 &&
-        tar -xzOf "$inside/root/report.tar.gz" >"$work/hunt/report"
+    in_ weirctl report --output /root/report.txt >"$work/hunt/report-said" 2>&1 || because "weirctl report: $(cat "$work/hunt/report-said")"
+    cp "$inside/root/report.txt" "$work/hunt/report"
     cp -r "$inside/var/lib/weir" "$work/hunt/store"
     find "$inside/var/lib/systemd/coredump" "$inside/var/lib/weir" -mindepth 1 -name 'core*' 2>/dev/null >"$work/hunt/cores"
     [ ! -s "$work/hunt/cores" ] || because "a core was left: $(head -1 "$work/hunt/cores")"
-    for place in processes metrics.json journal; do
+    for place in processes metrics.json journal report; do
         [ -s "$work/hunt/$place" ] || because "nothing to look through in $place"
     done
     ! grep -raq 'canary-' "$work/hunt" || because "found in $(grep -ral 'canary-' "$work/hunt" | tr '\n' ' ')"
+    while read -r place; do
+        ! grep -raqF "$place" "$work/hunt" || because "a key of the door is in $(grep -ralF "$place" "$work/hunt" | tr '\n' ' ')"
+    done <"$work/keys"
     for place in "$(printf canary-sender | base64 | cut -c1-16)" "$(printf canary-downstream | base64 | cut -c1-20)"; do
         ! grep -raqF "$place" "$work/hunt" || because "found as base 64 in $(grep -ralF "$place" "$work/hunt" | tr '\n' ' ')"
     done
@@ -170,6 +297,10 @@ test_ a_chosen_journey_is_in_the_journal_from_its_acceptance_to_its_end
 test_ of_a_sample_some_journeys_are_there_and_others_are_not
 test_ each_actor_is_killed_under_load_and_nothing_is_lost
 test_ a_stopped_journald_costs_lines_and_no_message
+test_ an_actor_that_memory_runs_out_for_is_started_again_and_the_journal_says_why
+test_ systemds_socket_speaks_tls_where_the_configuration_says_so
+test_ a_reload_shows_the_new_certificate_and_refuses_nobody
+test_ the_doors_key_is_in_the_ingress_alone
 test_ a_canary_in_each_secret_is_found_nowhere
 test_ nothing_of_all_this_was_a_mistake_of_ours
 [ $failed = no ]

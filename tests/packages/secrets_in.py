@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Which secrets are in the memory or the open files of a process: secrets_in.py PID -- SECRET..."""
+"""Which secrets are in the memory or the open files of a process: secrets_in.py PID -- SECRET...
+
+base64:SECRET is looked for as the bytes that it stands for."""
 import base64
 import os
 import sys
@@ -7,7 +9,15 @@ import sys
 pids, secrets = sys.argv[1:sys.argv.index("--")], sys.argv[sys.argv.index("--") + 1:]
 if len(pids) != 1:
     sys.exit(f"one process, not {len(pids)}")
-forms = {s: [s.encode(), base64.b64encode(s.encode())] for s in secrets}
+
+
+def forms_of(secret):
+    if secret.startswith("base64:"):
+        return [base64.b64decode(secret.removeprefix("base64:"))]
+    return [secret.encode(), base64.b64encode(secret.encode())]
+
+
+forms = {s: forms_of(s) for s in secrets}
 found = set()
 
 
