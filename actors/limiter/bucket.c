@@ -100,8 +100,7 @@ void bucket_set(limiter_t *l, bucket_t *b)
     const limit_state_t *s = b->of;
     b->slots = s->slots;
     b->count = s->count;
-    long place =
-        s->overrides && !b->whole ? overrides_find(s->overrides, bytes_of(b->name, b->length)) : -1;
+    long place = s->overrides && !b->whole ? bucket_override(b) : -1;
     if (BUG(OVERRIDE_IGNORED))
         place = -1;
     if (place >= 0 && s->limit->slots > 0)

@@ -145,6 +145,7 @@ int64_t bucket_estimate_us(const limiter_t *l, const bucket_t *b, answer_can_t w
 /* shown.c */
 void bucket_value(const bucket_t *b, char *out, size_t size);  /* for people: "a/b, c" */
 void bucket_shown(const bucket_t *b, char *out, size_t size);  /* as the limit's `shown` says */
+long bucket_override(const bucket_t *b); /* its place in the limit's values; -1: none */
 
 /* needs.c */
 /* NULL: more label values than there may be buckets, or too long ones. */

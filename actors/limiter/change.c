@@ -262,32 +262,26 @@ static const char *numbers_are_wrong(const limit_state_t *s, const json_t *args)
     return NULL;
 }
 
-/* "a, b" as people see it is a 0x1f b inside. False: not a value. */
-static bool value_name(const limit_state_t *s, const json_t *said, char *out, size_t size)
+/* One text for each label: "a, b". */
+static bool is_value(const limit_state_t *s, const json_t *said)
 {
     const char *at = json_string_value(said);
-    size_t n = 0, parts = 1;
-    if (!at || strlen(at) == 0 || strlen(at) >= size)
+    size_t parts = 1;
+    if (!at || !*at || strlen(at) >= 2 * LABEL_VALUE_MAX)
         return false;
-    while (*at) {
-        if (s->limit->per_count > 1 && at[0] == ',' && at[1] == ' ') {
-            out[n++] = '\x1f';
-            parts++;
-            at += 2;
-        } else if ((unsigned char)*at < 0x20 || *at == '*') {
+    for (; *at; at++) {
+        if ((unsigned char)*at < 0x20 || *at == '*')
             return false;
-        } else {
-            out[n++] = *at++;
-        }
+        parts += s->limit->per_count > 1 && at[0] == ',' && at[1] == ' ';
     }
-    out[n] = '\0';
     return parts == s->limit->per_count;
 }
 
 static void value_set(limiter_t *l, const hand_t *h, limit_state_t *s, json_t *number)
 {
-    char name[2 * LABEL_VALUE_MAX];
-    if (!value_name(s, json_object_get(h->args, "value"), name, sizeof name)) {
+    const json_t *value = json_object_get(h->args, "value");
+    const char *name = json_string_value(value);
+    if (!is_value(s, value)) {
         query_refuse(l, h->q, 400, "that is no value of this limit's labels",
                      "weirctl limits ls NAME shows them: one value, no pattern; several labels "
                      "are typed \"a, b\"");

@@ -15,6 +15,14 @@ void bucket_value(const bucket_t *b, char *out, size_t size)
     out[n] = '\0';
 }
 
+/* They are written as people see values: "a, b". */
+long bucket_override(const bucket_t *b)
+{
+    char value[BUCKET_NAME_MAX];
+    bucket_value(b, value, sizeof value);
+    return overrides_find(b->of->overrides, bytes_str(value));
+}
+
 /* The value of the nth label of per. */
 static bytes_t nth_value(const bucket_t *b, size_t nth)
 {

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "core/overrides.h"
 #include "core/pointer.h"
 #include "sys/config_check.h"
 #include "sys/zone.h"
@@ -221,7 +222,15 @@ static void check_overrides(const limit_walk_t *w)
     if (json_object_size(overrides) > 0 && json_array_size(json_object_get(w->limit, "per")) == 0)
         config_complain(w->tree, limit_node(w, "overrides"),
                         "overrides are by the values of per: say which label");
-    json_t *otherwise = json_object_get(overrides, "default");
+    const char *pattern;
+    json_t *number, *otherwise = json_object_get(overrides, "default");
+    size_t patterns = 0;
+    json_object_foreach(overrides, pattern, number) patterns += strchr(pattern, '*') != NULL;
+    if (patterns > OVERRIDE_PATTERNS_MAX)
+        config_complain(w->tree, limit_node(w, "overrides"),
+                        "%zu of the overrides are patterns with *, and there may be %d; exact "
+                        "values may be more",
+                        patterns, OVERRIDE_PATTERNS_MAX);
     if (!otherwise)
         return;
     /* The file that others write says the default too: it is the limit's own number. */

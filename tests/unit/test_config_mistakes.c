@@ -337,6 +337,24 @@ static void at_most_twenty_mistakes_are_told(void **state)
     assert_non_null(strstr(said.text, "and 30 more"));
 }
 
+static void more_patterns_than_are_looked_through_are_a_mistake(void **state)
+{
+    static char yaml[40000];
+    (void)state;
+    for (int most = 1000; most <= 1001; most++) {
+        json_t *json;
+        said_t said;
+        strcpy(yaml, "limits: {l: {slots: 1, per: [key], overrides: {exact: 2");
+        for (int i = 0; i < most; i++)
+            sprintf(yaml + strlen(yaml), ", 'p%d*': 3", i);
+        strcat(yaml, "}}}");
+        assert_int_equal(read_text(yaml, &json, &said), most == 1001 ? -EINVAL : 0);
+        json_decref(json);
+        assert_int_equal(strstr(said.text, "1001 of the overrides are patterns with *") != NULL,
+                         most == 1001);
+    }
+}
+
 static void what_a_file_says_cannot_steer_the_terminal(void **state)
 {
     json_t *json;
@@ -357,6 +375,7 @@ int main(void)
         cmocka_unit_test(all_mistakes_are_told_in_one_round_in_order),
         cmocka_unit_test(what_is_cut_stays_text),
         cmocka_unit_test(at_most_twenty_mistakes_are_told),
+        cmocka_unit_test(more_patterns_than_are_looked_through_are_a_mistake),
         cmocka_unit_test(what_a_file_says_cannot_steer_the_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

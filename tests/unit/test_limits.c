@@ -252,6 +252,25 @@ static void who_waits_for_the_calendar_notices_that_the_host_s_time_was_set(void
     rig_destroy(r);
 }
 
+static void an_override_of_several_labels_is_written_as_people_see_them(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig(
+        "", "'of':{'slots':1,'per':['l','source'],'overrides':{'big, s':3,'x-*, s':2,'x-*':9}}",
+        ROUTE("r", "", "{'name':'g','limits':['of'],'call':{'downstream':'d','path':'/x'}}"));
+    static const struct {
+        const char *value;
+        unsigned slots;
+    } rows[] = {{"big", 3}, {"x-1", 2}, {"small", 1}};
+    for (unsigned n = 0; n < COUNT_OF(rows); n++) {
+        hand.count = 0;
+        for (unsigned k = 0; k < 4; k++)
+            limits_offer(r, (offer_t){10 * n + k + 1, "r", .value = rows[n].value});
+        assert_int_equal(hand_fill(r), rows[n].slots);
+    }
+    rig_destroy(r);
+}
+
 static void a_window_of_which_nothing_is_left_by_an_override_keeps_everybody(void **s)
 {
     (void)s;
@@ -282,6 +301,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(after_a_restart_those_who_wait_for_a_limit_stand_in_their_order),
     cmocka_unit_test(a_calendar_cap_begins_anew_in_its_zone),
     cmocka_unit_test(who_waits_for_the_calendar_notices_that_the_host_s_time_was_set),
+    cmocka_unit_test(an_override_of_several_labels_is_written_as_people_see_them),
     cmocka_unit_test(a_window_of_which_nothing_is_left_by_an_override_keeps_everybody),
 };
 LIMITS_MAIN(tests)

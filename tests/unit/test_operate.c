@@ -7,7 +7,7 @@ static const char CONFIG[] =
     "\"downstreams\":{\"d\":{\"url\":\"http://127.0.0.1:9\",\"allow_private\":true,"
     "\"idempotent\":true}},"
     "\"limits\":{\"two\":{\"slots\":2},\"paced\":{\"rate\":{\"count\":10,\"per_ms\":1000}},"
-    "\"per\":{\"slots\":1,\"per\":[\"key\"]}},"
+    "\"per\":{\"slots\":1,\"per\":[\"key\"]},\"pair\":{\"slots\":1,\"per\":[\"key\",\"source\"]}},"
     "\"routes\":{"
     "\"plain\":{\"path\":\"/plain\",\"source\":\"s\",\"key\":\"/message/k\",\"steps\":[{\"name\":"
     "\"go\",\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]},"
@@ -126,6 +126,7 @@ static void what_is_set_by_hand_stays_over_kill_and_can_be_exported(void **state
     rig_t *r = *state;
     change(r, "limits.set", "{\"name\":\"two\",\"slots\":1,\"why\":\"night\"}");
     change(r, "limits.set", "{\"name\":\"per\",\"slots\":3,\"value\":\"acme\"}");
+    change(r, "limits.set", "{\"name\":\"pair\",\"slots\":3,\"value\":\"acme, s\"}");
     change(r, "limits.set", "{\"name\":\"paced\",\"rate\":5,\"per_ms\":2000}");
     change(r, "route.stop", "{\"name\":\"plain\"}");
     rig_crash(r);
@@ -140,6 +141,7 @@ static void what_is_set_by_hand_stays_over_kill_and_can_be_exported(void **state
     const char *yaml = json_string_value(json_object_get(body, "yaml"));
     assert_non_null(strstr(yaml, "\"two\":  # by \"uid 7\": \"night\"\n    slots: 1\n"));
     assert_non_null(strstr(yaml, "overrides:\n      \"acme\": 3\n"));
+    assert_non_null(strstr(yaml, "overrides:\n      \"acme, s\": 3\n"));
     assert_non_null(strstr(yaml, "rate:\n      count: 5\n      per_ms: 2000\n"));
     json_decref(body);
     change(r, "route.start", "{\"name\":\"plain\"}");
