@@ -129,10 +129,11 @@ static void sweep_one(limiter_t *l, bucket_t *b, void *arg)
 {
     size_t *left = arg;
     char name[BUCKET_NAME_MAX + NAME_BYTES_MAX + 16];
+    const limit_t *limit = b->of->limit;
     if (*left == 0 || b == b->of->only || b->dirty || !bucket_is_idle(l, b))
         return;
     (*left)--;
-    if (b->of->limit->rate.shape != RATE_NONE || b->of->limit->cap.zone)
+    if (limit->rate.shape != RATE_NONE || limit->cap.zone || limit->learns)
         wish_change(l->e, &(change_t){.kind = CHANGE_PACE_DROP, .name = pace_name(b, name)});
     bucket_end(l, b);
 }

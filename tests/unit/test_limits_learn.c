@@ -61,6 +61,41 @@ static void a_retry_after_of_a_limit_that_learns_pauses_its_value_only(void **s)
     rig_destroy(r);
 }
 
+static void count_pace(void *arg, const stored_pace_t *pace)
+{
+    size_t *count = arg;
+    *count += pace->name.len == 4 && memcmp(pace->name.data, "of\x1fx", 4) == 0;
+}
+
+static size_t paces_stored(rig_t *r)
+{
+    size_t count = 0;
+    rig_crash(r);
+    assert_int_equal(memory_store_open(r->disk, &r->store, &r->opened), 0);
+    store_paces(r->store, count_pace, &count);
+    memory_store_crash(&r->store);
+    rig_start(r);
+    limits_up(r);
+    return count;
+}
+
+static void a_pause_that_is_over_leaves_nothing_behind_in_the_store(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'of':{'slots':9,'per':['l'],'learns':true}",
+                          ROUTE("a", "", CALL("'limits':['of'],")));
+    limits_offer(r, (offer_t){1, "a", .value = "x"});
+    hand_fill(r);
+    hand_settle(r, 1, OUTCOME_DEFER, 429, 9000);
+    assert_int_equal(paces_stored(r), 1);
+    rig_pass(r, 10 * US_PER_S);
+    hand_fill(r);
+    hand_ok(r, 1);
+    rig_pass(r, 20 * US_PER_S); /* it is swept */
+    assert_int_equal(paces_stored(r), 0);
+    rig_destroy(r);
+}
+
 static void a_breaker_opens_after_failures_in_a_row_and_closes_by_a_probe(void **s)
 {
     (void)s;
@@ -174,6 +209,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_retry_after_pauses_everybody_and_then_one_is_tried_and_then_more),
     cmocka_unit_test(a_pause_is_kept_over_a_restart_and_a_reboot),
     cmocka_unit_test(a_retry_after_of_a_limit_that_learns_pauses_its_value_only),
+    cmocka_unit_test(a_pause_that_is_over_leaves_nothing_behind_in_the_store),
     cmocka_unit_test(a_breaker_opens_after_failures_in_a_row_and_closes_by_a_probe),
     cmocka_unit_test(adaptive_slots_go_down_on_429_and_up_again_on_successes),
     cmocka_unit_test(a_strict_slot_stays_taken_until_the_timeout_of_a_call_whose_actor_died),
