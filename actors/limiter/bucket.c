@@ -363,8 +363,7 @@ void bucket_take(limiter_t *l, need_t *need)
     estimate_waits(&b->leaving, l->now.at);
     need->taken_us = l->now.at.us;
     b->probe = false;
-    if (slow_start_room(&b->slow) > 0 && slow_start_room(&b->slow) < UINT32_MAX)
-        slow_start_began(&b->slow);
+    need->slow_turn = slow_start_room(&b->slow) > 0 ? slow_start_began(&b->slow) : 0;
     if (b->breaker && breaker_allows(&b->breaker->now, l->now.at))
         breaker_began(&b->breaker->now, l->now.at);
     if (b->whole || BUG(RATE_NOT_TAKEN))
@@ -379,8 +378,11 @@ void bucket_take(limiter_t *l, need_t *need)
 
 void bucket_hold(limiter_t *l, const need_t *need)
 {
-    need->bucket->in_use += need->cost;
-    estimate_waits(&need->bucket->leaving, l->now.at);
+    bucket_t *b = need->bucket;
+    b->in_use += need->cost;
+    if (l->phase != LOADED && b->in_use > b->slots)
+        b->of->touched = true; /* in an earlier life it had more */
+    estimate_waits(&b->leaving, l->now.at);
 }
 
 void bucket_give(limiter_t *l, const need_t *need)
@@ -480,7 +482,7 @@ void bucket_start_slowly(limiter_t *l, bucket_t *b)
     uint32_t slots = bucket_slots(l, b, CLASS_CRITICAL);
     uint32_t target = slots == SLOTS_ANY || slots > SLOW_TARGET ? SLOW_TARGET : slots;
     if (!BUG(HERD_AFTER_PAUSE))
-        slow_start_begin(&b->slow, l->now.at, target > 0 ? target : 1);
+        slow_start_begin(&b->slow, target > 0 ? target : 1);
 }
 
 void bucket_pause(limiter_t *l, bucket_t *b, instant_t until, const char *why)

@@ -85,6 +85,7 @@ typedef struct need {
     gcra_receipt_t receipt; /* of the rate; 0: nothing of it was taken */
     int64_t taken_us; /* 0: in an earlier life of ours */
     int64_t cap_receipt;
+    uint32_t slow_turn; /* of the slow start that counts it; 0: none does */
 } need_t;
 /* What one level (a step, or the route) takes together. */
 typedef struct needs {

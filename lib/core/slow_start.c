@@ -1,10 +1,12 @@
 #include "core/slow_start.h"
 
-void slow_start_begin(slow_start_t *s, instant_t now, uint32_t target)
+void slow_start_begin(slow_start_t *s, uint32_t target)
 {
     must(target > 0);
     bool within = s->window > 0;
-    *s = (slow_start_t){1, 0, within && s->target > target ? s->target : target, now.us};
+    *s = (slow_start_t){.window = 1,
+                        .target = within && s->target > target ? s->target : target,
+                        .turn = s->turn == UINT32_MAX ? 1 : s->turn + 1};
 }
 
 uint32_t slow_start_room(const slow_start_t *s)
@@ -14,11 +16,13 @@ uint32_t slow_start_room(const slow_start_t *s)
     return s->window > s->out ? s->window - s->out : 0;
 }
 
-void slow_start_began(slow_start_t *s)
+uint32_t slow_start_began(slow_start_t *s)
 {
     must(slow_start_room(s) > 0);
-    if (s->window > 0)
-        s->out++;
+    if (s->window == 0)
+        return 0;
+    s->out++;
+    return s->turn;
 }
 
 static bool grow(slow_start_t *s)
@@ -26,20 +30,21 @@ static bool grow(slow_start_t *s)
     s->window = s->window == 1 ? SLOW_START_WINDOW : s->window + 1;
     if (s->window < s->target)
         return false;
-    *s = (slow_start_t){0};
+    *s = (slow_start_t){.turn = s->turn};
     return true;
 }
 
-bool slow_start_ended(slow_start_t *s, instant_t started, instant_t now, slow_start_end_t end)
+bool slow_start_ended(slow_start_t *s, uint32_t turn, slow_start_end_t end)
 {
-    if (s->window == 0 || started.us < s->began_us || s->out == 0)
+    if (s->window == 0 || turn != s->turn)
         return false;
+    must(s->out > 0);
     s->out--;
     switch (end) {
     case SLOW_START_OK:
         return grow(s);
     case SLOW_START_DEFERRED:
-        slow_start_begin(s, now, s->target);
+        slow_start_begin(s, s->target);
         return false;
     case SLOW_START_FAILED:
     case SLOW_START_LOST:

@@ -5,7 +5,8 @@
  * target may be out.
  *
  * Only calls that began since the pause are in its account: those that are still out from before
- * end unnoticed, and take no room. */
+ * end unnoticed, and take no room. Each remembers the turn that it began in: an instant does not
+ * tell, for a call and the pause behind it may be of one instant. */
 #ifndef WEIR_CORE_SLOW_START_H
 #define WEIR_CORE_SLOW_START_H
 
@@ -17,7 +18,7 @@
 typedef struct slow_start {
     uint32_t window; /* 0: over; 1: the probe; else so many at once */
     uint32_t out, target;
-    int64_t began_us;
+    uint32_t turn; /* which slow start it is, from 1 */
 } slow_start_t;
 
 typedef enum slow_start_end {
@@ -30,11 +31,12 @@ typedef enum slow_start_end {
 /* A pause begins or ends now. target: how many were out before if that was all that may be, else
  * the limit: where it is over, everything goes that waits. One that begins in the middle of another
  * keeps the greater target. */
-void slow_start_begin(slow_start_t *s, instant_t now, uint32_t target);
+void slow_start_begin(slow_start_t *s, uint32_t target);
 /* How many may begin now; UINT32_MAX: it is over. */
 uint32_t slow_start_room(const slow_start_t *s);
-void slow_start_began(slow_start_t *s); /* one begins: there must be room */
-/* One that began at `started` ended; true: with this one the slow start is over. */
-bool slow_start_ended(slow_start_t *s, instant_t started, instant_t now, slow_start_end_t end);
+/* One begins: there must be room. In which turn, for its end; 0: there is no slow start. */
+uint32_t slow_start_began(slow_start_t *s);
+/* One that began in `turn` ended; true: with this one the slow start is over. */
+bool slow_start_ended(slow_start_t *s, uint32_t turn, slow_start_end_t end);
 
 #endif
