@@ -171,7 +171,9 @@ void strict_keep(limiter_t *l, const item_t *i)
     needs_t *needs = BUG(STRICT_GIVEN_BACK) ? NULL : needs_copy(l, i->needs, is_strict);
     if (!needs)
         return;
-    snprintf(id, sizeof id, "call:%lld:%u", (long long)i->seq, i->attempt);
+    int length = snprintf(id, sizeof id, "call:%lld:%u", (long long)i->seq, i->attempt);
+    for (unsigned n = 2; lease_find(l, bytes_str(id)); n++) /* somebody outside took the name */
+        snprintf(id + length, sizeof id - (size_t)length, ":%u", n);
     if (!lease_new(l, bytes_str(id), bytes_str("a call with no end seen"), needs,
                    step->downstream ? step->downstream->total_ms : 1000,
                    LEASE_OF_MESSAGE | LEASE_OF_CALL)) {

@@ -185,6 +185,27 @@ static void a_strict_slot_stays_taken_until_the_timeout_of_a_call_whose_actor_di
     rig_destroy(r);
 }
 
+static void a_strict_slot_is_its_own_whatever_ids_the_leases_outside_have(void **s)
+{
+    (void)s;
+    rig_t *r =
+        limits_rig("", "'of':{'slots':3,'strict':true}", ROUTE("a", "", CALL("'limits':['of'],")));
+    supervisor_up(r);
+    for (unsigned n = 0; n < 2; n++)
+        rig_say(r, CONN_INGRESS, MESSAGE_LEASE,
+                &(msg_lease_t){.number = n + 1,
+                               .order = LEASE_ACQUIRE,
+                               .id = bytes_str(n ? "call:1:1:2" : "call:1:1"),
+                               .limits = bytes_str("[{\"name\":\"of\"}]")});
+    limits_offer(r, (offer_t){1, "a"});
+    assert_int_equal(hand_fill(r), 1);
+    responder_dies(r, 31);
+    assert_int_equal(limits_bucket(r, "of")->in_use, 3);
+    limits_restart(r, false);
+    assert_int_equal(limits_bucket(r, "of")->in_use, 3);
+    rig_destroy(r);
+}
+
 static void what_kills_twice_is_tried_alone_and_what_kills_alone_is_a_dead_letter(void **s)
 {
     (void)s;
@@ -213,6 +234,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_breaker_opens_after_failures_in_a_row_and_closes_by_a_probe),
     cmocka_unit_test(adaptive_slots_go_down_on_429_and_up_again_on_successes),
     cmocka_unit_test(a_strict_slot_stays_taken_until_the_timeout_of_a_call_whose_actor_died),
+    cmocka_unit_test(a_strict_slot_is_its_own_whatever_ids_the_leases_outside_have),
     cmocka_unit_test(what_kills_twice_is_tried_alone_and_what_kills_alone_is_a_dead_letter),
 };
 LIMITS_MAIN(tests)
