@@ -5,11 +5,10 @@ import shutil
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "proc"))
-from weir import BUILD, ROOT, Sandbox, Weir, end_all, free_port, load, load_result  # noqa: E402
+from weir import BUILD, ROOT, Sandbox, Weir, end_all, free_port, load, load_result, wait_until  # noqa: E402
 
 SHARED = ROOT.parent / "shared/bench"
 WORK = ROOT / "build/bench"
@@ -56,6 +55,18 @@ class Leg:
         self.name, self.connections, self.window, self.rate, self.slow = name, connections, window, rate, slow
 
 
+def metrics_told_anew(weir):
+    """The metrics when every process has told its own again, which each does once a second: its CPU time has grown."""
+    def cpu(metrics):
+        return {name: value for name, value in metrics.items() if name.startswith("weir_process_cpu_seconds_total")}
+    before = cpu(weir.metrics())
+
+    def told():
+        now = weir.metrics()
+        return all(cpu(now).get(name) != value for name, value in before.items()) and now
+    return wait_until(told, 10, "every process tells its metrics")
+
+
 def weir_leg(leg, seconds, loadsink, before_load=None, config=CONFIG):
     sink = 9100 if loadsink else free_port()
     weir = Weir("bench", sandbox_port=sink, config=config, env={"WEIR_LIBEXEC": str(slow_libexec()[0])} if leg.slow else {})
@@ -77,8 +88,7 @@ def weir_leg(leg, seconds, loadsink, before_load=None, config=CONFIG):
         result = {"accepted_s": said["rate_acknowledged"], "accept_p50_ms": said["latency_ms"]["p50"],
                   "accept_p99_ms": said["latency_ms"]["p99"]}
     weir.wait_empty(60)
-    time.sleep(1.2)  # the metrics are told each second
-    after = weir.metrics()
+    after = metrics_told_anew(weir)
 
     def grown(name):
         return sum(v - before.get(k, 0) for k, v in after.items() if k.split("{")[0] == name)

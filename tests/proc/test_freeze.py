@@ -49,7 +49,8 @@ def a_frozen_responder_fills_the_queue_and_nothing_else():
     probed = sum(p[0] == 202 for p in probes)
     check(int(headers.get("retry-after", 0)) >= 1, f"with Retry-After: {headers}")
     check(said["status"] == 503, f"a problem body: {said}")
-    time.sleep(1)
+    wait_until(lambda: weir.metrics().get('weir_ingress_requests_total{actor="ingress",instance="0",code="503"}', 0) > 1000, 10,
+               "a thousand are refused")
     check_flat(before, memory_of(pids))
     result = load_result(sender, 40)
     after = memory_of(pids)

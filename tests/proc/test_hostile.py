@@ -60,13 +60,13 @@ def slow_loris_clients_are_closed_while_honest_ones_are_served():
                 continue
             try:
                 s.send(b"a")  # a trickle: it must not keep the connection open
-                if s.recv(4096) == b"" or True:
-                    closed.add(s)
+                s.recv(4096)  # an answer, or its end
+                closed.add(s)
             except BlockingIOError:
                 pass
             except OSError:
                 closed.add(s)
-        time.sleep(0.2)
+        time.sleep(0.2)  # the pace of the trickle
     result = load_result(honest, 30)
     check(result["accepted"] == 1200 and not result["refused"], f"honest ones are all served: {result}")
     check(len(closed) == 200, f"all trickles are ended: {len(closed)} of 200")
@@ -141,19 +141,18 @@ def garbage_on_the_ctl_socket_changes_nothing():
 ZMQ_DEALER, ZMQ_LINGER, ZMQ_SNDTIMEO = 5, 17, 28
 
 
-def zmq_send(path, frames):
-    """Sends frames (lists of parts) from a fresh DEALER."""
+def zmq_send(path, frames, linger_ms):
+    """Sends frames (lists of parts) from a fresh DEALER, whose end waits so long for the last of them to be sent."""
     zmq = ctypes.CDLL(ctypes.util.find_library("zmq") or "libzmq.so.5")
     zmq.zmq_ctx_new.restype = zmq.zmq_socket.restype = ctypes.c_void_p
     context = ctypes.c_void_p(zmq.zmq_ctx_new())
     s = ctypes.c_void_p(zmq.zmq_socket(context, ZMQ_DEALER))
-    for option, value in ((ZMQ_LINGER, 500), (ZMQ_SNDTIMEO, 1000)):
+    for option, value in ((ZMQ_LINGER, linger_ms), (ZMQ_SNDTIMEO, 1000)):
         zmq.zmq_setsockopt(s, option, ctypes.byref(ctypes.c_int(value)), ctypes.c_size_t(4))
     zmq.zmq_connect(s, f"ipc://{path}".encode())
     for parts in frames:
         for n, part in enumerate(parts):
             zmq.zmq_send(s, part, ctypes.c_size_t(len(part)), 2 if n + 1 < len(parts) else 0)
-    time.sleep(0.2)
     zmq.zmq_close(s)
     zmq.zmq_ctx_term(context)
 
@@ -185,16 +184,17 @@ def garbage_and_bombs_on_the_zeromq_sockets_change_nothing():
                 spoilt[chance.randrange(len(spoilt))] ^= 1 << chance.randrange(8)
             frames.append([bytes(spoilt)])
     frames += [[bytes(chance.randrange(256) for _ in range(chance.randrange(600)))] for _ in range(500)]
-    frames += [[b"a", b"b", b"c"], [b""], [b"", b""], [b"x" * (9 << 20)]]
+    frames += [[b"a", b"b", b"c"], [b""], [b"", b""]]
     sockets = [p for p in weir.run.iterdir() if p.is_socket() and p.name != "ctl.sock"]
     check(len(sockets) >= 2, f"two sockets are expected: {sockets}")
     for path in sockets:
-        zmq_send(path, frames)
+        zmq_send(path, frames, 10000)
+        zmq_send(path, [[b"x" * (9 << 20)]], 500)  # more than is let in: the connection may end before all is sent
         with socket.socket(socket.AF_UNIX) as raw:  # not even ZeroMQ's own greeting
             raw.connect(str(path))
             raw.sendall(os.urandom(4096))
     print(f"{len(frames)} frames to each of {[p.name for p in sockets]}", flush=True)
-    wait_until(lambda: weir.metric("weir_frames_refused_total") > 0, 5, "refusals are counted")
+    wait_until(lambda: weir.metric("weir_frames_refused_total") > len(frames) / 2, 5, "refusals are counted")
     check_unchanged(weir, sandbox, before)
     weir.stop()
     weir.remove()

@@ -56,8 +56,9 @@ def in_use(weir, limit):
 
 
 def stored_leases(weir):
+    """The ids of all that the store keeps now."""
     with contextlib.closing(sqlite3.connect(f"file:{weir.state / 'weir.db'}?mode=ro", uri=True)) as base:
-        return base.execute("SELECT count(*) FROM lease").fetchone()[0]
+        return {id.decode() for id, in base.execute("SELECT id FROM lease")}
 
 
 class Holder:
@@ -148,31 +149,35 @@ def sixty_four_acquirers_never_hold_more_than_the_cap_though_limiter_and_ingress
                 ledger.answered("acquire", *answer)
                 if answer[0] == 503 and not trouble.is_set():
                     calm["503"] += 1
-                time.sleep(0.02)
+                stop.wait(0.02)
                 answer = holder.acquire(id)
             ledger.answered("acquire", *answer)
             if answer[0] in (200, 201):
                 ledger.has(id)
-                time.sleep(chance.random() * 0.05)
+                stop.wait(chance.random() * 0.05)  # its call lasts so long
                 if chance.random() < 0.2:
                     check(holder.renew(id)[0] in (0, 200, 503), "a lease that is held is renewed")
                 ledger.had(id)
             else:
-                time.sleep(chance.random() * 0.02)
-            while holder.release(id)[0] not in (204,) and not stop.is_set():
-                time.sleep(0.02)
+                stop.wait(chance.random() * 0.02)
+            while holder.release(id)[0] != 204 and not stop.is_set():
+                stop.wait(0.02)
         holder.close()
 
+    def granted(more, when):
+        enough = ledger.told["acquire 201"] + more
+        wait_until(lambda: ledger.told["acquire 201"] >= enough, 30, f"{more} leases are granted {when}")
+
     acquirers = threads(64, work)
-    time.sleep(4)
+    granted(2000, "while all is well")
     trouble.set()
     for kind in ("limiter", "ingress", "limiter"):
         check(weir.kill(kind, signal.SIGKILL), f"{kind} is killed")
         weir.wait_ready(10)
-        time.sleep(1)
+        granted(500, f"after the {kind}'s death")
     weir.stop()
     weir.start()
-    time.sleep(1)
+    granted(500, "after a restart")
     stop.set()
     for thread in acquirers:
         thread.join(20)
@@ -208,7 +213,7 @@ def what_is_said_twice_is_done_once():
 
 
 def live(port, name, end):
-    """A holder that was forked: it holds, renews, releases, until it is killed. Its ledger is a pipe."""
+    """A holder that was forked: it holds for a while, renews, releases, pauses, until it is killed."""
     holder, chance, turn = Holder(port), random.Random(name), 0
     while time.monotonic() < end:
         turn += 1
@@ -226,7 +231,7 @@ def live(port, name, end):
 @test
 def three_hundred_holders_killed_at_random_moments_leak_nothing():
     weir, chance = with_leases("holders"), random.Random(3)
-    end, most, least, alive = time.monotonic() + 25, 0, 0, []
+    end, most, least, alive = time.monotonic() + 90, 0, 0, []
 
     def begin(name):
         pid = os.fork()
@@ -251,7 +256,7 @@ def three_hundred_holders_killed_at_random_moments_leak_nothing():
             begin(name)
         while killed < 300:
             check(time.monotonic() < end, f"300 are killed in time: {killed}")
-            time.sleep(chance.random() * 0.06)
+            time.sleep(chance.random() * 0.06)  # at no particular moment
             victim = alive.pop(chance.randrange(len(alive)))
             os.kill(victim, signal.SIGKILL)
             os.waitpid(victim, 0)
@@ -289,40 +294,45 @@ def lost_releases_come_back_and_who_renews_is_never_reclaimed():
                 status, _, body = keeper.renew(id)
                 if status not in (0, 200, 503) or (status == 200 and body["fence"] != fences[id]):
                     gone.append((id, status, body))
-            time.sleep(TTL_S / 6)
+            stop.wait(TTL_S / 6)
 
     def work(n):
         holder, chance, turn, began = Holder(weir.port), random.Random(n), 0, time.monotonic()
         while not stop.is_set():
             turn += 1
-            time.sleep(max(0, began + turn / pace - time.monotonic()))
+            stop.wait(max(0, began + turn / pace - time.monotonic()))
             id = f"m-{n}-{turn}"
             while holder.acquire(id, "many")[0] not in (200, 201) and not stop.is_set():
-                time.sleep(0.05)
+                stop.wait(0.05)
             if chance.random() < 0.01:
                 with lock:
                     lost.add(id)
                 continue
             while holder.release(id)[0] != 204 and not stop.is_set():
-                time.sleep(0.05)
+                stop.wait(0.05)
             with lock:
                 done["released"] += 1
 
+    def released(more):
+        enough = done["released"] + more
+        wait_until(lambda: done["released"] >= enough, 30, f"{more} more are released")
+
     started = threads(16, work) + threads(1, keep)
-    time.sleep(4)
-    weir.kill("limiter", signal.SIGKILL)
-    time.sleep(4)
-    weir.kill("ingress", signal.SIGKILL)
-    time.sleep(4 + TTL_S)
+    for kind in ("limiter", "ingress"):
+        released(1000)
+        check(weir.kill(kind, signal.SIGKILL), f"{kind} is killed")
+    released(1000)
+    with lock:
+        overdue = set(lost)
+    check(overdue, "some releases were lost")
+    wait_until(lambda: not overdue & stored_leases(weir), TTL_S + 10, "what was not renewed for its time ends")
     stop.set()
     for thread in started:
         thread.join(20)
     for id in keepers:
         check(keeper.renew(id)[0] == 200, f"{id} is held still")
-    print(f"{done['released']} released, {len(lost)} releases lost, {len(keepers)} kept through {12 + TTL_S} s with a TTL "
-          f"of {TTL_S} s", flush=True)
+    print(f"{done['released']} released, {len(lost)} releases lost, {len(keepers)} kept", flush=True)
     check(not gone, f"who renews keeps its lease, and the same: {gone[:3]}")
-    check(lost and done["released"] > 2000, f"there was load: {done} {len(lost)}")
 
     def recounted():
         for id in keepers:
@@ -349,7 +359,7 @@ def a_minute_of_500_leases_a_second_with_one_release_in_a_hundred_lost_is_counte
 
     def recounted():
         counted, listed = in_use(weir, "lines"), weir.ctl("slots.ls", limit="lines")["holders"]
-        return counted == len(listed) == stored_leases(weir) and counted
+        return counted == len(listed) == len(stored_leases(weir)) and counted
     held = wait_until(recounted, LINES_TTL_S, "in use is as many as the limiter lists and the store keeps, and some")
     print(f"{said['acquired']} acquired, {said['refused']} refused, {said['released']} released, {said['lost']} lost; in use "
           f"of a campaign from {min(seen)} to {max(seen)} in {sum(seen.values())} readings; {held} in use at the end", flush=True)
@@ -358,7 +368,7 @@ def a_minute_of_500_leases_a_second_with_one_release_in_a_hundred_lost_is_counte
     check(said["lost"] > 150, f"about one in a hundred was lost: {said}")
     check(0 <= min(seen) and max(seen) <= LINES, f"never below zero, never above the cap: {seen}")
     check(said["refused"] > 0, f"and the cap was reached: {said}")
-    wait_until(lambda: in_use(weir, "lines") == stored_leases(weir) == 0, LINES_TTL_S + 5, "what was lost comes back")
+    wait_until(lambda: in_use(weir, "lines") == len(stored_leases(weir)) == 0, LINES_TTL_S + 5, "what was lost comes back")
     wait_until(lambda: weir.metric("weir_leases_reclaimed_total") == said["lost"], 5, "each lost one was reclaimed, no other")
     weir.stop()
     weir.remove()
