@@ -113,6 +113,8 @@ void drainer_on_mode(drainer_t *self, const msg_mode_t *mode, now_t now, effects
     self->mode.cancelling = mode->cancelling != 0;
     self->mode.cancelled = mode->cancelled;
     self->mode.unknown = mode->unknown;
+    if (mode->cancel && !mode->cancelling)
+        self->pressure.assigned = 0; /* younger than the last report */
     self->mode.since_us = (int64_t)mode->since_us;
     bytes_text(mode->who, self->mode.who, sizeof self->mode.who);
     bytes_text(mode->why, self->mode.why, sizeof self->mode.why);
@@ -256,6 +258,8 @@ json_t *drainer_mode_shown(const drainer_t *self, now_t now)
     if (self->mode.since_us)
         json_object_set_new(body, "since_s",
                             json_integer((now.wall.us - self->mode.since_us) / US_PER_S));
+    if (self->mode.cancel)
+        json_object_set_new(body, "cancelling", json_boolean(self->mode.cancelling));
     for (unsigned n = 0; n < SIGNAL_COUNT; n++)
         json_object_set_new(signals, signal_name(n), number_or_null(self->modes.signals[n]));
     for (size_t n = 0; n < self->config->route_count; n++)

@@ -8,16 +8,20 @@
 
 #define WHY_MOST 400u /* bytes: the responder says more with it */
 
+/* Who ordered it, and why. */
+static bytes_t by_whom(const limiter_t *l, char *text, size_t size)
+{
+    snprintf(text, size, "maintenance by %s%s%s", l->mode_who, *l->mode_why ? ": " : "",
+             l->mode_why);
+    return bytes_of(text, utf8_prefix(bytes_str(text), WHY_MOST));
+}
+
 void cancel_holder(limiter_t *l, const holder_t *h)
 {
-    char text[sizeof l->mode_who + sizeof l->mode_why + 32];
-    if (!l->cancel.ordered || h->actor != ACTOR_RESPONDER || !h->welcomed || h->items.count == 0)
-        return;
-    snprintf(text, sizeof text, "maintenance by %s%s%s", l->mode_who, *l->mode_why ? ": " : "",
-             l->mode_why);
-    bytes_t why = bytes_str(text);
-    why.len = utf8_prefix(why, WHY_MOST);
-    wish_send(l->e, h->peer, MESSAGE_CANCEL, &(msg_cancel_t){.why = why});
+    char text[WHY_MOST + 1];
+    if (l->cancel.ordered && h->actor == ACTOR_RESPONDER && h->welcomed && h->items.count > 0)
+        wish_send(l->e, h->peer, MESSAGE_CANCEL,
+                  &(msg_cancel_t){.why = by_whom(l, text, sizeof text)});
 }
 
 void cancel_begin(limiter_t *l)
@@ -30,7 +34,7 @@ void cancel_begin(limiter_t *l)
 
 void cancel_look(limiter_t *l)
 {
-    char text[160];
+    char text[160], why[WHY_MOST + 1];
     if (!l->cancel.runs || l->phase != LOADED || l->assigned > 0)
         return;
     l->cancel.runs = false;
@@ -38,7 +42,7 @@ void cancel_look(limiter_t *l)
              (unsigned long long)(l->cancel.calls - l->cancel.told));
     l->cancel.told = l->cancel.calls;
     wish_log(l->e,
-             &(log_line_t){.event = LOG_MODE, .text = text, .reason = bytes_str(l->mode_why)});
+             &(log_line_t){.event = LOG_MODE, .text = text, .reason = by_whom(l, why, sizeof why)});
     if (l->drainer != PEER_NOBODY)
         mode_announce(l, l->drainer);
 }

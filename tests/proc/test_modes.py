@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
 """Modes of work with real processes: the rules, what people order, what outlives a kill -9."""
+import contextlib
 import json
+import os
+import signal
+import socket
 import subprocess
 
 from weir import BUILD, Sandbox, Weir, check, main, request, test, wait_until
@@ -8,7 +12,7 @@ from weir import BUILD, Sandbox, Weir, check, main, request, test, wait_until
 CONFIG = """
 http: {{listen: ["127.0.0.1:{port}"]}}
 store: {{reserve_mb: 1, low_mb: 4}}
-supervisor: {{restart_min_ms: 20, restart_max_ms: 50, burst: 1000, drain_ms: 1000}}
+supervisor: {{restart_min_ms: 20, restart_max_ms: 50, burst: 1000, drain_ms: 1000, hang_ms: 0}}
 log: {{journal: false, level: notice}}
 modes:
   stay_s: 1
@@ -21,6 +25,8 @@ sources:
 api_keys: {{ops: {{secret: ops, scopes: [admin, "leases:*"]}}}}
 downstreams:
   far: {{url: "http://127.0.0.1:{sandbox}", connections: 32, idempotent: true, allow_private: true}}
+  once: {{url: "http://127.0.0.1:{sandbox}", connections: 4, allow_private: true}}
+  dark: {{url: "http://127.0.0.1:{dark}", connections: 4, connect_ms: 20000, allow_private: true}}
 limits:
   pace: {{rate: {{count: {rate}, per_ms: 1000, shape: spacing}}}}
   calls: {{slots: 10}}
@@ -43,13 +49,15 @@ routes:
         safe: skip
         call: {{downstream: far, path: "/v1/reply/${{/message/id}}"}}
   once: {{path: /once, source: once, id: /message/id, steps: [{{name: write, call: {{downstream: far, path: "/v1/once/${{/message/id}}"}}}}]}}
+  pay: {{path: /pay, source: desk, id: /message/id, steps: [{{name: pay, on_unknown: hold, call: {{downstream: once, path: "/v1/pay/${{/message/id}}"}}}}]}}
+  dark: {{path: /dark, source: desk, id: /message/id, steps: [{{name: write, call: {{downstream: dark, path: "/v1/dark/${{/message/id}}"}}}}]}}
   strict: {{path: /strict, source: strict, id: /message/id, steps: [{{name: write, call: {{downstream: far, path: "/v1/strict/${{/message/id}}"}}}}]}}
 """
 
 
-def begin(name, *options, rules="", rate=1000, **more):
-    weir = Weir(name, config=CONFIG, rules=rules, rate=rate)
-    sandbox = Sandbox(weir.folder, *options)
+def begin(name, *options, rules="", rate=1000, dark=1):
+    weir = Weir(name, config=CONFIG, rules=rules, rate=rate, dark=dark)
+    sandbox = Sandbox(weir.folder, "--ends", weir.folder / "ends.jsonl", *options)
     weir.config.write_text(weir.config.read_text().replace("127.0.0.1:1\"", f"127.0.0.1:{sandbox.port}\""))
     credentials = weir.folder / "credentials"
     credentials.mkdir(mode=0o700)
@@ -267,6 +275,94 @@ def a_drain_tells_how_long_it_takes_and_parked_work_does_not_count():
     check(weir.ctl("undrain")["ok"], "back")
     for id in parked:
         wait_state(weir, id)
+    end(weir, sandbox)
+
+
+def ends(weir):
+    """How the sandbox's requests ended, as far as that is written."""
+    with contextlib.suppress(OSError):
+        return [json.loads(line) for line in (weir.folder / "ends.jsonl").read_text().splitlines(True) if line.endswith("\n")]
+    return []
+
+
+@contextlib.contextmanager
+def nobody_accepts():
+    """A port where a connection is begun and never made: the queue of those to accept is full."""
+    with socket.socket() as door, contextlib.ExitStack() as fillers:
+        door.bind(("127.0.0.1", 0))
+        door.listen(0)
+        for _ in range(4):
+            filler = fillers.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(door.getsockname())
+        yield door.getsockname()[1]
+
+
+@test
+def maintenance_cancels_calls_in_flight_and_each_message_goes_on_as_its_call_stood():
+    with nobody_accepts() as dark:
+        weir, sandbox = begin("cancel", dark=dark)
+        sandbox.script(path="/v1/*", do="hang")
+        ids = {id: send(weir, id, path)[2]["id"] for id, path in
+               [(f"c{n}", "/strict") for n in range(6)] + [("p1", "/pay"), ("p2", "/pay"), ("d1", "/dark")]}
+        wait_until(lambda: len(sandbox.seen()) == 8 and weir.queue()["assigned"] == 9, 10, "nine calls are in flight, one not connected")
+        said = weir.ctl("mode", mode="maintenance", cancel=True, why="the far side moves")
+        check(said["ok"] and said["mode"] == "maintenance", f"maintenance: {said}")
+        check((said["cancelled"], said["unknown"], said["cancelling"]) == (9, 8, False), f"all are cut: {said}")
+        wait_until(lambda: len(ends(weir)) == 8, 5, "the sandbox sees it")
+        check(not any(e["answered"] for e in ends(weir)), f"as clients that went away: {ends(weir)}")
+    for id in ids:
+        wait_state(weir, ids[id], "held" if id.startswith("p") else "queued")
+    check(send(weir, "late")[0] == 503, "new work is refused")
+    text = weir.program.text()
+    for part in ("calls in flight are cancelled: 9", "9 were cancelled since the order  reason=maintenance by uid ",
+                 "the far side moves"):
+        check(part in text, f"the log says: {part}")
+    wait_until(lambda: weir.metric("weir_calls_cancelled_total") == 9 and weir.metric("weir_call_failures_total") == 0, 10,
+               "as metrics, and no call failed")
+    sandbox.no_script()
+    for kind in ("limiter", "responder", "drainer"):
+        old = weir.kill(kind)
+        wait_until(lambda: weir.pid(kind) != old and (m := mode(weir))["mode"] == "maintenance" and m["cancel"], 15,
+                   f"it outlives the {kind}")
+    again = Sandbox(weir.folder / "run", port=dark)
+    check(len(sandbox.seen()) == 8, "nothing was sent meanwhile")
+    wait_until(lambda: weir.ctl("mode", mode="normal")["ok"], 10, "back to normal")
+    for id in ids:
+        if id.startswith("p"):
+            wait_state(weir, ids[id], "held")
+            check(weir.ctl("release", id=ids[id])["ok"], "a person has looked")
+        wait_state(weir, ids[id])
+    check(sorted(s["path"] for s in sandbox.seen()) == sorted(2 * [f"/v1/{'pay' if id[0] == 'p' else 'strict'}/{id}"
+                                                                    for id in ids if id != "d1"]), "once more each")
+    summary = sandbox.summary()
+    check(summary["marked"] == 8 and summary["repeated_unmarked"] == 0, f"and marked: {summary}")
+    check(again.summary()["requests"] == 1 and again.summary()["marked"] == 0, f"what was never sent is not: {again.summary()}")
+    again.end()
+    end(weir, sandbox)
+
+
+@test
+def cancelling_goes_on_when_the_limiter_dies_before_a_responder_has_heard_of_it():
+    weir, sandbox = begin("cancel-killed")
+    sandbox.script(path="/v1/*", do="hang", times=3)
+    ids = [send(weir, f"k{n}", "/strict")[2]["id"] for n in range(3)]
+    wait_until(lambda: len(sandbox.seen()) == 3, 10, "three calls are in flight")
+    responder = weir.kill("responder", signal.SIGSTOP)
+    said = weir.ctl("mode", mode="maintenance", cancel=True)
+    check(said["ok"] and said["cancelling"] and said["cancelled"] == 0, f"how far it is: {said}")
+    old = weir.kill("limiter")
+    wait_until(lambda: weir.pid("limiter") != old and mode(weir)["mode"] == "maintenance", 15, "another limiter")
+    check(mode(weir)["cancelling"], f"the order stands: {mode(weir)}")
+    os.kill(responder, signal.SIGCONT)
+    wait_until(lambda: not mode(weir)["cancelling"], 10, "cut")
+    check(weir.pid("responder") == responder, "by the same responder")
+    wait_until(lambda: [e["answered"] for e in ends(weir)] == 3 * [False], 5, "the sandbox sees it")
+    wait_until(lambda: weir.ctl("mode", mode="normal")["ok"], 10, "back to normal")
+    for id in ids:
+        wait_state(weir, id)
+    summary = sandbox.summary()
+    check((summary["requests"], summary["marked"], summary["repeated_unmarked"]) == (6, 3, 0), f"once more each, marked: {summary}")
     end(weir, sandbox)
 
 

@@ -42,11 +42,13 @@ static void cancelling_calls_is_answered_with_how_many_when_all_have_ended(void 
     limiter_says(s,
                  (msg_mode_t){.cancel = 1, .cancelling = 1, .cancelled = 10, .unknown = 4});
     assert_null(steps_sent(s, MESSAGE_ANSWER, 0));
+    pressure(s, 5, 0, 0); /* older than the next word */
     limiter_says(s, (msg_mode_t){.cancel = 1, .cancelled = 15, .unknown = 6});
     const msg_answer_t *a = steps_sent(s, MESSAGE_ANSWER, 0);
     assert_answer(a, 200, "\"cancelled\":5");
     assert_answer(a, 200, "\"unknown\":2");
     assert_answer(a, 200, "\"cancelling\":false");
+    assert_answer(a, 200, "\"assigned\":0");
 }
 
 static void calls_that_do_not_end_are_told_of_in_time(void **state)

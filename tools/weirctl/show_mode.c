@@ -92,6 +92,10 @@ void show_mode_now(const json_t *answer)
         printf(" for %s", table_age(number_at(answer, "since_s") * 1000, since));
     if (strcmp(text_at(answer, "who"), "-") != 0)
         printf(", by %s: %s", text_at(answer, "who"), text_at(answer, "why"));
+    if (json_object_get(answer, "cancelling"))
+        printf("; %s", json_is_true(json_object_get(answer, "cancelling"))
+                           ? "calls in flight are being cancelled"
+                           : "no call is in flight");
     puts("");
     show_work(answer);
     show_drain(json_object_get(answer, "drain"));
