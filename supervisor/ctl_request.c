@@ -31,7 +31,7 @@ static const char *kind_missed(enum ctl_kind kind, const json_t *value)
 {
     switch (kind) {
     case CTL_MESSAGE:
-        return is_message(value) ? NULL : "a message id (26 characters)";
+        return is_message(value) ? NULL : "a message id (26 characters, as weirctl ls shows it)";
     case CTL_NAME:
     case CTL_ROUTE:
     case CTL_LIMIT:

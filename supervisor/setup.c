@@ -108,16 +108,24 @@ static mode_t run_dir_mode(const config_t *c)
     return has_groups ? 0711 : 0700;
 }
 
+/* As the unit has it, only its own directories may be written. */
+static int refuse_place(const char *key, const char *path, int error)
+{
+    return refuse(EXIT_CONFIG, error, "%s %s cannot be used%s", key, path,
+                  error == -EROFS ? " (of weir.service, ReadWritePaths= says what may be written)"
+                                  : "");
+}
+
 static int take_places(supervisor_t *s)
 {
     const config_t *c = s->config;
     const jail_user_t *user = s->launch.has_user ? &s->launch.user : NULL;
     int error = place_directory(c->run_dir, run_dir_mode(c), user);
     if (error)
-        return refuse(EXIT_CONFIG, error, "run_dir %s cannot be used", c->run_dir);
+        return refuse_place("run_dir", c->run_dir, error);
     error = place_directory(c->state_dir, 0700, user);
     if (error)
-        return refuse(EXIT_CONFIG, error, "state_dir %s cannot be used", c->state_dir);
+        return refuse_place("state_dir", c->state_dir, error);
     s->own_lock = place_lock_supervisor(c->run_dir);
     if (s->own_lock == -EBUSY)
         return refuse(EXIT_AGAIN, 0,
@@ -143,7 +151,12 @@ static int open_listeners(supervisor_t *s)
     int error = listeners_open(&s->listeners, s->config, &which);
     if (error == -EADDRINUSE)
         return refuse(EXIT_AGAIN, error, "http.listen %s: another program listens there", which);
-    return error ? refuse(EXIT_CONFIG, error, "http.listen %s", which) : 0;
+    const char *advice = error == -EACCES
+                             ? " (a port below 1024 is not for this user: take another, "
+                               "or let weir.socket open it)"
+                         : error == -EADDRNOTAVAIL ? " (this host has no such address)"
+                                                   : "";
+    return error ? refuse(EXIT_CONFIG, error, "http.listen %s%s", which, advice) : 0;
 }
 
 /* ---- the rest --------------------------------------------------------------------------- */

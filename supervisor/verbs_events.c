@@ -47,8 +47,16 @@ static void take_text(const json_t *args, const char *name, char *out, size_t si
     snprintf(out, size, "%s", text ? text : "");
 }
 
-/* False: there is no such kind. */
-static bool read_view(const json_t *args, events_view_t *out)
+static bool has_actor(supervisor_t *s, const char *name)
+{
+    bool found = !*name || strcmp(name, "supervisor") == 0;
+    for (size_t i = 0; i < s->family.count && !found; i++)
+        found = strcmp(s->family.children[i].name, name) == 0;
+    return found;
+}
+
+/* The refusal, or NULL. */
+static json_t *read_view(supervisor_t *s, const json_t *args, events_view_t *out)
 {
     const char *kind = json_string_value(json_object_get(args, "kind"));
     const json_t *since = json_object_get(args, "since");
@@ -61,7 +69,14 @@ static bool read_view(const json_t *args, events_view_t *out)
     take_text(args, "route", out->route, sizeof out->route);
     take_text(args, "message", out->message, sizeof out->message);
     take_text(args, "actor", out->actor, sizeof out->actor);
-    return !kind || out->kind >= 0;
+    if (kind && out->kind < 0)
+        return ctl_failure(400, "there is no such kind of event",
+                           "weirctl events shows the kinds of what happened; weirctl complete -- "
+                           "events --kind '' lists all");
+    return has_actor(s, out->actor)
+               ? NULL
+               : ctl_failure(404, "there is no such actor",
+                             "limiter/0, say, or supervisor; weirctl actors ls shows the names");
 }
 
 static json_t *one_answer(const supervisor_t *s, events_view_t *view)
@@ -95,13 +110,11 @@ void verbs_events(supervisor_t *s, const ctl_asked_t *asked)
 {
     const json_t *args = asked->request->args;
     events_view_t view;
-    json_t *answer = NULL;
-    if (!read_view(args, &view)) {
-        answer = ctl_failure(400, "there is no such kind of event",
-                             "weirctl complete -- events --kind ''");
-    } else if (!json_is_true(json_object_get(args, "follow"))) {
+    json_t *answer = read_view(s, args, &view);
+    bool follows = json_is_true(json_object_get(args, "follow"));
+    if (!answer && !follows)
         answer = one_answer(s, &view);
-    } else {
+    if (!answer) {
         follower_t *f = malloc(sizeof *f);
         must(f);
         *f = (follower_t){s->events, view};

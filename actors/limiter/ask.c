@@ -308,7 +308,7 @@ static void ask_list(limiter_t *l, const struct question *q, const json_t *args,
     }
     if (route && !config_route(l->config, bytes_str(route))) {
         query_refuse(l, q, 404, "no such route",
-                     "`weirctl check` lists the routes of the configuration");
+                     "`weirctl names` lists those there are");
         return;
     }
     if (route)

@@ -31,7 +31,7 @@ static int check_file(int fd, bool is_file, bool *shared)
         return -EINVAL;
     *shared = (st.st_mode & S_IRWXO) != 0;
     if (is_file ? st.st_mode & S_IWOTH : *shared)
-        return -EACCES;
+        return -EPERM;
     return (size_t)st.st_size > CREDENTIAL_BYTES_MAX ? -EFBIG : 0;
 }
 
@@ -70,7 +70,7 @@ static int read_credential(int fd, bool is_file, uint8_t *out, size_t *len)
     out[have] = '\0';
     *len = (size_t)have;
     if (shared && holds_key(out, *len))
-        return -EACCES;
+        return -EPERM;
     return have ? 0 : -ENODATA;
 }
 
@@ -118,13 +118,26 @@ void credential_free(uint8_t **secret, size_t len)
     *secret = NULL;
 }
 
+/* Nobody can put a file there. */
+static bool is_systemds(const char *directory)
+{
+    const char *given = getenv("CREDENTIALS_DIRECTORY");
+    return given && strcmp(given, directory) == 0;
+}
+
 void credential_explain(const char *directory, const char *name, int error, char *out, size_t size)
 {
     const char *what = strerror(-error);
     if (error == -ENOENT)
         what = "is not there; put the secret into this file, mode 0600";
+    if (error == -ENOENT && *name != '/' && is_systemds(directory))
+        what =
+            "is not there: the unit hands none over. Put it into /etc/weir/credentials, or where "
+            "LoadCredential= of the unit says, mode 0600, and restart";
     if (error == -EACCES)
-        what = "cannot be read, or everybody on this host can; give it to our user with mode 0600";
+        what = "cannot be read by this user; give it to the one that Weir runs as, mode 0600";
+    if (error == -EPERM)
+        what = "is open to everybody on this host, who may know it by now; mode 0600";
     if (error == -EFBIG)
         what = "is larger than 64 KiB";
     if (error == -ENODATA)

@@ -14,7 +14,7 @@
  * the configuration file. False: longer than size. */
 bool credentials_directory(const char *config_path, char *out, size_t size);
 /* The content of the secret `name`, or of the file that an absolute path names, without one newline
- * at its end, with a NUL behind it; credential_free it. 0, or -ENOENT, -EACCES (others on this host
+ * at its end, with a NUL behind it; credential_free it. 0, or -ENOENT, -EPERM (others on this host
  * may use it: refused, but for a file without a private key), -EFBIG, -ENODATA (empty), -EINVAL
  * (not a name, not a file), or what reading gave. */
 int credential_read(const char *directory, const char *name, uint8_t **secret, size_t *len);

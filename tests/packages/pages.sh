@@ -57,6 +57,7 @@ filled() {
     case $command in
     *"--route NAME"* | *"route stop NAME"*) command=${command/NAME/tickets} ;;
     *"downstream pause NAME"*) command=${command/NAME/helpdesk} ;;
+    usermod*) command=${command/NAME/nobody} ;;
     *"actors restart NAME"*) command=${command/NAME/responder} ;;
     *) command=${command/NAME/helpdesk-writes} ;;
     esac

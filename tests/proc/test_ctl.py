@@ -130,7 +130,8 @@ def every_verb_answers_by_its_schema():
                   ["try", "tickets", body], ["store", "snapshot", weir.folder / "look.db"]):
         lines += said_json(weir, *words)
     for words, code in ((["show", "01J9ZQ4T6W3V8X2M5N7P1R0SAB"], 66), (["mode", "sideways"], 64), (["redrive", "cancel"], 1),
-                        (["dead", "redrive", done], 1), (["backup", "take"], 66), (["events", "--kind", "nonsense"], 64)):
+                        (["dead", "redrive", done], 1), (["backup", "take"], 66), (["events", "--kind", "nonsense"], 64),
+                        (["events", "--actor", "limiter"], 66)):
         lines += said_json(weir, *words, code=code)
     lines += operated(weir)
     kill_some(weir, sandbox, 30, "more")

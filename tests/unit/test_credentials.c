@@ -100,7 +100,7 @@ static void what_is_no_secret_is_refused(void **state)
         const char *name;
         int error;
     } rows[] = {
-        {"none", -ENOENT},   {"open", -EACCES}, {"written", -EACCES},
+        {"none", -ENOENT},   {"open", -EPERM}, {"written", -EPERM},
         {"empty", -ENODATA}, {"large", -EFBIG}, {"folder", -EINVAL},
         {"pipe", -EINVAL},   {"../x", -EINVAL}, {"", -EINVAL},
     };
@@ -123,8 +123,8 @@ static void a_file_by_its_path_may_be_read_by_all_if_it_holds_no_private_key(voi
         const char *content;
         mode_t mode;
         int error;
-    } rows[] = {{"certificate", 0644, 0}, {"certificate", 0600, 0}, {"certificate", 0646, -EACCES},
-                {key, 0600, 0},           {key, 0640, 0},           {key, 0644, -EACCES}};
+    } rows[] = {{"certificate", 0644, 0}, {"certificate", 0600, 0}, {"certificate", 0646, -EPERM},
+                {key, 0600, 0},           {key, 0640, 0},           {key, 0644, -EPERM}};
     uint8_t *secret = NULL;
     size_t len;
     char path[128];
@@ -150,6 +150,9 @@ static void the_folder_is_systemds_or_beside_the_configuration(void **state)
     setenv("CREDENTIALS_DIRECTORY", "/run/credentials/weir", 1);
     assert_true(credentials_directory("/etc/weir/weir.yaml", out, sizeof out));
     assert_string_equal(out, "/run/credentials/weir");
+    char why[512];
+    credential_explain(out, "token", -ENOENT, why, sizeof why);
+    assert_non_null(strstr(why, "Put it into /etc/weir/credentials"));
     assert_false(credentials_directory("x", out, 5));
     unsetenv("CREDENTIALS_DIRECTORY");
 }

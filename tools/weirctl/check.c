@@ -103,7 +103,7 @@ static int say_right(const cli_t *cli, const config_t *c, const char *problem)
     }
     show_right(c);
     if (problem)
-        printf("to be known: %s. Without its secrets Weir does not start\n", problem);
+        printf("to be known: %s; a start may be refused for it\n", problem);
     return EXIT_OK;
 }
 

@@ -238,7 +238,8 @@ int run_report(const cli_t *cli)
     int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (!out)
-        return cli_complain(EXIT_CANNOT_WRITE, "%s: %s", file, strerror(errno));
+        return cli_complain(EXIT_CANNOT_WRITE, "%s: %s; name another with --output", file,
+                            strerror(errno));
     put_all(out, cli);
     bool failed = ferror(out);
     if (fclose(out) != 0 || failed)

@@ -265,6 +265,12 @@ int run_backup(const cli_t *cli)
         return cli_complain(EXIT_CANNOT_WRITE, "%s is there already; nothing was done", file);
     snprintf(c.part, sizeof c.part, "%s.part", file);
     unlink(c.part);
+    int there = open(c.part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (there < 0)
+        return cli_complain(EXIT_CANNOT_WRITE, "%s cannot be written: %s; nothing was done", file,
+                            strerror(errno));
+    close(there);
+    unlink(c.part);
     int code = copy_running(&c);
     if (code == EXIT_OK)
         code = check_path(cli, c.part, file);
