@@ -100,7 +100,7 @@ static void what_is_no_secret_is_refused(void **state)
         const char *name;
         int error;
     } rows[] = {
-        {"none", -ENOENT},   {"open", -EPERM}, {"written", -EPERM},
+        {"none", -ENOENT},   {"open", -EPERM},  {"written", -EPERM},
         {"empty", -ENODATA}, {"large", -EFBIG}, {"folder", -EINVAL},
         {"pipe", -EINVAL},   {"../x", -EINVAL}, {"", -EINVAL},
     };
