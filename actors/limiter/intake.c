@@ -14,6 +14,7 @@
 static void answer(limiter_t *l, const msg_verdict_t *v)
 {
     must(l->verdict_count < BATCH_ITEMS_MAX);
+    l->accepted[l->verdict_count] = 0;
     l->verdicts[l->verdict_count++] = *v;
     wish_count(l->e, METRIC_VERDICTS, bytes_str(verdict_name((unsigned)v->verdict)), 1);
 }
@@ -231,16 +232,17 @@ static void merge(limiter_t *l, const item_t *i)
 void join_queue(limiter_t *l, item_t *i)
 {
     const route_t *r = item_route(l, i);
+    bool redriven = i->flags & PROGRESS_REDRIVEN; /* no news of its key */
     if (l->phase != LOADED)
-        list_push(&l->newcomers, &i->place.place);
-    else if (i->key && loop_is_closed(l, i, r))
+        list_push(&l->newcomers, &i->place.place); /* behind what is not loaded yet */
+    else if (i->key && !redriven && loop_is_closed(l, i, r))
         loop_hold(l, i);
     else if (i->gives_back)
         order_enter(l, i);
     else if (mode_gate(l, r) != GATE_OPEN)
         item_park(l, i);
     else {
-        if (r->merge && i->key)
+        if (r->merge && i->key && !redriven)
             merge(l, i);
         order_enter(l, i);
     }
@@ -363,16 +365,14 @@ static void submission(limiter_t *l, peer_t peer, const msg_submit_t *s)
     }
     if (!admit(l, s, r, &job))
         return;
-    uint64_t start_in_ms, ahead = queue_ahead(l, (uint16_t)route_index(l, r), &start_in_ms);
+    uint64_t ahead = queue_ahead(l, (uint16_t)route_index(l, r));
     item_t *i = enqueue(l, s, r);
     i->job = job;
     i->job_held = job != NULL;
     i->gives_back = gives;
     join_queue(l, i);
-    answer(l, &(msg_verdict_t){.id = s->id,
-                               .verdict = VERDICT_ACCEPTED,
-                               .ahead = ahead,
-                               .start_in_ms = start_in_ms});
+    answer(l, &(msg_verdict_t){.id = s->id, .verdict = VERDICT_ACCEPTED, .ahead = ahead});
+    l->accepted[l->verdict_count - 1] = i->seq;
 }
 
 void submissions(limiter_t *l, const event_t *event)

@@ -114,10 +114,8 @@ const char *redrive_one(limiter_t *l, const stored_message_t *m)
     l->tally.live_bytes += i->bytes;
     l->tally.dead -= l->tally.dead > 0;
     item_touch(l, i);
-    if (l->phase == LOADED)
-        order_enter(l, i);
-    else
-        list_push(&l->newcomers, &i->place.place); /* behind what is not loaded yet */
+    i->gives_back = begins_with_release(r) && r->steps[0].when.count == 0;
+    join_queue(l, i);
     item_log(l, i, LOG_REDRIVEN, "dead letter put back at the tail of its key", "");
     return NULL;
 }

@@ -186,6 +186,18 @@ static void what_is_refused_can_be_kept_as_a_dead_letter_and_redriven(void **sta
     assert_null(rig_assign(r, CONN_RESPONDER));
 }
 
+static void what_is_redriven_in_a_drain_waits_for_its_end(void **state)
+{
+    rig_t *r = *state;
+    order(r, (msg_mode_t){.mode = MODE_DRAINING});
+    verdict_of(r, "kept", 1);
+    rig_say(r, CONN_DRAINER, MESSAGE_REDRIVE, &(msg_redrive_t){.most = 10});
+    assert_null(rig_assign(r, CONN_RESPONDER));
+    assert_int_equal(rig_state(r, 1), STATE_HELD);
+    order(r, (msg_mode_t){.mode = MODE_NORMAL});
+    assert_non_null(rig_assign(r, CONN_RESPONDER));
+}
+
 static void a_lease_is_refused_as_over_a_limit_while_new_work_is(void **state)
 {
     rig_t *r = *state;
@@ -325,6 +337,7 @@ int main(void)
         T(calls_of_the_last_minute_are_told_of_a_downstream_and_over_all),
         T(at_drain_says_who_is_held_and_who_is_refused),
         T(what_is_refused_can_be_kept_as_a_dead_letter_and_redriven),
+        T(what_is_redriven_in_a_drain_waits_for_its_end),
         T(a_lease_is_refused_as_over_a_limit_while_new_work_is),
         T(a_drainer_that_retires_does_not_take_the_answers_of_its_successor),
         T(one_route_drains_alone_also_after_a_crash),
