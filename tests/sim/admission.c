@@ -20,6 +20,7 @@ typedef struct meter {
     double level;
     int64_t at, takes[TAKES];
     size_t count;
+    int64_t since; /* the change that it was begun anew with */
 } meter_t;
 typedef struct deferred {
     uint64_t seq, attempt, fence;
@@ -56,19 +57,16 @@ void admission_kind(bytes_t labels, char *kind)
 
 static bool counts_by_kind(const limit_t *limit) { return limit->per_count > 0; }
 
-static uint32_t slots_of(const limit_t *limit, const char *kind)
+/* UINT32_MAX: nothing is sure. */
+static uint32_t slots_of(size_t index, const char *kind)
 {
+    const limit_t *limit = &sim.config->limits[index];
+    if (!standing_keeps(index))
+        return UINT32_MAX;
     for (size_t n = 0; n < limit->override_count; n++)
         if (glob_matches(bytes_str(limit->overrides[n].pattern), bytes_str(kind)))
             return limit->overrides[n].value;
-    return limit->slots;
-}
-
-uint32_t admission_slots_most(const char *name)
-{
-    long at = config_limit(sim.config, bytes_str(name));
-    must(at >= 0);
-    return sim.config->limits[at].slots;
+    return standing_limit(index).slots;
 }
 
 static bool draws_from(const assigned_t *a, size_t limit)
@@ -102,21 +100,31 @@ static void check_limit(size_t index, const assigned_t *of)
         same += strcmp(a->kind, of->kind) == 0;
         half += a->kind[0] == of->kind[0];
     }
-    if (limit->slots > 0 && (counts_by_kind(limit) ? same : all) > slots_of(limit, of->kind))
+    uint32_t most = slots_of(index, of->kind);
+    if (limit->slots > 0 && (counts_by_kind(limit) ? same : all) > most)
         violation("invariant 3: %u slots of %s %s are in use, it has %u",
-                  counts_by_kind(limit) ? same : all, limit->name, of->kind,
-                  slots_of(limit, of->kind));
-    unsigned share = limit->slots * limit->max_share_percent / 100;
+                  counts_by_kind(limit) ? same : all, limit->name, of->kind, most);
+    uint64_t share = (uint64_t)most * limit->max_share_percent / 100;
     if (limit->share_by && half > (share ? share : 1))
         violation("invariant 3: %c has %u slots of %s, its share is %u", of->kind[0], half,
-                  limit->name, share ? share : 1);
+                  limit->name, (unsigned)(share ? share : 1));
+}
+
+/* What the route draws is held over its steps and tries: who had it before a change has it still.
+ */
+static bool may_have_had_it(const assigned_t *a, size_t limit)
+{
+    for (size_t n = 0; n < a->route->draw_count; n++)
+        if (a->route->draws[n].limit == limit)
+            return standing.limits[limit].since > 0 && a->attempt > 1;
+    return false;
 }
 
 void admission_slots(void)
 {
     const assigned_t *last = &sim.assigned[sim.assigned_count - 1];
     for (size_t n = 0; n < sim.config->named_limits; n++)
-        if (draws_from(last, n))
+        if (draws_from(last, n) && !may_have_had_it(last, n))
             check_limit(n, last);
 }
 
@@ -143,8 +151,9 @@ static void check_strict(const call_t *new, const step_t *step)
 
 /* ---- rates */
 
-static meter_t *meter_of(const limit_t *limit, const char *kind)
+static meter_t *meter_of(size_t index, const char *kind)
 {
+    const limit_t *limit = &sim.config->limits[index];
     for (size_t n = 0; n < seen.count; n++)
         if (seen.meters[n].limit == limit && strcmp(seen.meters[n].kind, kind) == 0)
             return &seen.meters[n];
@@ -155,27 +164,48 @@ static meter_t *meter_of(const limit_t *limit, const char *kind)
     return m;
 }
 
-/* A take reaches the wire up to `late` after it was allowed: so much more may come together. */
-static void check_rate(meter_t *m, int64_t late)
+/* After a change nothing counts that was before it, or was assigned before it and comes `late`. */
+static bool is_measured(meter_t *m, size_t index, int64_t late)
 {
-    const limit_t *limit = m->limit;
-    double rate = (double)limit->rate.count / (double)limit->rate.period_us;
+    int64_t since = standing.limits[index].since;
+    bool is_sure =
+        standing_keeps(index) && (since == 0 || sim.now.at.us > since + late) && m->since == since;
+    if (is_sure)
+        return true;
+    m->since = since;
+    m->level = 0;
+    m->count = 0;
+    memset(m->takes, 0, sizeof m->takes);
+    m->at = sim.now.at.us;
+    return false;
+}
+
+static unsigned burst_of(const limit_t *limit, const limit_now_t *now)
+{
+    return limit->rate.shape == RATE_SPACING || now->count == limit->rate.count ? limit->rate.burst
+                                                                                : now->count;
+}
+
+/* A take reaches the wire up to `late` after it was allowed: so much more may come together. */
+static void check_rate(meter_t *m, const limit_now_t *now, int64_t late)
+{
+    double rate = (double)now->count / ((double)now->per_ms * US_PER_MS);
     m->level -= (double)(sim.now.at.us - m->at) * rate;
     m->level = (m->level > 0 ? m->level : 0) + 1;
     m->at = sim.now.at.us;
-    if (m->level > limit->rate.burst + (double)late * rate + 1e-6)
-        violation("invariant 3: more calls than the rate of %s %s", limit->name, m->kind);
+    if (m->level > burst_of(m->limit, now) + (double)late * rate + 1e-6)
+        violation("invariant 3: more calls than the rate of %s %s", m->limit->name, m->kind);
 }
 
-static void check_window(meter_t *m)
+static void check_window(meter_t *m, const limit_now_t *now)
 {
     unsigned within = 1;
     for (size_t n = 0; n < TAKES && n < m->count; n++)
-        within += m->takes[n] > sim.now.at.us - m->limit->rate.period_us;
+        within += m->takes[n] > sim.now.at.us - now->per_ms * US_PER_MS;
     m->takes[m->count++ % TAKES] = sim.now.at.us;
-    if (within > m->limit->rate.count)
+    if (within > now->count)
         violation("invariant 3: %u calls in one window of %s, it allows %u", within, m->limit->name,
-                  m->limit->rate.count);
+                  now->count);
 }
 
 void admission_written(const call_t *call)
@@ -188,14 +218,26 @@ void admission_written(const call_t *call)
         const limit_t *limit = &sim.config->limits[step->draws[n].limit];
         if (limit->rate.shape == RATE_NONE)
             continue;
-        meter_t *m = meter_of(limit, counts_by_kind(limit) ? kind : "");
+        size_t index = step->draws[n].limit;
+        meter_t *m = meter_of(index, counts_by_kind(limit) ? kind : "");
+        limit_now_t now = standing_limit(index);
+        if (!is_measured(m, index, step->start_within_ms * US_PER_MS))
+            continue;
         sim.evidence.judged++;
         if (limit->rate.shape == RATE_WINDOW)
-            check_window(m);
+            check_window(m, &now);
         else
-            check_rate(m, step->start_within_ms * US_PER_MS);
+            check_rate(m, &now, step->start_within_ms * US_PER_MS);
     }
     check_strict(call, step);
+}
+
+static standing_t *standing_of_pool(size_t pool)
+{
+    for (size_t n = 0; n < sim.config->downstream_count; n++)
+        if (strcmp(sim.config->downstreams[n].name, sim.config->pools[pool]) == 0)
+            return &standing.halted[n];
+    return NULL;
 }
 
 /* ---- pauses: from the moment at which the limiter said that it knows */
@@ -215,8 +257,10 @@ void admission_settled(const msg_settled_t *s)
         deferred_t *d = &seen.deferred[n];
         if (d->until == 0 || d->seq != s->seq || d->attempt != s->attempt || d->fence != s->fence)
             continue;
+        const standing_t *halted = standing_of_pool(d->pool);
         pause_t *p = &seen.pauses[d->pool];
-        if (d->until > p->until && d->until > sim.now.at.us) /* else it was over before this */
+        bool resumes = halted && !standing_is_sure(halted); /* by hand, before or after this */
+        if (!resumes && d->until > p->until && d->until > sim.now.at.us) /* else it is over */
             *p = (pause_t){.told_at = sim.now.at.us, .until = d->until};
         d->until = 0;
     }
@@ -254,6 +298,13 @@ void admission_died(const node_t *n)
     for (size_t p = 0; p < POOLS; p++)
         if (seen.pauses[p].probing && (seen.pauses[p].node == n->index || n->kind == ACTOR_LIMITER))
             seen.pauses[p].over = true;
+}
+
+void admission_resumed(size_t downstream)
+{
+    for (size_t p = 0; p < sim.config->pool_count; p++)
+        if (standing_of_pool(p) == &standing.halted[downstream])
+            seen.pauses[p] = (pause_t){0};
 }
 
 /* What is left of a pause is then the wall clock's word, and that may have been moved. */

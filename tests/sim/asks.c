@@ -30,15 +30,6 @@ static void ask_limiter(void)
     supervise_ask(node_limiter(), verbs[chance_below(COUNT_OF(verbs))], args);
 }
 
-static void change_mode(void)
-{
-    static const char *const modes[] = {"normal", "normal", "draining", "degraded", "maintenance"};
-    char args[80];
-    snprintf(args, sizeof args, "{\"mode\":\"%s\",\"why\":\"to see\"}",
-             modes[chance_below(COUNT_OF(modes))]);
-    supervise_ask(drainer(), "mode", args);
-}
-
 static void probe(void)
 {
     static const char *const paths[] = {"/health", "/livez", "/readyz", "/metrics", "/nowhere"};
@@ -67,23 +58,22 @@ bool ask_answered(uint64_t token)
     return true;
 }
 
-/* From the calm on the mode is made normal, again until that is heard. */
 void ask_next(void)
 {
-    sim_push((sim_event_t){.at = after(sim.calm ? US_PER_S : (int64_t)chance_below(100000)),
+    sim_push((sim_event_t){.at = after(sim.calm ? US_PER_S / 4 : (int64_t)chance_below(100000)),
                            .kind = SIM_ASK});
     if (sim.calm) {
-        supervise_ask(drainer(), "mode", "{\"mode\":\"normal\"}");
+        orders_undo();
         return;
     }
     uint64_t what = chance_below(100);
     if (what < 40)
         probe();
-    else if (what < 80)
+    else if (what < 75)
         ask_limiter();
-    else if (what < 85 && sim.with_modes)
-        change_mode();
-    else if (what < 95 && sim.with_redrives)
+    else if (what < 90 && sim.with_orders)
+        order_something();
+    else if (what < 96 && sim.with_redrives)
         supervise_ask(drainer(), "dead.redrive", "{\"all\":true}");
     else
         supervise_ask(drainer(), "redrive.status", "{}");

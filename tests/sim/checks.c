@@ -80,6 +80,7 @@ static void assign_left(node_t *to, const frame_head_t *head, const msg_assign_t
     if (head->link == credit->link && ++credit->used[new.step->pool] > credit->told[new.step->pool])
         violation("invariant 6: more assignments to %s/%u than its credit", actor_name(to->kind),
                   to->instance);
+    standing_assigned(&new);
     admission_assigned(to, &new);
     sim.assigned[sim.assigned_count++] = new;
     admission_slots();

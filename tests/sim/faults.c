@@ -30,6 +30,7 @@ void faults_choose(void)
     sim.with_redrives = chance_in(3);
     sim.lossy = !sim.gentle && chance_in(4);
     sim.with_holders = chance_in(2);
+    sim.with_orders = sim.with_modes || (!sim.gentle && chance_in(3));
     if (sim.gentle)
         sim.faults = 1u << FAULT_FREEZE;
 }
@@ -110,7 +111,7 @@ static void strike(unsigned fault)
     case FAULT_CRASH_ALL:
         sim.new_boot = chance_in(2);
         if (sim.new_boot)
-            admission_rebooted();
+            admission_rebooted(), standing_rebooted();
         for (size_t i = 1; i < sim.node_count; i++)
             crash(&sim.nodes[i]);
         break;

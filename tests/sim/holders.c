@@ -143,7 +143,10 @@ void holder_event(const sim_event_t *event)
 static void check_sure(uint32_t n)
 {
     unsigned sure = 0;
-    uint32_t most = admission_slots_most(LIMIT);
+    size_t limit = (size_t)config_limit(sim.config, bytes_str(LIMIT));
+    uint32_t most = standing_limit(limit).slots;
+    if (!standing_keeps(limit) || all.of[n].asked_at < standing.limits[limit].since)
+        return; /* who had one keeps it, whatever the limit is now */
     for (size_t i = 0; i < all.count; i++)
         sure += is_sure(&all.of[i]) && !all.of[i].taken_back;
     if (sure > most)
@@ -151,12 +154,13 @@ static void check_sure(uint32_t n)
                   most, n);
 }
 
-static void has_it(uint32_t n)
+static void has_it(uint32_t n, bool is_new)
 {
     holder_t *h = &all.of[n];
     h->doing = HOLDS;
     h->sure_until = h->asked_at + TTL_S * US_PER_S;
-    check_sure(n);
+    if (is_new)
+        check_sure(n);
     int64_t left = h->ends_at - sim.now.at.us;
     int64_t pause = 300000 + (int64_t)chance_below(1500000);
     wake(n, left < pause ? (left > 0 ? left : 0) : pause);
@@ -190,7 +194,7 @@ void holder_answered(uint64_t token, unsigned status)
         return;
     }
     if (status == 200 || status == 201)
-        has_it(n);
+        has_it(n, status == 201);
     else
         has_it_not(n, status);
 }
@@ -212,5 +216,15 @@ bool holders_rest(void)
     for (size_t n = 0; n < all.count; n++)
         if (all.of[n].doing != NOBODY && all.of[n].doing != KILLED)
             return false;
+    return true;
+}
+
+bool holders_take_back(char *id, size_t size)
+{
+    size_t n = all.count ? chance_below(all.count) : 0;
+    if (all.count == 0 || chance_in(3))
+        return false;
+    all.of[n].taken_back = true;
+    snprintf(id, size, "seat-%zu", n);
     return true;
 }

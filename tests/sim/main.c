@@ -34,11 +34,16 @@ static void report(void *arg, const char *line)
 static config_t *config_of_seed(void)
 {
     static const int sizes[] = {12, 40, 40, 200, 200, 200}, caches[] = {0, 3000, 1 << 28};
+    static const char *const at_drain[] = {"refuse", "hold", "dead"};
     json_t *json = json_deep_copy(checked);
     json_object_set_new(json_object_get(json, "queue"), "messages_max",
                         json_integer(sizes[chance_below(COUNT_OF(sizes))]));
     json_object_set_new(json_object_get(json, "queue"), "cache_bytes",
                         json_integer(caches[chance_below(COUNT_OF(caches))]));
+    json_object_set_new(json_object_get(json_object_get(json, "sources"), "desk"), "at_drain",
+                        json_string(at_drain[chance_below(COUNT_OF(at_drain))]));
+    if (chance_in(2))
+        json_array_clear(json_object_get(json_object_get(json, "modes"), "rules"));
     config_t *config = config_load(json); /* keeps it */
     json_decref(json);
     must(config);
@@ -75,6 +80,7 @@ static void world_begin(uint64_t seed, uint64_t steps)
     sim.ops_max = 40 + chance_below(40 + 2 * sim.config->queue.messages_max);
     sim.nodes[0] = (node_t){.kind = ACTOR_SUPERVISOR, .alive = true};
     sim.node_count = 1;
+    standing_begin();
     faults_choose();
     holders_begin();
     supervise_start();

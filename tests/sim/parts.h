@@ -41,7 +41,7 @@ void supervise_order_stop(node_t *n); /* and kills it if it does not */
 void supervise_order_retire(node_t *n);
 void supervise_drain(void);           /* the whole service: drains, then stops and starts again */
 void supervise_stop_all(void);
-void supervise_ask(node_t *n, const char *verb, const char *args);
+uint64_t supervise_ask(node_t *n, const char *verb, const char *args);
 
 /* senders.c */
 void sender_arrival(void);
@@ -59,6 +59,40 @@ void holder_answered(uint64_t token, unsigned status);
 size_t holders_list(char *out, size_t size);     /* of those alive, as JSON */
 bool holders_know(bytes_t lease, bool *killed); /* false: it is nobody's here */
 bool holders_rest(void);
+bool holders_take_back(char *id, size_t size); /* one is to be ended by hand; false: none */
+
+/* standing.c */
+typedef struct limit_now {
+    uint32_t slots, count, per_ms;
+    bool disabled, observed;
+} limit_now_t;
+typedef struct standing_all {
+    standing_t limits[16]; /* packed */
+    standing_t stopped[16], drained[16]; /* routes */
+    standing_t halted[8], paused[8];     /* downstreams; paused: until then at least */
+    unsigned probes[8];                  /* let through a halted one */
+    standing_t mode, safe;
+    uint64_t holds; /* orders about single messages */
+    bool was_degraded, was_safe;
+} standing_all_t;
+extern standing_all_t standing;
+static inline bool standing_is_sure(const standing_t *s) { return s->open == 0; }
+void standing_begin(void);
+void standing_order(node_t *to, standing_t *of, int64_t value, const char *verb, const char *args);
+void standing_answered(uint64_t number, unsigned status);
+void standing_unsure(standing_t *of);
+int64_t standing_pack(const limit_now_t *now);
+int64_t standing_configured(size_t limit);
+limit_now_t standing_limit(size_t limit);
+bool standing_keeps(size_t limit); /* it is sure that nobody passes who should not */
+void standing_assigned(const assigned_t *a);
+void standing_called(const op_t *op);
+bool standing_may_have_skipped(const step_t *step);
+void standing_rebooted(void);
+
+/* orders.c */
+void order_something(void);
+void orders_undo(void);
 
 /* asks.c */
 void ask_next(void);
@@ -96,12 +130,12 @@ void admission_kind(bytes_t labels, char *kind);
 void admission_assigned(const node_t *to, const assigned_t *new); /* before it is counted */
 void admission_slots(void);
 bool admission_holds_slots(const assigned_t *a);
-uint32_t admission_slots_most(const char *limit); /* as may be in force now */
 void admission_settle(const assigned_t *a, const msg_settle_t *s);
 void admission_settled(const msg_settled_t *s);
 void admission_written(const call_t *call);
 void admission_died(const node_t *n);
 void admission_rebooted(void);
+void admission_resumed(size_t downstream); /* by hand: what the far side asked for is over */
 
 /* leases.c */
 void leases_begin(void);

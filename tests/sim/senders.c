@@ -28,6 +28,7 @@ static void send(op_t *op)
 {
     node_t *n = &sim.nodes[2 + chance_below(sim.config->actors.ingress)];
     op->attempts++;
+    op->first_sent = op->first_sent ? op->first_sent : sim.now.at.us;
     if (!n->alive) {
         sender_refused(op);
         return;

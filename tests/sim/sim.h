@@ -114,13 +114,22 @@ typedef struct conn {
 
 /* ---- senders */
 
+/* Something that operators set (standing.c). */
+typedef struct standing {
+    int64_t value, since; /* since: it has been sure */
+    uint64_t open;        /* the latest order that is not answered; 0: the value is sure */
+} standing_t;
+enum { KEPT_NOT, KEPT_HELD, KEPT_CANCELLED };
+
 typedef struct op {
     uint32_t number,
         twin; /* twin: an earlier op whose sender's id it uses with another body; or itself */
     uint8_t route, attempts, key, kind;
     bool accepted, conflicted, closed; /* closed: its sender asks no more */
     msgid_t id;                        /* as answered */
-    bool has_id;
+    bool has_id, may_be_cancelled;
+    standing_t kept;    /* held, cancelled */
+    int64_t first_sent;
     int64_t seq;        /* as assigned; 0: not yet */
     uint8_t waiting_at; /* ingress node; the request's attempt is `attempts` */
     bool waiting;
@@ -195,7 +204,9 @@ typedef struct sim {
     wire_credit_t credit[NODES_MAX]; /* of the link between that node and the limiter */
     int64_t key_reached[16][64];     /* by route and key: the greatest seq that wrote */
     bool calm;                       /* faults are over */
-    bool with_modes, with_redrives, with_holders, lossy;
+    bool with_modes, with_redrives, with_holders, with_orders, lossy;
+    int64_t drained_until; /* in the calm: a drain that must finish what was accepted; -1: none */
+    size_t undone;
     bool stopping; /* the service drains for a stop */
     bool new_boot; /* the limiter's next opening is of another boot */
     uint64_t stops, drains;

@@ -69,6 +69,7 @@ static void on_up(void *arg, const event_t *event)
 static void on_answer(const msg_answer_t *answer)
 {
     sim.told++;
+    standing_answered(answer->number, (unsigned)answer->status);
     if (trace_all)
         trace_note("answered %llu: %.*s", (unsigned long long)answer->status,
                    (int)(answer->body.len < 90 ? answer->body.len : 90),
@@ -186,13 +187,14 @@ void supervise_drain(void)
     sim_push((sim_event_t){.at = after(DRAIN_MS * US_PER_MS + 500000), .kind = SIM_STOP_ALL});
 }
 
-void supervise_ask(node_t *n, const char *verb, const char *args)
+uint64_t supervise_ask(node_t *n, const char *verb, const char *args)
 {
     if (!n->alive)
-        return;
+        return 0;
     msg_query_t query = {.number = ++sim.asked,
                          .verb = bytes_str(verb),
                          .args = bytes_str(args),
                          .who = bytes_str("uid 0")};
     send_item(sim.conns[n->to_supervisor].peer, MESSAGE_QUERY, &query, sizeof query, 1);
+    return sim.asked;
 }
