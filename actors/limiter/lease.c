@@ -393,6 +393,12 @@ static void acquire_again(const asking_t *a, lease_t *held)
     granted(a, held, true);
 }
 
+/* Until some that nobody uses are swept (kept.c). */
+static bool buckets_are_full(const limiter_t *l)
+{
+    return l->bucket_count >= l->config->queue.buckets_max + l->config->limit_count;
+}
+
 static void acquire(const asking_t *a)
 {
     limiter_t *l = a->l;
@@ -410,6 +416,11 @@ static void acquire(const asking_t *a)
         return;
     }
     needs_t *needs = limits_asked(l, a->m->limits, &ttl_ms, &why);
+    if (!needs && buckets_are_full(l)) {
+        refuse(a, GRANT_UNAVAILABLE, "as many label values as there may be are in use",
+               RETRY_SOON_MS);
+        return;
+    }
     if (!needs || needs_too_large(needs)) {
         refuse(a, GRANT_REFUSED, needs ? "the cost is more than the limit ever has" : why, 0);
         needs_free(l, &needs);

@@ -114,6 +114,30 @@ static void a_cost_that_its_limit_never_has_is_refused_and_no_slots_at_all_are_f
     rig_destroy(r);
 }
 
+static void more_label_values_than_there_may_be_are_no_mistake_of_who_asks(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("'queue':{'buckets_max':16},",
+                          "'calls':{'slots':2},'of':{'slots':2,'per':['x']}", ROUTES);
+    unsigned count = 0;
+    grant_t grant = GRANT_GRANTED;
+    for (; grant == GRANT_GRANTED && count < 100; count++) {
+        char id[8], limits[80];
+        snprintf(id, sizeof id, "%u", count);
+        snprintf(limits, sizeof limits, "[{\"name\":\"of\",\"labels\":{\"x\":\"%s\"}}]", id);
+        const msg_leased_t *said = acquire(r, id, limits);
+        grant = said->grant;
+        assert_true(grant == GRANT_GRANTED || said->retry_after_ms > 0);
+    }
+    assert_int_equal(grant, GRANT_UNAVAILABLE);
+    assert_true(count > 16 && count < 40);
+    order(r, LEASE_RELEASE, "0");
+    rig_pass(r, 10 * US_PER_S); /* it is swept */
+    assert_int_equal(acquire(r, "n", "[{\"name\":\"of\",\"labels\":{\"x\":\"new\"}}]")->grant,
+                     GRANT_GRANTED);
+    rig_destroy(r);
+}
+
 static void who_renews_keeps_it_and_who_does_not_loses_it_in_its_time(void **s)
 {
     (void)s;
@@ -231,6 +255,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(an_id_that_is_held_is_not_granted_for_something_else),
     cmocka_unit_test(what_was_granted_is_answered_again_though_nothing_new_is),
     cmocka_unit_test(a_cost_that_its_limit_never_has_is_refused_and_no_slots_at_all_are_for_now),
+    cmocka_unit_test(more_label_values_than_there_may_be_are_no_mistake_of_who_asks),
     cmocka_unit_test(who_renews_keeps_it_and_who_does_not_loses_it_in_its_time),
     cmocka_unit_test(a_renewal_that_says_how_long_is_heard),
     cmocka_unit_test(a_release_that_comes_first_voids_its_acquire_also_after_a_restart),
