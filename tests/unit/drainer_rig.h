@@ -31,13 +31,6 @@ static inline int begin(void **state)
     return 0;
 }
 
-static inline int end(void **state)
-{
-    steps_end(*state);
-    free(*state);
-    return 0;
-}
-
 static inline void mode(steps_t *s, work_mode_t is, unsigned stopping)
 {
     steps_message(

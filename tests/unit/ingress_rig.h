@@ -4,7 +4,6 @@
 
 #include "tests/unit/steps.h"
 
-#include "core/bugs.h"
 #include "sys/crypto.h"
 
 static const char config[] =
@@ -97,16 +96,6 @@ static inline int begin(void **state)
     return 0;
 }
 
-static inline int end(void **state)
-{
-    steps_end(*state);
-    free(*state);
-#ifdef WEIR_PLANT
-    planted_bug = BUG_NONE;
-#endif
-    return 0;
-}
-
 static inline void credit(steps_t *s, uint64_t messages, uint64_t bytes)
 {
     steps_message(s, ACTOR_LIMITER, MESSAGE_CREDIT,
@@ -178,23 +167,12 @@ static inline const msg_submit_t *submitted(const steps_t *s, size_t n)
     return steps_sent(s, MESSAGE_SUBMIT, n);
 }
 
-static inline void assert_status(const steps_t *s, uint64_t token, unsigned status,
-                                 const char *part)
-{
-    const wish_t *reply = steps_reply(s, token);
-    if (!reply)
-        fail_msg("no answer; %u was expected", status);
-    if (reply->status != status)
-        fail_msg("%u was expected, not:\n%s", status, reply->text);
-    assert_contains(reply->text, part);
-}
-
 static inline void mode(steps_t *s, work_mode_t to, unsigned stopping)
 {
     steps_message(s, ACTOR_LIMITER, MESSAGE_MODE,
                   &(msg_mode_t){.mode = to, .who = bytes_str("op"), .stopping = stopping});
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, steps_close)
 
 #endif

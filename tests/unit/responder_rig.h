@@ -5,7 +5,6 @@
 #include "tests/unit/steps.h"
 
 #include "actors/hand.h"
-#include "core/bugs.h"
 
 static const char config[] =
     "sources:\n"
@@ -67,16 +66,6 @@ static inline int begin(void **state)
     s->secrets[0][0] = "token";
     s->secrets[0][1] = "open-sesame";
     *state = s;
-    return 0;
-}
-
-static inline int end(void **state)
-{
-    steps_end(*state);
-    free(*state);
-#ifdef WEIR_PLANT
-    planted_bug = BUG_NONE;
-#endif
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #ifndef WEIR_TESTS_STEPS_H
 #define WEIR_TESTS_STEPS_H
 
+#include "core/bugs.h"
 #include "tests/unit/steps_out.h"
 
 static inline bytes_t steps_secret(void *arg, const char *name)
@@ -90,6 +91,17 @@ static inline void steps_end(steps_t *s)
     config_destroy(&s->config);
 }
 
+/* The teardown of a test whose set-up allocated its steps. */
+static inline int steps_close(void **state)
+{
+    steps_end(*state);
+    free(*state);
+#ifdef WEIR_PLANT
+    planted_bug = BUG_NONE;
+#endif
+    return 0;
+}
+
 /* ---- events in */
 
 static inline void steps_plain(steps_t *s, enum event_kind kind)
@@ -147,6 +159,17 @@ static inline void steps_order(steps_t *s, unsigned order, unsigned deadline_ms)
                   &(msg_order_t){.order = order, .deadline_ms = deadline_ms});
 }
 
+/* A successor, as it stands while its predecessor works: ready, and silent. */
+static inline void steps_standby(steps_t *s)
+{
+    s->spec->destroy(&s->self);
+    s->birth.standby = true;
+    s->self = s->spec->create(&s->birth);
+    steps_plain(s, EVENT_START);
+    assert_non_null(steps_find(s, ENTRY_READY, 0));
+    assert_false(s->effects->link);
+}
+
 #define assert_contains(text, part)                                                                \
     do {                                                                                           \
         const char *text_ = (text), *part_ = (part);                                               \
@@ -159,5 +182,17 @@ static inline void steps_order(steps_t *s, unsigned order, unsigned deadline_ms)
         if (text_ && strstr(text_, part_))                                                         \
             fail_msg("\"%s\" is in:\n%s", part_, text_);                                           \
     } while (0)
+
+static inline const wish_t *assert_status(const steps_t *s, uint64_t token, unsigned status,
+                                          const char *part)
+{
+    const wish_t *reply = steps_reply(s, token);
+    if (!reply)
+        fail_msg("no answer; %u was expected", status);
+    if (reply->status != status)
+        fail_msg("%u was expected, not:\n%s", status, reply->text);
+    assert_contains(reply->text, part);
+    return reply;
+}
 
 #endif

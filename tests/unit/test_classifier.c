@@ -1,8 +1,6 @@
 /* The classifier, driven step by step. */
 #include "tests/unit/steps.h"
 
-#include "core/bugs.h"
-
 static const char config[] =
     "sources:\n"
     "  desk: {auth: none-on-loopback}\n"
@@ -43,16 +41,6 @@ static int begin(void **state)
     steps_begin(s, &classifier_spec, config);
     steps_plain(s, EVENT_START);
     *state = s;
-    return 0;
-}
-
-static int end(void **state)
-{
-    steps_end(*state);
-    free(*state);
-#ifdef WEIR_PLANT
-    planted_bug = BUG_NONE;
-#endif
     return 0;
 }
 
@@ -203,12 +191,7 @@ static void with_nothing_in_hand_a_stop_is_obeyed_at_once(void **state)
 static void in_standby_it_is_ready_and_takes_nothing_before_its_begin(void **state)
 {
     steps_t *s = *state;
-    s->spec->destroy(&s->self);
-    s->birth.standby = true;
-    s->self = s->spec->create(&s->birth);
-    steps_plain(s, EVENT_START);
-    assert_non_null(steps_find(s, ENTRY_READY, 0));
-    assert_false(s->effects->link);
+    steps_standby(s);
     steps_order(s, ORDER_BEGIN, 0);
     assert_true(s->effects->link); /* its first HELLO to the limiter */
     s->effects->link = false;
@@ -235,7 +218,7 @@ static void a_limiter_of_another_configuration_gets_no_credit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, steps_close)
         T(it_grants_credit_for_the_rules_when_welcome),
         T(the_first_rule_that_holds_decides),
         T(many_assignments_in_one_frame_are_settled_in_one),

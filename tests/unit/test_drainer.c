@@ -85,11 +85,7 @@ static void it_retires_at_once_and_says_what_ends_with_it(void **state)
 static void in_standby_it_is_ready_and_says_nothing_before_its_begin(void **state)
 {
     steps_t *s = *state;
-    s->spec->destroy(&s->self);
-    s->birth.standby = true;
-    s->self = s->spec->create(&s->birth);
-    steps_plain(s, EVENT_START);
-    assert_non_null(steps_find(s, ENTRY_READY, 0));
+    steps_standby(s);
     steps_order(s, ORDER_BEGIN, 0);
     assert_true(s->effects->link);
 }
@@ -232,7 +228,7 @@ static void nothing_is_purged_while_the_limiter_is_away(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, steps_close)
         T(a_stop_is_drained_until_nothing_is_in_hand),
         T(a_drain_ends_at_its_deadline),
         T(a_new_limiter_is_told_of_the_drain_again),

@@ -453,7 +453,7 @@ static void the_time_to_drain_is_known_within_a_tenth_after_ten_seconds(void **s
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, steps_close)
         T(a_mode_is_told_to_the_limiter_and_answered_when_it_is_in_force),
         T(cancelling_calls_is_answered_with_how_many_when_all_have_ended),
         T(calls_that_do_not_end_are_told_of_in_time),

@@ -28,13 +28,6 @@ static int begin(void **state)
     return 0;
 }
 
-static int end(void **state)
-{
-    steps_end(*state);
-    free(*state);
-    return 0;
-}
-
 static void ask(steps_t *s, uint64_t number, const char *limit)
 {
     steps_forget(s);
@@ -161,7 +154,7 @@ static void what_cannot_be_asked_is_said_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, steps_close)
         T(the_question_is_one_request_with_the_downstreams_secret_and_headers),
         T(it_takes_no_connection_from_the_assignments),
         T(only_a_whole_list_is_one),

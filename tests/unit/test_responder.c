@@ -368,7 +368,7 @@ static void the_planted_bugs_are_in_the_code(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, steps_close)
         T(it_is_ready_at_once_and_grants_its_connections_when_welcome),
         T(an_assignment_becomes_one_whole_request),
         T(what_may_be_a_repetition_is_marked),

@@ -72,7 +72,7 @@ static void who_retires_obeys_a_stop_and_its_deadline(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, steps_close)
         T(a_stop_waits_for_what_is_in_hand),
         T(a_stop_does_not_wait_beyond_its_deadline),
         T(who_retires_ends_what_it_has_in_hand_on_a_new_link),

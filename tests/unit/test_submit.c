@@ -223,7 +223,7 @@ static void a_stop_before_which_the_door_outlives_us_refuses_nobody(void **state
         assert_non_null(steps_find(s, ENTRY_STOP, 0));
         assert_status(s, send_ticket(s), 503,
                       "System draining"); /* nobody would hear the verdict */
-        end(state);
+        steps_close(state);
         begin(state);
     }
 }
@@ -248,11 +248,7 @@ static void without_the_limiter_it_is_ready_after_a_while(void **state)
 static void a_successor_opens_its_door_when_it_begins_and_the_limiter_is_there(void **state)
 {
     steps_t *s = *state;
-    s->spec->destroy(&s->self);
-    s->birth.standby = true;
-    s->self = s->spec->create(&s->birth);
-    steps_plain(s, EVENT_START);
-    assert_non_null(steps_find(s, ENTRY_READY, 0));
+    steps_standby(s);
     steps_order(s, ORDER_BEGIN, 0);
     assert_true(s->effects->link);
     assert_null(steps_find(s, ENTRY_DOOR, 0));
