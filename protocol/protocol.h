@@ -43,6 +43,8 @@ enum message_type {
 #undef END
 
 /* The table as data, for the codec, the documentation and the tests. */
+enum { TOLD_AHEAD = 1, TOLD_START = 2 }; /* of a verdict's `known` */
+
 enum field_kind { FIELD_U64, FIELD_ID, FIELD_PRINT, FIELD_STR, FIELD_BIN };
 typedef struct field_spec {
     uint8_t key;

@@ -205,20 +205,28 @@ static void log_journey(const scene_t *s, const submission_t *submission, const 
                                        .chosen = true});
 }
 
+/* As JSON; what is not known is null. */
+static const char *number_or_null(bool known, uint64_t number, char out[24])
+{
+    snprintf(out, 24, "%llu", (unsigned long long)number);
+    return known ? out : "null";
+}
+
 /* How many wait before it, and when it should start, as the limiter sees it; for senders that show
  * it to people. */
 static void reply_accepted(const scene_t *s, const submission_t *submission,
                            const msg_verdict_t *verdict)
 {
-    char id[MSGID_TEXT], location[64], body[192];
+    char id[MSGID_TEXT], location[64], body[192], ahead[24], start[24];
     msgid_text(&submission->item.id, id);
     if (log_wanted(s->self->birth->config, submission->route, &submission->item.id))
         log_journey(s, submission, id, "message accepted");
     snprintf(location, sizeof location, "/v1/messages/%s", id);
     int length =
         snprintf(body, sizeof body,
-                 "{\"id\":\"%s\",\"status\":\"accepted\",\"ahead\":%llu,\"start_in_ms\":%llu}\n",
-                 id, (unsigned long long)verdict->ahead, (unsigned long long)verdict->start_in_ms);
+                 "{\"id\":\"%s\",\"status\":\"accepted\",\"ahead\":%s,\"start_in_ms\":%s}\n", id,
+                 number_or_null(verdict->known & TOLD_AHEAD, verdict->ahead, ahead),
+                 number_or_null(verdict->known & TOLD_START, verdict->start_in_ms, start));
     reply_json(s, submission->token, submission->route->accepted_status,
                bytes_of(body, (size_t)length), &(reply_extra_t){.location = location});
 }

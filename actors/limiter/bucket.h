@@ -137,9 +137,10 @@ void limit_end(limit_state_t *s);
 /* estimates.c */
 /* When who was refused had better come again. */
 uint64_t bucket_retry_ms(const limiter_t *l, const bucket_t *b, answer_can_t why, uint32_t cost);
-/* How many messages of the route wait before the next one, and when that should start; 0: not
- * known, or at once. */
-uint64_t queue_ahead(const limiter_t *l, uint16_t route, uint64_t *start_in_ms);
+/* What its sender is told of a message accepted in this step: how many of its route wait before it,
+ * and when it should start. At the end of the step, when it may have begun. */
+uint64_t queue_ahead(const limiter_t *l, uint16_t route);
+void accepted_place(const limiter_t *l, int64_t seq, msg_verdict_t *verdict);
 /* In how long the nth from now gets what it waits for there; at: when time lets it pass. */
 int64_t bucket_estimate_us(const limiter_t *l, const bucket_t *b, answer_can_t why, uint64_t nth,
                            sureness_t *sure);

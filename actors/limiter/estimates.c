@@ -36,15 +36,26 @@ uint64_t bucket_retry_ms(const limiter_t *l, const bucket_t *b, answer_can_t why
     return (uint64_t)(ms < least ? least : ms > most ? most : ms);
 }
 
-uint64_t queue_ahead(const limiter_t *l, uint16_t route, uint64_t *start_in_ms)
+uint64_t queue_ahead(const limiter_t *l, uint16_t route)
 {
     const struct of_route *of = &l->of_route[route];
-    uint64_t busy = of->assigned + of->held, ahead = of->live > busy ? of->live - busy : 0;
-    sureness_t sure = SURE_UNKNOWN;
+    uint64_t busy = of->assigned + of->held;
+    return of->live > busy ? of->live - busy : 0;
+}
+
+/* One that is held waits for a person or a mode: nobody knows. */
+void accepted_place(const limiter_t *l, int64_t seq, msg_verdict_t *verdict)
+{
+    const item_t *i = seqmap_find(l->live, seq);
+    sureness_t sure = SURE_MEASURED;
     int64_t us = 0;
-    if (ahead > 0)
-        us = estimate_us(&route_gate(l, route)->leaving, l->now.at, ahead, 0, &sure);
+    bool waits = i && i->state == STATE_QUEUED;
+    if (i && i->state == STATE_HELD)
+        sure = SURE_UNKNOWN;
+    else if (waits)
+        us =
+            estimate_us(&route_gate(l, i->route)->leaving, l->now.at, verdict->ahead + 1, 0, &sure);
     int64_t ms = us / US_PER_MS;
-    *start_in_ms = sure == SURE_UNKNOWN ? 0 : ms < UINT32_MAX ? (uint64_t)ms : UINT32_MAX;
-    return ahead;
+    verdict->start_in_ms = ms < UINT32_MAX ? (uint64_t)ms : UINT32_MAX;
+    verdict->known = sure == SURE_UNKNOWN ? TOLD_AHEAD : TOLD_AHEAD | TOLD_START;
 }

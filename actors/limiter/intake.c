@@ -14,6 +14,7 @@
 static void answer(limiter_t *l, const msg_verdict_t *v)
 {
     must(l->verdict_count < BATCH_ITEMS_MAX);
+    l->accepted[l->verdict_count] = 0;
     l->verdicts[l->verdict_count++] = *v;
     wish_count(l->e, METRIC_VERDICTS, bytes_str(verdict_name((unsigned)v->verdict)), 1);
 }
@@ -364,16 +365,14 @@ static void submission(limiter_t *l, peer_t peer, const msg_submit_t *s)
     }
     if (!admit(l, s, r, &job))
         return;
-    uint64_t start_in_ms, ahead = queue_ahead(l, (uint16_t)route_index(l, r), &start_in_ms);
+    uint64_t ahead = queue_ahead(l, (uint16_t)route_index(l, r));
     item_t *i = enqueue(l, s, r);
     i->job = job;
     i->job_held = job != NULL;
     i->gives_back = gives;
     join_queue(l, i);
-    answer(l, &(msg_verdict_t){.id = s->id,
-                               .verdict = VERDICT_ACCEPTED,
-                               .ahead = ahead,
-                               .start_in_ms = start_in_ms});
+    answer(l, &(msg_verdict_t){.id = s->id, .verdict = VERDICT_ACCEPTED, .ahead = ahead});
+    l->accepted[l->verdict_count - 1] = i->seq;
 }
 
 void submissions(limiter_t *l, const event_t *event)

@@ -30,7 +30,9 @@ static void *limiter_create(const birth_t *birth)
     l->pace_percent = 100;
     l->echoes = calloc(ECHOES_MAX, sizeof *l->echoes);
     l->verdicts = calloc(BATCH_ITEMS_MAX, sizeof *l->verdicts);
-    must(l->pools && l->of_source && l->of_route && l->pace_room && l->echoes && l->verdicts);
+    l->accepted = calloc(BATCH_ITEMS_MAX, sizeof *l->accepted);
+    must(l->accepted && l->pools && l->of_source && l->of_route && l->pace_room && l->echoes &&
+         l->verdicts);
     for (size_t n = 0; n < c->pool_count; n++) {
         list_init(&l->pools[n].woken);
         fair_init(&l->pools[n].ready, &l->rules);
@@ -90,6 +92,7 @@ static void limiter_destroy(void **self)
     mode_end(l);
     free(l->echoes);
     free(l->verdicts);
+    free(l->accepted);
     free(l->changed);
     free(l);
     *self = NULL;
@@ -268,7 +271,9 @@ static void on_event(limiter_t *l, const event_t *event)
 static void answers_send(limiter_t *l, const event_t *event)
 {
     for (size_t n = 0; n < l->verdict_count; n++) {
-        const msg_verdict_t *v = &l->verdicts[n];
+        msg_verdict_t *v = &l->verdicts[n];
+        if (l->accepted[n])
+            accepted_place(l, l->accepted[n], v);
         bool on_disk = v->verdict <= VERDICT_CONFLICT;
         (on_disk ? wish_send : wish_send_now)(l->e, event->from.peer, MESSAGE_VERDICT, v);
     }

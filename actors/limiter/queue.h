@@ -176,6 +176,7 @@ struct limiter {
     } backup;
     size_t mark_count; /* which seq began which hour */
     msg_verdict_t *verdicts;
+    int64_t *accepted; /* as verdicts: the seq of what was accepted now; 0: it was not */
     size_t verdict_count; /* of the submissions of this step */
 
     uint8_t mode;

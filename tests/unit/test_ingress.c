@@ -43,10 +43,31 @@ static void accepted_is_answered_with_the_place_of_the_message(void **state)
     verdict(s, &id, VERDICT_ACCEPTED);
     assert_status(s, token, 202, location);
     assert_contains(steps_reply(s, token)->text, "\"status\":\"accepted\"");
-    assert_contains(steps_reply(s, token)->text, "\"ahead\":0,\"start_in_ms\":0");
     steps_forget(s);
     verdict(s, &id, VERDICT_ACCEPTED); /* said twice: answered once */
     assert_null(steps_reply(s, token));
+}
+
+static void what_is_not_known_of_its_place_is_null(void **state)
+{
+    static const struct {
+        unsigned known;
+        const char *part;
+    } rows[] = {
+        {0, "\"ahead\":null,\"start_in_ms\":null}"},
+        {TOLD_AHEAD, "\"ahead\":0,\"start_in_ms\":null}"},
+        {TOLD_AHEAD | TOLD_START, "\"ahead\":0,\"start_in_ms\":0}"},
+    };
+    steps_t *s = up(state);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        steps_forget(s);
+        uint64_t token = send_ticket(s);
+        msgid_t id = submitted(s, 0)->id;
+        steps_message(
+            s, ACTOR_LIMITER, MESSAGE_VERDICT,
+            &(msg_verdict_t){.id = id, .verdict = VERDICT_ACCEPTED, .known = rows[i].known});
+        assert_contains(steps_reply(s, token)->text, rows[i].part);
+    }
 }
 
 static void every_verdict_has_its_answer(void **state)
@@ -275,6 +296,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_request_becomes_a_submission_with_everything_the_queue_needs),
         T(accepted_is_answered_with_the_place_of_the_message),
+        T(what_is_not_known_of_its_place_is_null),
         T(every_verdict_has_its_answer),
         T(a_duplicate_names_the_first_one),
         T(the_same_source_and_id_have_the_same_print_and_other_bodies_another_hash),

@@ -360,7 +360,27 @@ static void the_acceptance_says_how_many_are_before_it_and_when_it_should_start(
     for (const msg_verdict_t *next; (next = rig_verdict(r));)
         v = next;
     assert_int_equal(v->ahead, 9); /* two run */
+    assert_int_equal(v->known, TOLD_AHEAD | TOLD_START);
     assert_in_range(v->start_in_ms, 6000, 12000);
+}
+
+static void what_begins_at_once_says_so_and_what_nobody_can_tell_is_not_told(void **state)
+{
+    rig_t *r = *state;
+    for (unsigned n = 1; n <= 3; n++) {
+        rig_submit(r, "narrow", n, "");
+        const msg_verdict_t *v = rig_verdict(r);
+        assert_int_equal(v->ahead, 0);
+        assert_int_equal(v->start_in_ms, 0);
+        assert_int_equal(v->known, n <= 2 ? TOLD_AHEAD | TOLD_START : TOLD_AHEAD); /* two slots */
+    }
+    rig_submit(r, "narrow", 3, ""); /* the ingress says it again */
+    assert_int_equal(rig_verdict(r)->known, 0);
+    json_decref(ask(r, "route.stop", "{\"name\":\"narrow\"}", 200));
+    rig_submit(r, "narrow", 4, "");
+    const msg_verdict_t *v = rig_verdict(r);
+    assert_int_equal(v->ahead, 1);
+    assert_int_equal(v->known, TOLD_AHEAD);
 }
 
 static void a_full_limit_says_when_to_come_again(void **state)
@@ -450,6 +470,7 @@ int main(void)
         OPERATE(why_names_all_that_keeps_a_message_and_who_holds_it),
         OPERATE(a_lease_is_taken_back_for_a_reason),
         OPERATE(the_acceptance_says_how_many_are_before_it_and_when_it_should_start),
+        OPERATE(what_begins_at_once_says_so_and_what_nobody_can_tell_is_not_told),
         OPERATE(a_limit_by_key_counts_a_lease_by_the_key_that_its_holder_says),
         OPERATE(a_full_limit_says_when_to_come_again),
     };
