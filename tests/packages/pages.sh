@@ -91,7 +91,7 @@ right_statuses() {
     *--follow* | weir-sandbox*) echo 124 ;; # it goes on until it is ended
     *"redrive cancel"* | *"backup cancel"* | *"backup take"* | *"backup begin"*) echo 0 1 ;;
     *" calls"* | *" zendesk"* | *" call-17"* | *LEASE*) echo 0 66 ;;
-    "weirctl dead redrive") echo 64 ;; # the page only names it
+    "weirctl dead redrive" | "weirctl dead drop" | "weirctl hold" | "weirctl release") echo 64 ;; # the page only names it
     *"/admin/draining"*) echo 0 7 22 ;; # the door is elsewhere here
     *"weir-load"*"--bearer"*) echo 0 64 ;; # whose key it is, the page cannot know
     *"journalctl -k"*) echo 0 1 ;; # nothing was refused
