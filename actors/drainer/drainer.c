@@ -55,7 +55,7 @@ static void drain_is_over(drainer_t *self, effects_t *effects)
 {
     if (!self->stop.active)
         return;
-    self->stop.active = false;
+    self->stop.active = self->mode.stopping = false;
     drainer_wish_stopping(self, false, effects);
 }
 

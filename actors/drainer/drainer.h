@@ -55,6 +55,7 @@ typedef struct drainer {
     } opening;
     struct { /* what the limiter said last */
         bool known;
+        bool stopping; /* an earlier drainer was told of the stop: what lasts is not said */
         work_mode_t mode;
         bool safe, cancel, cancelling;
         uint64_t cancelled, unknown;
@@ -83,6 +84,11 @@ typedef struct drainer {
     asker_t askers[ASKERS_MAX];
     size_t asker_count;
 } drainer_t;
+
+static inline bool drainer_stops(const drainer_t *self)
+{
+    return self->stop.active || self->mode.stopping;
+}
 
 /* work_mode.c. What is wanted from now on; drainer_wish() tells the limiter. */
 void drainer_want(drainer_t *self, work_mode_t mode, bool by_hand, bytes_t who, bytes_t why);

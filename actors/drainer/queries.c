@@ -125,7 +125,7 @@ static bool may_change(const question_t *q, bytes_t *why)
     drainer_t *self = q->self;
     if (!text_arg(q, "why", REASON_BYTES_MAX, why))
         refuse(q, 400, "why is no text, or too long", "at most 512 bytes");
-    else if (self->stop.active)
+    else if (drainer_stops(self))
         refuse(q, 409, "Weir is stopping", "the mode can be changed after the start");
     else if (!self->is_up || !self->mode.known)
         refuse(q, 503, "the limiter is away", "try again in a second");
@@ -355,7 +355,7 @@ static void ask_many(const question_t *q, bool drops)
         refuse(q, 400, "say which dead letters", "one of route or all: true");
     else if (!q->self->is_up || !q->self->has_pressure)
         refuse(q, 503, "the limiter is away", "try again in a second");
-    else if (q->self->stop.active)
+    else if (drainer_stops(q->self))
         refuse(q, 409, "Weir is stopping", "try again after the start");
     else
         begin_many(q, route, drops);

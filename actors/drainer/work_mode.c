@@ -107,6 +107,7 @@ void drainer_on_mode(drainer_t *self, const msg_mode_t *mode, now_t now, effects
     }
     self->unanswered -= self->unanswered > 0;
     self->mode.known = true;
+    self->mode.stopping = mode->stopping != 0;
     self->mode.mode = (work_mode_t)mode->mode;
     self->mode.safe = mode->safe != 0;
     self->mode.cancel = mode->cancel != 0;
@@ -142,7 +143,7 @@ void drainer_apply_rules(drainer_t *self, now_t now, effects_t *effects)
 {
     wanted_t *w = &self->wanted;
     modes_t *m = &self->modes;
-    if (!self->mode.known || self->stop.active || self->unanswered > 0)
+    if (!self->mode.known || drainer_stops(self) || self->unanswered > 0)
         return;
     modes_update(m, now.at);
     bool degraded = modes_on(m, ACT_DEGRADED), slow = modes_on(m, ACT_SLOW_DOWN),

@@ -319,6 +319,23 @@ static void a_new_drainer_goes_on_with_what_the_rules_did(void **state)
 
 /* A day at two readings a second: hours of noise that jumps over both thresholds, and hours of
  * noise that reaches only the lower one. */
+/* The stop's word is not the mode that lasts: an order made from it would end safe mode for good. */
+static void a_drainer_born_in_a_stop_orders_nothing(void **state)
+{
+    steps_t *s = *state;
+    steps_limiter(s, EVENT_PEER_UP);
+    mode(s, MODE_DRAINING, 1);
+    steps_forget(s);
+    reading(s, SIGNAL_DEPTH, "", 100);
+    assert_answer(ask(s, 1, "mode", "{\"mode\":\"maintenance\"}"), 409, "stopping");
+    assert_answer(ask(s, 2, "safe", "{\"state\":\"on\"}"), 409, "stopping");
+    assert_null(steps_sent(s, MESSAGE_MODE, 0));
+    steps_limiter(s, EVENT_PEER_UP); /* the next start's */
+    mode(s, MODE_NORMAL, 0);
+    assert_null(ask(s, 3, "mode", "{\"mode\":\"maintenance\"}"));
+    assert_int_equal(((const msg_mode_t *)steps_sent(s, MESSAGE_MODE, 0))->mode, MODE_MAINTENANCE);
+}
+
 static void a_day_of_load_changes_the_mode_at_most_once_a_stay(void **state)
 {
     steps_t *s = up(state);
@@ -470,6 +487,7 @@ int main(void)
         T(the_rules_leave_alone_what_a_person_chose_until_it_is_theirs_again),
         T(normal_by_hand_is_calm_for_a_stay),
         T(a_new_drainer_goes_on_with_what_the_rules_did),
+        T(a_drainer_born_in_a_stop_orders_nothing),
         T(a_day_of_load_changes_the_mode_at_most_once_a_stay),
         T(safe_mode_is_beside_the_mode),
         T(one_route_can_be_drained_alone),
