@@ -11,74 +11,29 @@ typedef struct copied_table {
     const char *up;       /* rows from ?1 on (by number), or all of them (by name) */
     const char *down;     /* by name: rows behind ?1, from the end on */
     const char *put;
-    bool (*whole)(sqlite3_stmt *row);
+    enum row_table table;
 } copied_table_t;
-
-static bool envelope_whole(sqlite3_stmt *row)
-{
-    envelope_t e;
-    uint32_t content_len;
-    return sqlite_envelope_row(row, &e, &content_len);
-}
-
-static bool progress_whole(sqlite3_stmt *row)
-{
-    progress_t p;
-    return sqlite_progress_row(row, &p);
-}
-
-static bool content_whole(sqlite3_stmt *row)
-{
-    return content_sum(sqlite3_column_int64(row, 0), sqlite_column(row, 2))
-           == sqlite_column_u64(row, 1);
-}
-
-static bool prints_whole(sqlite3_stmt *row)
-{
-    bytes_t entries = sqlite_column(row, 2);
-    return entries.len % PRINT_BYTES == 0
-           && prints_sum(sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1), entries)
-                  == sqlite_column_u64(row, 3);
-}
-
-static bool setting_whole(sqlite3_stmt *row)
-{
-    return named_sum(ROW_SETTING, sqlite_column(row, 0), sqlite_column(row, 1))
-           == sqlite_column_u64(row, 2);
-}
-
-static bool lease_whole(sqlite3_stmt *row)
-{
-    stored_lease_t l;
-    return sqlite_lease_row(row, &l);
-}
-
-static bool pace_whole(sqlite3_stmt *row)
-{
-    return named_sum(ROW_PACE, sqlite_column(row, 0), sqlite_column(row, 1))
-           == sqlite_column_u64(row, 2);
-}
 
 static const copied_table_t tables[REBUILD_TABLES] = {
     {"envelope", 1, false, "SELECT " ENVELOPE_COLUMNS " FROM envelope WHERE seq>=?1 ORDER BY seq",
-     NULL, "INSERT OR IGNORE INTO envelope VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", envelope_whole},
+     NULL, "INSERT OR IGNORE INTO envelope VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", ROW_ENVELOPE},
     {"progress", 1, false, "SELECT " PROGRESS_COLUMNS " FROM progress WHERE seq>=?1 ORDER BY seq",
      NULL, "INSERT OR IGNORE INTO progress VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-     progress_whole},
+     ROW_PROGRESS},
     {"content", 1, false, "SELECT seq, sum, data FROM content WHERE seq>=?1 ORDER BY seq", NULL,
-     "INSERT OR IGNORE INTO content VALUES(?,?,?)", content_whole},
+     "INSERT OR IGNORE INTO content VALUES(?,?,?)", ROW_CONTENT},
     {"prints", 1, false,
      "SELECT grp, newest, entries, sum FROM prints WHERE grp>=?1 ORDER BY grp", NULL,
-     "INSERT OR IGNORE INTO prints VALUES(?,?,?,?)", prints_whole},
+     "INSERT OR IGNORE INTO prints VALUES(?,?,?,?)", ROW_PRINTS},
     {"setting", 1, true, "SELECT name, value, sum FROM setting ORDER BY name",
      "SELECT name, value, sum FROM setting WHERE name>CAST(?1 AS TEXT) ORDER BY name DESC",
-     "INSERT OR IGNORE INTO setting VALUES(?,?,?)", setting_whole},
+     "INSERT OR IGNORE INTO setting VALUES(?,?,?)", ROW_SETTING},
     {"lease", 2, true, "SELECT " LEASE_COLUMNS " FROM lease ORDER BY id",
      "SELECT " LEASE_COLUMNS " FROM lease WHERE id>?1 ORDER BY id DESC",
-     "INSERT OR IGNORE INTO lease VALUES(?,?,?,?,?,?,?,?,?,?)", lease_whole},
+     "INSERT OR IGNORE INTO lease VALUES(?,?,?,?,?,?,?,?,?,?)", ROW_LEASE},
     {"pace", 2, true, "SELECT name, data, sum FROM pace ORDER BY name",
      "SELECT name, data, sum FROM pace WHERE name>?1 ORDER BY name DESC",
-     "INSERT OR IGNORE INTO pace VALUES(?,?,?)", pace_whole},
+     "INSERT OR IGNORE INTO pace VALUES(?,?,?)", ROW_PACE},
 };
 
 /* One table on its way. */
@@ -143,7 +98,7 @@ static int put_row(copying_t *c)
 
 static int take_row(copying_t *c)
 {
-    bool whole = c->t->whole(c->rows);
+    bool whole = sqlite_row_is_whole(c->t->table, c->rows);
     stand_on_row(c, whole);
     if (whole)
         return put_row(c);

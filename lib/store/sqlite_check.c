@@ -14,63 +14,15 @@
 
 /* ---- rows ------------------------------------------------------------------------------- */
 
-static bool envelope_is_whole(sqlite3_stmt *row)
-{
-    envelope_t e;
-    uint32_t content_len;
-    return sqlite_envelope_row(row, &e, &content_len);
-}
-
-static bool progress_is_whole(sqlite3_stmt *row)
-{
-    progress_t p;
-    return sqlite_progress_row(row, &p);
-}
-
-static bool content_is_whole(sqlite3_stmt *row)
-{
-    return content_sum(sqlite3_column_int64(row, 0), sqlite_column(row, 2)) ==
-           (uint64_t)sqlite3_column_int64(row, 1);
-}
-
-static bool prints_are_whole(sqlite3_stmt *row)
-{
-    return prints_sum(sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1),
-                      sqlite_column(row, 2)) == (uint64_t)sqlite3_column_int64(row, 3);
-}
-
-static bool named_is_whole(enum row_table table, sqlite3_stmt *row)
-{
-    return named_sum(table, sqlite_column(row, 0), sqlite_column(row, 1)) ==
-           (uint64_t)sqlite3_column_int64(row, 2);
-}
-
-static bool setting_is_whole(sqlite3_stmt *row) { return named_is_whole(ROW_SETTING, row); }
-static bool pace_is_whole(sqlite3_stmt *row) { return named_is_whole(ROW_PACE, row); }
-
-static bool meta_is_whole(sqlite3_stmt *row)
-{
-    uint8_t number = (uint8_t)sqlite3_column_int64(row, 0);
-    return named_sum(ROW_META, bytes_of(&number, 1), sqlite_column(row, 1)) ==
-           (uint64_t)sqlite3_column_int64(row, 2);
-}
-
-static bool lease_is_whole(sqlite3_stmt *row)
-{
-    stored_lease_t l;
-    return sqlite_lease_row(row, &l);
-}
-
 static const struct {
-    const char *table;
+    const char *name;
+    enum row_table table;
     int since; /* schema */
     bool numbered;
-    bool (*is_whole)(sqlite3_stmt *row);
-} tables[CHECK_TABLES] = {
-    {"meta", 1, true, meta_is_whole},       {"envelope", 1, true, envelope_is_whole},
-    {"content", 1, true, content_is_whole}, {"progress", 1, true, progress_is_whole},
-    {"prints", 1, true, prints_are_whole},  {"setting", 1, false, setting_is_whole},
-    {"lease", 2, false, lease_is_whole},    {"pace", 2, false, pace_is_whole}};
+} tables[CHECK_TABLES] = {{"meta", ROW_META, 1, true},       {"envelope", ROW_ENVELOPE, 1, true},
+                          {"content", ROW_CONTENT, 1, true}, {"progress", ROW_PROGRESS, 1, true},
+                          {"prints", ROW_PRINTS, 1, true},   {"setting", ROW_SETTING, 1, false},
+                          {"lease", ROW_LEASE, 2, false},    {"pace", ROW_PACE, 2, false}};
 
 /* ---- looking ---------------------------------------------------------------------------- */
 
@@ -89,27 +41,27 @@ static int check_table(sqlite3 *db, store_check_t *c, size_t n)
 {
     char sql[64];
     sqlite3_stmt *rows = NULL;
-    c->tables[n].table = tables[n].table;
+    c->tables[n].table = tables[n].name;
     if (c->schema < tables[n].since)
         return SQLITE_OK;
-    snprintf(sql, sizeof sql, "SELECT * FROM %s", tables[n].table);
+    snprintf(sql, sizeof sql, "SELECT * FROM %s", tables[n].name);
     int rc = sqlite3_prepare_v2(db, sql, -1, &rows, NULL);
     while (rc == SQLITE_OK && (rc = sqlite3_step(rows)) == SQLITE_ROW) {
         c->tables[n].rows++;
-        if (!tables[n].is_whole(rows)) {
+        if (!sqlite_row_is_whole(tables[n].table, rows)) {
             c->tables[n].damaged++;
             if (tables[n].numbered)
-                damaged(c, "%s: the row of number %lld", tables[n].table,
+                damaged(c, "%s: the row of number %lld", tables[n].name,
                         (long long)sqlite3_column_int64(rows, 0));
             else
-                damaged(c, "%s: a row", tables[n].table);
+                damaged(c, "%s: a row", tables[n].name);
         }
         rc = SQLITE_OK;
     }
     sqlite3_finalize(rows);
     if ((rc & 0xff) == SQLITE_CORRUPT) {
         c->tables[n].cut_short = true;
-        damaged(c, "%s: a page cannot be read; rows behind it were not seen", tables[n].table);
+        damaged(c, "%s: a page cannot be read; rows behind it were not seen", tables[n].name);
         rc = SQLITE_DONE;
     }
     return rc == SQLITE_DONE ? SQLITE_OK : rc;

@@ -151,6 +151,8 @@ void sqlite_scan(sqlite_store_t *self, reading_t *a);
 bool sqlite_envelope_row(sqlite3_stmt *row, envelope_t *out, uint32_t *content_len);
 bool sqlite_progress_row(sqlite3_stmt *row, progress_t *out);
 bool sqlite_lease_row(sqlite3_stmt *row, stored_lease_t *out);
+/* Is it what its sum says? The row has all columns of its table. */
+bool sqlite_row_is_whole(enum row_table table, sqlite3_stmt *row);
 bytes_t sqlite_column(sqlite3_stmt *row, int at); /* lent until the next step */
 uint64_t sqlite_column_u64(sqlite3_stmt *row, int at);
 

@@ -77,3 +77,40 @@ bool sqlite_lease_row(sqlite3_stmt *row, stored_lease_t *out)
     };
     return lease_sum(out) == sqlite_column_u64(row, 9);
 }
+
+static bool named_is_whole(enum row_table table, bytes_t name, sqlite3_stmt *row)
+{
+    return named_sum(table, name, sqlite_column(row, 1)) == sqlite_column_u64(row, 2);
+}
+
+static bool prints_are_whole(sqlite3_stmt *row)
+{
+    bytes_t entries = sqlite_column(row, 2);
+    return entries.len % PRINT_BYTES == 0 &&
+           prints_sum(sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1), entries) ==
+               sqlite_column_u64(row, 3);
+}
+
+bool sqlite_row_is_whole(enum row_table table, sqlite3_stmt *row)
+{
+    envelope_t e;
+    progress_t p;
+    stored_lease_t l;
+    uint32_t content_len;
+    uint8_t number;
+    switch (table) {
+    case ROW_META:
+        number = (uint8_t)sqlite3_column_int64(row, 0);
+        return named_is_whole(table, bytes_of(&number, 1), row);
+    case ROW_ENVELOPE: return sqlite_envelope_row(row, &e, &content_len);
+    case ROW_CONTENT:
+        return content_sum(sqlite3_column_int64(row, 0), sqlite_column(row, 2)) ==
+               sqlite_column_u64(row, 1);
+    case ROW_PROGRESS: return sqlite_progress_row(row, &p);
+    case ROW_PRINTS: return prints_are_whole(row);
+    case ROW_SETTING:
+    case ROW_PACE: return named_is_whole(table, sqlite_column(row, 0), row);
+    case ROW_LEASE: return sqlite_lease_row(row, &l);
+    }
+    return false;
+}
