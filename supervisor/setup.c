@@ -27,7 +27,7 @@ static int refuse(int code, int error, const char *format, ...)
     if (error && n > 0 && (size_t)n < sizeof text)
         snprintf(text + n, sizeof text - (size_t)n, ": %s", strerror(-error));
     log_write(&(log_line_t){
-        .event = code == EXIT_CONFIG ? LOG_CONFIG_BAD : LOG_GENERAL, .text = text, .error = error});
+        .event = code == EXIT_CONFIG ? LOG_CONFIG_BAD : LOG_NOT_STARTED, .text = text, .error = error});
     return code;
 }
 

@@ -95,6 +95,32 @@ a_secret_may_come_from_a_credential_of_the_unit() {
     reconfigure
 }
 
+# Whoever reads only errors finds it; the address is free later, so systemd tries again.
+an_address_that_another_program_has_is_an_error_that_says_so() {
+    printf 'http: {listen: ["127.0.0.1:9180"]}\n' >"$inside/etc/weir/conf.d/zz-taken.yaml"
+    ! in_ systemctl restart weir 2>/dev/null || because "it started"
+    in_ journalctl -u weir -p err -o cat -n 1 "MESSAGE_ID=3bd4f4b6a1c54b0f9a0c8f3d6d2e1a43" |
+        has '127.0.0.1:9180: another program listens there' || because "the journal's errors do not say why"
+    same "$(property ExecMainStatus)" 75 "exit status"
+    rm "$inside/etc/weir/conf.d/zz-taken.yaml"
+    until_ 20 "it starts by itself when the address is another" is_ready
+    in_ systemctl reset-failed weir
+}
+
+# A secret that is not there: where it belongs is said, not where systemd would have put it.
+a_secret_that_is_missing_is_told_before_a_restart_and_after_it() {
+    local said status=0
+    mv "$inside/etc/weir/credentials/helpdesk-key" "$inside/root/helpdesk-key"
+    in_ weirctl check | has 'to be known: secret helpdesk-key: /etc/weir/credentials/helpdesk-key is not there' || because "weirctl check does not tell"
+    said=$(in_ weirctl check --secrets 2>&1) || status=$?
+    same $status 78 "weirctl check --secrets"
+    ! in_ systemctl restart weir 2>/dev/null || because "it started"
+    in_ journalctl -u weir -p err -o cat | has 'Put it into /etc/weir/credentials' || because "the journal does not say where it belongs"
+    mv "$inside/root/helpdesk-key" "$inside/etc/weir/credentials/helpdesk-key"
+    in_ weirctl check --secrets
+    reconfigure
+}
+
 # The same matrix as in tests/proc, with the accounts and groups that the package made, through the host's own socket: its
 # folder is entered before the rights are given up.
 every_verb_is_for_whom_the_table_says() {
@@ -118,5 +144,7 @@ test_ a_hundred_reloads_under_200_requests_a_second_fail_nobody
 test_ a_reload_that_is_refused_says_file_and_line_and_changes_nothing
 test_ a_drop_in_of_the_administrator_counts_more_than_the_file
 test_ a_secret_may_come_from_a_credential_of_the_unit
+test_ an_address_that_another_program_has_is_an_error_that_says_so
+test_ a_secret_that_is_missing_is_told_before_a_restart_and_after_it
 test_ every_verb_is_for_whom_the_table_says
 [ $failed = no ]
