@@ -110,13 +110,14 @@ static void check_limit(size_t index, const assigned_t *of)
                   limit->name, (unsigned)(share ? share : 1));
 }
 
-/* What the route draws is held over its steps and tries: who had it before a change has it still.
- */
+/* What the route draws is held over its steps and tries, and where it rejects since the enqueue: who
+ * had it before a change has it still. */
 static bool may_have_had_it(const assigned_t *a, size_t limit)
 {
     for (size_t n = 0; n < a->route->draw_count; n++)
         if (a->route->draws[n].limit == limit)
-            return standing.limits[limit].since > 0 && a->attempt > 1;
+            return standing.limits[limit].since > 0 &&
+                   (a->attempt > 1 || sim.config->limits[limit].reject);
     return false;
 }
 

@@ -115,6 +115,8 @@ static void check_held(const assigned_t *a)
 {
     for (size_t n = 0; standing.holds > 0 && n < sim.op_count; n++) {
         const op_t *op = &sim.ops[n];
+        if (op->kept.value == KEPT_CANCELLED && sim.with_redrives)
+            continue; /* it may be put back */
         if (op->has_id && op->kept.value && is_told(&op->kept, op->kept.value) &&
             msgid_equal(&op->id, &a->id))
             violation("operation %u was assigned though it was %s", op->number,
