@@ -46,6 +46,21 @@ static inline void image_write(const rig_t *rig, const uint8_t *data, size_t siz
     unlink(beside);
 }
 
+/* How many bits a test flips, one at a time. */
+static inline size_t flips_wanted(size_t usual)
+{
+    const char *more = getenv("WEIR_DAMAGE_FLIPS");
+    return more ? strtoul(more, NULL, 10) : usual;
+}
+
+/* The i-th of so many flips over all of the file, and the same again: back. Which byte it is. */
+static inline size_t image_flip(image_t *image, size_t i, size_t flips)
+{
+    size_t at = (i * 7919 + i) * image->size / (flips * 7919 + 1) % image->size;
+    image->data[at] ^= (uint8_t)(1u << i % 8);
+    return at;
+}
+
 static inline const char *body_of(int64_t seq)
 {
     static char body[600];

@@ -10,6 +10,7 @@
 #include "sys/config.h"
 #include "sys/config_table.h"
 #include "tests/config_said.h"
+#include "tests/generated.h"
 
 #define EXAMPLE "etc/examples/support-desk/weir.yaml"
 
@@ -305,32 +306,10 @@ static void every_number_is_held_to_its_range(void **state)
     }
 }
 
-static void check_fresh(const char *path, void (*write)(FILE *))
-{
-    char *wanted = NULL, *have = NULL;
-    size_t wanted_len = 0, have_len = 0;
-    FILE *to = open_memstream(&wanted, &wanted_len);
-    write(to);
-    fclose(to);
-    if (getenv("WEIR_UPDATE")) {
-        FILE *out = fopen(path, "w");
-        assert_non_null(out);
-        fwrite(wanted, 1, wanted_len, out);
-        fclose(out);
-    }
-    FILE *in = fopen(path, "r");
-    assert_non_null(in);
-    if (getdelim(&have, &have_len, EOF, in) < 0 || strcmp(wanted, have) != 0)
-        fail_msg("%s is stale: run this test with WEIR_UPDATE=1", path);
-    fclose(in);
-    free(wanted);
-    free(have);
-}
-
 static void the_reference_is_fresh(void **state)
 {
     (void)state;
-    check_fresh("docs/CONFIGURATION.md", config_write_reference);
+    assert_fresh("docs/CONFIGURATION.md", config_write_reference);
 }
 
 static void the_sample_is_fresh_and_says_the_defaults(void **state)
@@ -338,7 +317,7 @@ static void the_sample_is_fresh_and_says_the_defaults(void **state)
     json_t *json = NULL;
     said_t said = {0};
     (void)state;
-    check_fresh("etc/weir.yaml", config_write_sample);
+    assert_fresh("etc/weir.yaml", config_write_sample);
     if (config_read("etc/weir.yaml", &json, hear, &said))
         fail_msg("%s", said.text);
     config_t *sample = config_load(json), *empty = load("");

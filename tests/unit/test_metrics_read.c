@@ -11,6 +11,7 @@
 #include "core/accept.h"
 #include "sys/metrics_family.h"
 #include "sys/metrics_read.h"
+#include "tests/generated.h"
 
 static char page[1 << 20], other[1 << 20];
 
@@ -176,25 +177,7 @@ static void json_is_for_those_who_ask_for_it(void **state)
 static void the_page_of_the_metrics_is_fresh(void **state)
 {
     (void)state;
-    static const char path[] = "docs/METRICS.md";
-    char *wanted = NULL, *have = NULL;
-    size_t wanted_len = 0, have_len = 0;
-    FILE *to = open_memstream(&wanted, &wanted_len);
-    metrics_write_reference(to);
-    fclose(to);
-    if (getenv("WEIR_UPDATE")) {
-        FILE *out = fopen(path, "w");
-        assert_non_null(out);
-        fwrite(wanted, 1, wanted_len, out);
-        fclose(out);
-    }
-    FILE *in = fopen(path, "r");
-    assert_non_null(in);
-    if (getdelim(&have, &have_len, EOF, in) < 0 || strcmp(wanted, have) != 0)
-        fail_msg("%s is stale: run this test with WEIR_UPDATE=1", path);
-    fclose(in);
-    free(wanted);
-    free(have);
+    assert_fresh("docs/METRICS.md", metrics_write_reference);
 }
 
 int main(void)

@@ -2,21 +2,16 @@
  * whole is exactly what was put in, and what is not given out is reported. */
 #include "store_image.h"
 
-#define FLIPS 300
-
 static void a_flipped_bit_is_never_believed_and_never_hides(void **state)
 {
     rig_t *rig = *state;
     char why[256];
-    size_t refused = 0, whole = 0, kept = 0, opened = 0, flips = FLIPS;
+    size_t refused = 0, whole = 0, kept = 0, opened = 0, flips = flips_wanted(300);
     fill(rig);
     store_close(&rig->store);
     image_t image = image_read(rig);
-    const char *more = getenv("WEIR_DAMAGE_FLIPS");
-    flips = more ? strtoul(more, NULL, 10) : flips;
     for (size_t i = 0; i < flips; i++) {
-        size_t at = (i * 7919 + i) * image.size / (flips * 7919 + 1) % image.size;
-        image.data[at] ^= (uint8_t)(1u << i % 8);
+        size_t at = image_flip(&image, i, flips);
         image_write(rig, image.data, image.size);
         if (!try_open(rig, why)) {
             refused++;
@@ -29,7 +24,7 @@ static void a_flipped_bit_is_never_believed_and_never_hides(void **state)
                     i % 8, at);
             store_close(&rig->store);
         }
-        image.data[at] ^= (uint8_t)(1u << i % 8);
+        image_flip(&image, i, flips);
     }
     print_message("%zu flips: %zu refused at opening, else %.1f of %d messages whole, %.1f of %d "
                   "leases and paces\n", flips, refused, (double)whole / (double)opened, MESSAGES,

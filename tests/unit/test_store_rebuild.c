@@ -158,17 +158,14 @@ static void a_flipped_bit_is_gone_after_a_rebuild(void **state)
     told_t told;
     rebuild_report_t report;
     char why[256];
-    size_t refused = 0, flips = 200, whole = 0, kept = 0, rebuilt = 0;
+    size_t refused = 0, flips = flips_wanted(200), whole = 0, kept = 0, rebuilt = 0;
     fill(rig);
     store_close(&rig->store);
     image_t image = image_read(rig);
-    const char *more = getenv("WEIR_DAMAGE_FLIPS");
-    flips = more ? strtoul(more, NULL, 10) : flips;
     for (size_t i = 0; i < flips; i++) {
-        size_t at = (i * 7919 + i) * image.size / (flips * 7919 + 1) % image.size;
-        image.data[at] ^= (uint8_t)(1u << i % 8);
+        size_t at = image_flip(&image, i, flips);
         image_write(rig, image.data, image.size);
-        image.data[at] ^= (uint8_t)(1u << i % 8);
+        image_flip(&image, i, flips);
         if (rebuild(rig, &told, &report, why) != 0) {
             refused++;
             assert_true(why[0]);
