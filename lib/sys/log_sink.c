@@ -130,6 +130,34 @@ static size_t fields_of(const log_entry_t *entry, field_t *out)
     return count;
 }
 
+/* Control bytes would steer the terminal or forge a second line. */
+static void put_shown(text_t *t, bytes_t value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        uint8_t c = value.data[i];
+        if (!put(t, c < 0x20 || c == 0x7f ? (const uint8_t *)" " : &c, 1))
+            return;
+    }
+}
+
+/* The sentence and what belongs to it, as people read it: whoever looks at a terminal or types
+ * journalctl sees which message it is about, and why. False: it was cut. */
+static bool put_sentence(text_t *t, const log_entry_t *entry, const field_t *fields, size_t count)
+{
+    put_shown(t, bytes_str(entry->line->text));
+    for (size_t i = 0; i < count; i++) {
+        put_text(t, i ? " " : "  ");
+        put_text(t, fields[i].shown);
+        put_text(t, "=");
+        put_shown(t, fields[i].value);
+    }
+    if (entry->line->error) {
+        put_text(t, count ? " error=" : "  error=");
+        put_text(t, strerror(-entry->line->error));
+    }
+    return t->len < t->size;
+}
+
 /* What people wrote comes last and is cut to fit; the fields by which lines are found go first. */
 size_t log_format_journal(const log_entry_t *entry, char *out, size_t size)
 {
@@ -150,17 +178,16 @@ size_t log_format_journal(const log_entry_t *entry, char *out, size_t size)
     }
     for (size_t i = 0; i < count; i++)
         put_field(&t, fields[i].journal, fields[i].value);
+    char *said = malloc(size);
+    must(said);
+    text_t sentence = {said, size - t.len - 32 - strlen(CUT), 0};
+    bool whole = put_sentence(&sentence, entry, fields, count);
+    sentence.size += strlen(CUT);
+    if (!whole)
+        put_text(&sentence, CUT);
     t.size = size;
-    bytes_t text = bytes_str(entry->line->text);
-    if (put_field(&t, "MESSAGE", text))
-        return t.len;
-    char *cut = malloc(size);
-    must(cut);
-    text_t c = {cut, size - t.len - 32, 0};
-    put(&c, text.data, c.size - strlen(CUT));
-    put_text(&c, CUT);
-    must(put_field(&t, "MESSAGE", bytes_of(cut, c.len)));
-    free(cut);
+    must(put_field(&t, "MESSAGE", bytes_of(said, sentence.len)));
+    free(said);
     return t.len;
 }
 
@@ -169,16 +196,6 @@ size_t log_format_journal(const log_entry_t *entry, char *out, size_t size)
 static const char *colour_of(int level)
 {
     return level <= LOG_LEVEL_ERROR ? "\033[31m" : level == LOG_LEVEL_WARNING ? "\033[33m" : "";
-}
-
-/* Control bytes would steer the terminal or forge a second line. */
-static void put_shown(text_t *t, bytes_t value)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        uint8_t c = value.data[i];
-        if (!put(t, c < 0x20 || c == 0x7f ? (const uint8_t *)" " : &c, 1))
-            return;
-    }
 }
 
 size_t log_format_line(const log_entry_t *entry, bool colour, char *out, size_t size)
@@ -197,19 +214,7 @@ size_t log_format_line(const log_entry_t *entry, bool colour, char *out, size_t 
     snprintf(head, sizeof head, entry->instance ? "%s%s/%u%s: " : "%s%s%.0u%s: ", start,
              entry->actor, entry->instance, *start ? "\033[0m" : "");
     put_text(&t, head);
-    put_shown(&t, bytes_str(entry->line->text));
-    for (size_t i = 0; i < count; i++) {
-        put_text(&t, i ? " " : "  ");
-        put_text(&t, fields[i].shown);
-        put_text(&t, "=");
-        put_shown(&t, fields[i].value);
-    }
-    if (entry->line->error) {
-        snprintf(head, sizeof head, "%serror=%s", count ? " " : "  ",
-                 strerror(-entry->line->error));
-        put_text(&t, head);
-    }
-    bool full = t.len == t.size;
+    bool full = !put_sentence(&t, entry, fields, count);
     t.size = size;
     if (full)
         put_text(&t, CUT);
