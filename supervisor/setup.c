@@ -26,8 +26,9 @@ static int refuse(int code, int error, const char *format, ...)
     va_end(args);
     if (error && n > 0 && (size_t)n < sizeof text)
         snprintf(text + n, sizeof text - (size_t)n, ": %s", strerror(-error));
-    log_write(&(log_line_t){
-        .event = code == EXIT_CONFIG ? LOG_CONFIG_BAD : LOG_NOT_STARTED, .text = text, .error = error});
+    log_write(&(log_line_t){.event = code == EXIT_CONFIG ? LOG_CONFIG_BAD : LOG_NOT_STARTED,
+                            .text = text,
+                            .error = error});
     return code;
 }
 

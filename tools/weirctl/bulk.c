@@ -121,10 +121,10 @@ static void say_left(const cli_t *look, const char *route, int64_t left, char *o
     if (left < 0)
         snprintf(out, size, "waiting for the limiter");
     else if (seconds < 0)
-        snprintf(out, size, "%lld messages left", (long long)left);
+        snprintf(out, size, "%lld message%s left", (long long)left, left == 1 ? "" : "s");
     else
-        snprintf(out, size, "%lld messages left, about %lld s", (long long)left,
-                 (long long)seconds);
+        snprintf(out, size, "%lld message%s left, about %lld s", (long long)left,
+                 left == 1 ? "" : "s", (long long)seconds);
 }
 
 static int stop_waiting(const bulk_t *b, enum bulk_wait why, const cli_t *cli, int64_t left)

@@ -140,20 +140,22 @@ static void show_keepers(const json_t *limits)
 {
     size_t i, n;
     json_t *l, *h;
-    table_t *t = table_new("LIMIT|HELD BY|STEP OR HOLDER|>COST|>FOR|>ENDS IN");
-    size_t rows = 0;
+    table_t *t = NULL;
     json_array_foreach(limits, i, l)
     {
-        if (json_is_true(json_object_get(l, "keeps")))
-            json_array_foreach(json_object_get(l, "holders"), n, h)
-            {
-                holder_row(t, h, text_at(l, "shown"));
-                rows++;
-            }
+        if (!json_is_true(json_object_get(l, "keeps")))
+            continue;
+        json_array_foreach(json_object_get(l, "holders"), n, h)
+        {
+            if (!t)
+                t = table_new("LIMIT|HELD BY|STEP OR HOLDER|>COST|>FOR|>ENDS IN");
+            holder_row(t, h, text_at(l, "shown"));
+        }
     }
-    if (rows)
+    if (t) {
         puts("");
-    table_print(&t);
+        table_print(&t);
+    }
 }
 
 static void show_start(const json_t *why)
