@@ -201,6 +201,24 @@ static bool take_limits(reading_t *r, const json_t *body)
 
 /* ---- the whole */
 
+/* Of an order, after `order` and `id`: how many of these it knows. */
+static const char *const members[] = {"order", "id", "holder", "ttl_s", "limits", "labels"};
+
+static size_t members_of(lease_order_t order)
+{
+    switch (order) {
+    case LEASE_ACQUIRE:
+        return 4;
+    case LEASE_RENEW:
+        return 2;
+    case LEASE_RELEASE:
+        return 1;
+    case LEASE_LOOK:
+        return 0;
+    }
+    must(false);
+}
+
 static bool read_order(reading_t *r, const json_t *body)
 {
     lease_wanted_t *out = r->out;
@@ -223,14 +241,14 @@ static void begin(lease_wanted_t *out, lease_order_t order)
 bool lease_read(const config_t *config, const json_t *body, lease_order_t order,
                 lease_wanted_t *out, lease_doubt_t *why)
 {
-    static const char *const names[] = {"ttl_s", "holder", "id", "limits", "labels"};
+    bool names_it = order == LEASE_ACQUIRE; /* elsewhere its path does */
     reading_t r = {.config = config, .out = out, .why = why};
     begin(out, order);
     if (!body && order != LEASE_ACQUIRE)
         return true;
     if (!json_is_object(body))
         return refuse(why, "", "it is no JSON object");
-    return only(&r, body, names, order == LEASE_ACQUIRE ? COUNT_OF(names) : 2, "") &&
+    return only(&r, body, members + (names_it ? 1 : 2), names_it + members_of(order), "") &&
            read_order(&r, body);
 }
 
@@ -243,7 +261,6 @@ static int order_of(const json_t *element)
 bool lease_read_element(const config_t *config, const json_t *element, lease_wanted_t *out,
                         lease_doubt_t *why)
 {
-    static const char *const names[] = {"order", "id", "ttl_s", "holder", "limits", "labels"};
     reading_t r = {.config = config, .out = out, .why = why};
     int order = order_of(element);
     begin(out, LEASE_ACQUIRE);
@@ -252,7 +269,7 @@ bool lease_read_element(const config_t *config, const json_t *element, lease_wan
     if (order < 0)
         return refuse(why, "/order", "order is acquire, renew, release or look");
     out->order = (lease_order_t)order;
-    if (!only(&r, element, names, order == LEASE_ACQUIRE ? COUNT_OF(names) : 4, ""))
+    if (!only(&r, element, members, 2 + members_of(out->order), ""))
         return false;
     if (order != LEASE_ACQUIRE && !json_object_get(element, "id"))
         return refuse(why, "/id", "say which lease: id");

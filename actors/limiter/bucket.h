@@ -147,6 +147,10 @@ int64_t bucket_estimate_us(const limiter_t *l, const bucket_t *b, answer_can_t w
 /* shown.c */
 void bucket_value(const bucket_t *b, char *out, size_t size);  /* for people: "a/b, c" */
 void bucket_shown(const bucket_t *b, char *out, size_t size);  /* as the limit's `shown` says */
+/* As a JSON array for LEASED. only: the one that keeps it, or -1 for all. "[]" if it is more than
+ * fits. */
+void needs_shown(const limiter_t *l, const needs_t *needs, int only,
+                 char out[LEASE_LIMITS_BYTES_MAX + 1]);
 long bucket_override(const bucket_t *b); /* its place in the limit's values; -1: none */
 
 /* needs.c */

@@ -8,7 +8,6 @@
 
 #define TABLE 4096 /* chains; a lease's own memory is what counts */
 #define RETRY_SOON_MS 1000u
-#define SHOWN_BYTES_MAX 300u
 
 /* ---- the table ---- */
 
@@ -248,36 +247,6 @@ typedef struct asking {
     const msg_lease_t *m;
 } asking_t;
 
-static size_t limit_row(limiter_t *l, const need_t *need, char *out, size_t size)
-{
-    const bucket_t *b = need->bucket;
-    char shown[BUCKET_NAME_MAX + 256], quoted[JSON_QUOTED_BYTES(SHOWN_BYTES_MAX)],
-        slots[16] = "null";
-    bucket_shown(b, shown, sizeof shown);
-    json_text_quote(bytes_of(shown, utf8_prefix(bytes_str(shown), SHOWN_BYTES_MAX)), quoted);
-    uint32_t most = bucket_slots(l, b, CLASS_CRITICAL);
-    if (most != SLOTS_ANY)
-        snprintf(slots, sizeof slots, "%u", most);
-    return (size_t)snprintf(out, size,
-                            "{\"name\":\"%s\",\"shown\":%s,\"cost\":%u,\"in_use\":%u,\"slots\":%s}",
-                            b->of->limit->name, quoted, need->cost, b->in_use, slots);
-}
-
-/* `only`: the one that keeps it, or -1 for all. "[]" if it is more than fits. */
-static void limits_text(limiter_t *l, const needs_t *needs, int only,
-                        char out[LEASE_LIMITS_BYTES_MAX + 1])
-{
-    size_t length = 1, size = LEASE_LIMITS_BYTES_MAX; /* and the closing bracket */
-    out[0] = '[';
-    for (int n = 0; needs && n < needs->count && length < size; n++)
-        if ((only < 0 || n == only) && !needs->of[n].bucket->whole) {
-            if (length > 1)
-                out[length++] = ',';
-            length += limit_row(l, &needs->of[n], out + length, size - length);
-        }
-    strcpy(length < size ? out + length : out + 1, "]");
-}
-
 static void answer(const asking_t *a, msg_leased_t said, bool on_disk)
 {
     said.number = a->m->number;
@@ -297,7 +266,7 @@ static void granted(const asking_t *a, lease_t *lease, bool repeated)
 {
     limiter_t *l = a->l;
     char limits[LEASE_LIMITS_BYTES_MAX + 1];
-    limits_text(l, lease->needs, -1, limits);
+    needs_shown(l, lease->needs, -1, limits);
     int64_t left = lease->expiry.due.us - l->now.at.us;
     answer(a,
            (msg_leased_t){.grant = GRANT_GRANTED,
@@ -355,7 +324,7 @@ static void limited(const asking_t *a, needs_t *needs, int nth, answer_can_t why
     limiter_t *l = a->l;
     const need_t *need = &needs->of[nth];
     char limits[LEASE_LIMITS_BYTES_MAX + 1];
-    limits_text(l, needs, nth, limits);
+    needs_shown(l, needs, nth, limits);
     need->bucket->of->kept++;
     wish_count(l->e, METRIC_KEPT, bytes_str(need->bucket->of->limit->name), 1);
     answer(a,
@@ -446,6 +415,17 @@ static void acquire(const asking_t *a)
     granted(a, lease, false);
 }
 
+/* Who says who it is must be the one who took it: a holder that comes late with the id of another's
+ * lease neither keeps it nor ends it. A message took it for whoever holds it. */
+static bool is_anothers(const asking_t *a, const lease_t *lease)
+{
+    if (!a->m->holder.len || (lease->flags & LEASE_OF_MESSAGE) || !*lease->holder ||
+        bytes_is(a->m->holder, lease->holder))
+        return false;
+    refuse(a, GRANT_CONFLICT, "this lease was taken by another holder", 0);
+    return true;
+}
+
 static void renew(const asking_t *a, bool look)
 {
     lease_t *lease = lease_find(a->l, a->m->id);
@@ -453,6 +433,8 @@ static void renew(const asking_t *a, bool look)
         refuse(a, GRANT_ABSENT, "no lease has this id: its time was up, or it was released", 0);
         return;
     }
+    if (!look && is_anothers(a, lease))
+        return;
     if (!look)
         renew_for(a, lease);
     granted(a, lease, false);
@@ -462,6 +444,8 @@ static void release(const asking_t *a)
 {
     lease_t *lease = lease_find(a->l, a->m->id);
     bool held = lease && lease->needs;
+    if (held && is_anothers(a, lease))
+        return;
     if (held)
         lease_end(a->l, lease, NULL);
     answer(a, (msg_leased_t){.grant = GRANT_RELEASED, .repeated = !held}, true);

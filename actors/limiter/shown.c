@@ -1,6 +1,10 @@
 /* shown.c: a bucket as people read it. */
 #include "actors/limiter/parts.h"
 
+#include <stdio.h>
+
+#define SHOWN_BYTES_MAX 300u /* of one name */
+
 void bucket_value(const bucket_t *b, char *out, size_t size)
 {
     size_t n = 0;
@@ -54,4 +58,33 @@ void bucket_shown(const bucket_t *b, char *out, size_t size)
         shown++;
     }
     out[n] = '\0';
+}
+
+static size_t limit_row(const limiter_t *l, const need_t *need, char *out, size_t size)
+{
+    const bucket_t *b = need->bucket;
+    char shown[BUCKET_NAME_MAX + 256], quoted[JSON_QUOTED_BYTES(SHOWN_BYTES_MAX)],
+        slots[16] = "null";
+    bucket_shown(b, shown, sizeof shown);
+    json_text_quote(bytes_of(shown, utf8_prefix(bytes_str(shown), SHOWN_BYTES_MAX)), quoted);
+    uint32_t most = bucket_slots(l, b, CLASS_CRITICAL);
+    if (most != SLOTS_ANY)
+        snprintf(slots, sizeof slots, "%u", most);
+    return (size_t)snprintf(out, size,
+                            "{\"name\":\"%s\",\"shown\":%s,\"cost\":%u,\"in_use\":%u,\"slots\":%s}",
+                            b->of->limit->name, quoted, need->cost, b->in_use, slots);
+}
+
+void needs_shown(const limiter_t *l, const needs_t *needs, int only,
+                 char out[LEASE_LIMITS_BYTES_MAX + 1])
+{
+    size_t length = 1, size = LEASE_LIMITS_BYTES_MAX; /* and the closing bracket */
+    out[0] = '[';
+    for (int n = 0; needs && n < needs->count && length < size; n++)
+        if ((only < 0 || n == only) && !needs->of[n].bucket->whole) {
+            if (length > 1)
+                out[length++] = ',';
+            length += limit_row(l, &needs->of[n], out + length, size - length);
+        }
+    strcpy(length < size ? out + length : out + 1, "]");
 }

@@ -70,8 +70,9 @@ static void an_element_of_a_batch_says_its_order(void **state)
     assert_true(read_as("{\"order\":\"renew\",\"id\":\"x\",\"ttl_s\":5}", -1, &w, &why));
     assert_int_equal(w.order, LEASE_RENEW);
     assert_int_equal(w.ttl_ms, 5000);
-    assert_true(read_as("{\"order\":\"release\",\"id\":\"x\"}", -1, &w, &why));
+    assert_true(read_as("{\"order\":\"release\",\"id\":\"x\",\"holder\":\"h\"}", -1, &w, &why));
     assert_int_equal(w.order, LEASE_RELEASE);
+    assert_memory_equal(w.holder, "h", w.holder_len);
     assert_null(w.text);
 }
 
@@ -121,6 +122,9 @@ static void what_cannot_be_is_refused_with_its_place(void **state)
         {-1, "{\"order\":\"renew\"}", "/id", "which lease"},
         {-1, "{\"order\":\"release\",\"id\":\"\"}", "/id", "1 to 128"},
         {-1, "{\"order\":\"release\",\"id\":\"x\",\"limits\":[]}", "/limits", "not known"},
+        {-1, "{\"order\":\"release\",\"id\":\"x\",\"ttl_s\":5}", "/ttl_s", "not known"},
+        {-1, "{\"order\":\"look\",\"id\":\"x\",\"holder\":\"h\"}", "/holder", "not known"},
+        {1, "{\"ttl_s\":60,\"id\":\"x\"}", "/id", "not known"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
