@@ -58,6 +58,7 @@ static void release_one(limiter_t *l, item_t *i)
     item_unplace(l, i);
     i->state = STATE_QUEUED;
     i->failed = 0;
+    i->due.due.us = 0; /* whoever lets it go on means now, whatever it waited for before */
     if (i->flags & (PROGRESS_UNKNOWN | PROGRESS_WROTE))
         i->flags |= PROGRESS_MAYBE_DUPLICATE;
     item_set_reason(i, NULL, 0);

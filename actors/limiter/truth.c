@@ -219,10 +219,12 @@ instant_t truths_due(const limiter_t *l)
 
 void truths_gauges(limiter_t *l)
 {
-    const struct truth_state *t = l->truths;
+    struct truth_state *t = l->truths;
     for (size_t n = 0; n < t->count; n++) {
-        const asked_limit_t *a = &t->of[n];
+        asked_limit_t *a = &t->of[n];
         bytes_t name = bytes_str(a->limit->name);
+        if (a->compared_at.us == 0)
+            a->compared_at = l->now.at; /* not yet in this life: its begin counts */
         wish_gauge(l->e, METRIC_TRUTH_AGE, name,
                    (double)(l->now.at.us - a->compared_at.us) / US_PER_S);
         wish_gauge(l->e, METRIC_UNLEASED, name, (double)a->unleased);

@@ -257,6 +257,25 @@ static void a_message_is_held_released_cancelled_and_given_another_class(void **
     on_one(r, "release", 5, "", 409); /* done */
 }
 
+static void who_is_released_does_not_wait_for_its_old_time(void **state)
+{
+    rig_t *r = *state;
+    submit(r, "narrow", 1, 1);
+    const msg_assign_t *a = rig_assign(r, CONN_RESPONDER);
+    rig_say(r, CONN_RESPONDER, MESSAGE_SETTLE,
+            &(msg_settle_t){.seq = a->seq,
+                            .attempt = a->attempt,
+                            .fence = a->fence,
+                            .outcome = OUTCOME_RETRY,
+                            .status = 500,
+                            .retry_after_ms = 86400000});
+    change(r, "downstream.resume", "{\"name\":\"d\"}");
+    assert_int_equal(running(r), 0);
+    on_one(r, "hold", 1, "", 200);
+    on_one(r, "release", 1, "", 200);
+    assert_int_equal(running(r), 1);
+}
+
 static void a_class_given_by_hand_stays_over_kill(void **state)
 {
     rig_t *r = *state;
@@ -464,6 +483,7 @@ int main(void)
         OPERATE(a_paused_downstream_gets_nothing_but_a_probe),
         OPERATE(a_pause_for_a_time_ends_by_itself),
         OPERATE(a_message_is_held_released_cancelled_and_given_another_class),
+        OPERATE(who_is_released_does_not_wait_for_its_old_time),
         OPERATE(a_class_given_by_hand_stays_over_kill),
         OPERATE(those_behind_a_held_one_of_their_key_wait_for_it),
         OPERATE(all_messages_of_a_route_are_held_and_released),

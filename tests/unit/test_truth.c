@@ -169,6 +169,29 @@ static void after_a_crash_leases_are_young_again_and_old_answers_void(void **sta
     assert_false(is_held(r, "a"));
 }
 
+static double age(rig_t *r)
+{
+    static char text[1 << 20];
+    double seconds = -1;
+    metrics_samples(r->metrics, "limiter", 0, text, sizeof text);
+    const char *at = strstr(text, "weir_limit_truth_age_seconds{");
+    if (at)
+        sscanf(strstr(at, "} "), "} %lf", &seconds);
+    return seconds;
+}
+
+static void the_age_of_the_last_comparison_begins_with_this_life(void **state)
+{
+    rig_t *r = *state;
+    pass_s(r, 2);
+    assert_true(age(r) >= 1 && age(r) < 10);
+    pass_s(r, 100);
+    assert_true(age(r) > 90);
+    answer(r, next_question(r), "[]");
+    pass_s(r, 2);
+    assert_true(age(r) < 90);
+}
+
 static void nobody_is_asked_in_maintenance(void **state)
 {
     rig_t *r = *state;
@@ -191,6 +214,7 @@ int main(void)
         T(without_a_whole_list_nothing_changes),
         T(a_question_that_nobody_answers_is_asked_again_and_its_answer_comes_too_late),
         T(after_a_crash_leases_are_young_again_and_old_answers_void),
+        T(the_age_of_the_last_comparison_begins_with_this_life),
         T(nobody_is_asked_in_maintenance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
