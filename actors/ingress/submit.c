@@ -250,10 +250,20 @@ static void reply_duplicate(const scene_t *s, const submission_t *submission,
 static void reply_refused(const scene_t *s, const submission_t *submission,
                           const msg_verdict_t *verdict, enum problem_kind kind)
 {
-    char id[MSGID_TEXT] = "";
+    char id[MSGID_TEXT] = "", detail[128];
     if (kind == PROBLEM_CONFLICT && !msgid_is_zero(&verdict->original))
         msgid_text(&verdict->original, id);
     problem_t problem = {.kind = kind, .detail = verdict->reason, .id = bytes_str(id)};
+    if (verdict->limit.len) {
+        bool capped = verdict->capped;
+        snprintf(detail, sizeof detail, "limit %.*s %s", (int)verdict->limit.len,
+                 (const char *)verdict->limit.data,
+                 capped ? "is used up until its calendar's next period" : "lets nobody pass now");
+        problem.kind = capped ? PROBLEM_CAPPED : kind;
+        problem.detail = bytes_str(detail);
+        problem.limit = verdict->limit;
+        problem.by = bytes_str("limit");
+    }
     reply_problem(s, submission->token, &problem,
                   &(reply_extra_t){.retry_after_ms = verdict->retry_after_ms});
 }

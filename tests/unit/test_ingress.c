@@ -103,6 +103,29 @@ static void every_verdict_has_its_answer(void **state)
     }
 }
 
+static void a_limit_that_refuses_is_named_with_what_it_is(void **state)
+{
+    static const struct {
+        unsigned capped;
+        const char *code, *detail;
+    } rows[] = {{0, "\"code\":\"rate_limit_exceeded\"", "limit tries lets nobody pass now"},
+                {1, "\"code\":\"usage_cap_exceeded\"", "limit tries is used up until"}};
+    steps_t *s = up(state);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        steps_forget(s);
+        uint64_t token = send_ticket(s);
+        steps_message(s, ACTOR_LIMITER, MESSAGE_VERDICT,
+                      &(msg_verdict_t){.id = submitted(s, 0)->id,
+                                       .verdict = VERDICT_LIMITED,
+                                       .retry_after_ms = 2500,
+                                       .limit = bytes_str("tries"),
+                                       .capped = rows[i].capped});
+        assert_status(s, token, 429, rows[i].code);
+        assert_status(s, token, 429, rows[i].detail);
+        assert_status(s, token, 429, "\"limit\":\"tries\",\"refused_by\":\"limit\"");
+    }
+}
+
 static void a_duplicate_names_the_first_one(void **state)
 {
     steps_t *s = up(state);
@@ -298,6 +321,7 @@ int main(void)
         T(accepted_is_answered_with_the_place_of_the_message),
         T(what_is_not_known_of_its_place_is_null),
         T(every_verdict_has_its_answer),
+        T(a_limit_that_refuses_is_named_with_what_it_is),
         T(a_duplicate_names_the_first_one),
         T(the_same_source_and_id_have_the_same_print_and_other_bodies_another_hash),
         T(without_an_id_the_body_is_the_id),
