@@ -197,18 +197,22 @@ void mode_end(limiter_t *l)
 
 /* ---- changing it ---- */
 
-static void look_at(limiter_t *l, bucket_t *b, void *arg)
+static void repace(limiter_t *l, bucket_t *b, void *arg)
 {
-    (void)arg;
+    const unsigned *before = arg;
+    if (b->of->limit->rate.shape != RATE_NONE && !b->window && !b->of->pinned) {
+        gcra_repace(&b->gcra, l->now.at, *before, l->pace_percent);
+        bucket_changed(l, b);
+    }
     bucket_look(l, b);
 }
 
-static void take_effect(limiter_t *l, bool pace)
+static void take_effect(limiter_t *l, unsigned pace_before)
 {
     if (l->phase == LOADED)
         unpark_open(l);
-    if (pace)
-        buckets_each(l, look_at, NULL);
+    if (pace_before != l->pace_percent)
+        buckets_each(l, repace, &pace_before);
     l->look = true;
     for (size_t n = 0; n < l->config->pool_count; n++)
         l->pools[n].look = true;
@@ -231,7 +235,7 @@ static void route_told(limiter_t *l, const msg_mode_t *mode)
                                                 : "a route takes new messages again",
                                  .route = bytes_str(r->name),
                                  .reason = bytes_str(why)});
-    take_effect(l, false);
+    take_effect(l, l->pace_percent);
     wish_send(l->e, l->drainer, MESSAGE_MODE,
               &(msg_mode_t){.mode = mode->mode,
                             .who = bytes_str(""),
@@ -274,7 +278,7 @@ void mode_told(limiter_t *l, const msg_mode_t *mode)
         return;
     }
     unsigned pace = mode->pace_percent ? (unsigned)mode->pace_percent : 100;
-    bool paced = pace != l->pace_percent;
+    unsigned before = l->pace_percent;
     log_change(l, mode, pace);
     if (l->mode != mode->mode || l->mode_since.us == 0)
         l->mode_since = l->now.wall;
@@ -291,6 +295,6 @@ void mode_told(limiter_t *l, const msg_mode_t *mode)
     if (mode->lasting)
         mode_keep(l);
     cancel_begin(l);
-    take_effect(l, paced);
+    take_effect(l, before);
     announce_all(l);
 }

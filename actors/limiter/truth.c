@@ -80,12 +80,12 @@ static const holder_t *responder_of(const limiter_t *l)
     return NULL;
 }
 
-/* Not while calls to it pause, or an operator stopped them. */
+/* Not while calls to it pause, or an operator stopped them: a probe is a message's. */
 static bool may_be_called(const limiter_t *l, const downstream_t *d)
 {
     size_t own = l->config->named_limits + (size_t)(d - l->config->downstreams);
     const bucket_t *b = l->limits[own].only;
-    return !b || bucket_can(l, b, 0, 1, CLASS_NORMAL).can == CAN_NOW;
+    return !b || (!b->stopped && bucket_can(l, b, 0, 1, CLASS_NORMAL).can == CAN_NOW);
 }
 
 static void ask(limiter_t *l, size_t at)

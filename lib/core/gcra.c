@@ -80,6 +80,16 @@ gcra_rate_t gcra_slowed(gcra_rate_t rate, unsigned percent)
     return rate;
 }
 
+void gcra_repace(gcra_t *g, instant_t now, unsigned from_percent, unsigned to_percent)
+{
+    int64_t ahead = gcra_kept_us(g) - now.us, to = to_percent;
+    must(from_percent >= 1 && from_percent <= 100 && to_percent >= 1 && to_percent <= 100);
+    if (ahead <= 0)
+        return; /* full; and ahead * 100 fits: GCRA_SPAN_US_MAX */
+    g->full_us = now.us + (ahead * from_percent + to - 1) / to;
+    g->part = 0;
+}
+
 int64_t gcra_wait_us(const gcra_t *g, const gcra_rate_t *rate, instant_t now, uint32_t cost)
 {
     if (cost > rate->burst)

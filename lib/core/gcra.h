@@ -35,6 +35,9 @@ typedef uint32_t gcra_receipt_t;
 bool gcra_rate_valid(const gcra_rate_t *rate);
 /* `percent` (1 to 100) of the pace; the burst stays, so that whatever could be taken still can. */
 gcra_rate_t gcra_slowed(gcra_rate_t rate, unsigned percent);
+/* The pace becomes another percentage of its rate: what was taken stays taken, call for call. Else
+ * a slower pace, whose burst is worth more time, would let more through at once. */
+void gcra_repace(gcra_t *g, instant_t now, unsigned from_percent, unsigned to_percent);
 
 /* When `cost` may be taken if nobody else takes before: 0 now, else in so many us. -1: never, the
  * cost is over the burst. */

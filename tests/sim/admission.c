@@ -110,8 +110,8 @@ static void check_limit(size_t index, const assigned_t *of)
                   limit->name, (unsigned)(share ? share : 1));
 }
 
-/* What the route draws is held over its steps and tries, and where it rejects since the enqueue: who
- * had it before a change has it still. */
+/* What the route draws is held over its steps and tries, and where it rejects since the enqueue:
+ * who had it before a change has it still. */
 static bool may_have_had_it(const assigned_t *a, size_t limit)
 {
     for (size_t n = 0; n < a->route->draw_count; n++)
@@ -136,6 +136,8 @@ static void check_strict(const call_t *new, const step_t *step)
         const limit_t *limit = &sim.config->limits[step->draws[n].limit];
         unsigned count = 0;
         for (const call_t *call = sim.calls; limit->strict && call; call = call->next) {
+            if (call->lists)
+                continue;
             const step_t *its = &sim.config->routes[sim.ops[call->op].route].steps[call->step];
             int64_t most = sim.config->downstreams[call->downstream].total_ms * US_PER_MS;
             bool works =

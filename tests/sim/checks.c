@@ -248,6 +248,9 @@ static void check_item(node_t *from, node_t *far, const message_t *m, size_t n)
     case MESSAGE_SUBMIT:
         submit_left(from, &m->head, &((const msg_submit_t *)m->items)[n]);
         break;
+    case MESSAGE_LIST:
+        standing_listed(((const msg_list_t *)m->items)->limit);
+        break;
     case MESSAGE_WELCOME:
         welcome_left(far, m->items);
         break;

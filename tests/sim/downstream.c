@@ -35,6 +35,15 @@ static enum behaviour choose(const op_t *op)
     return FINE;
 }
 
+/* Of who is asked for a list: CUT_BEFORE half of it with a link to the rest, CUT_AFTER one with an
+ * element that has no id. */
+static enum behaviour choose_list(void)
+{
+    static const enum behaviour odds[] = {FINE, FINE,       FINE,      FINE,       FINE,
+                                          BUSY, CUT_BEFORE, CUT_AFTER, HANG_AFTER, NO_CONNECTION};
+    return sim.calm ? FINE : odds[chance_below(COUNT_OF(odds))];
+}
+
 static bytes_t header_of(const http_call_t *call, const char *name)
 {
     for (size_t i = 0; i < call->header_count; i++)
@@ -68,8 +77,39 @@ static void plan(call_t *call, enum sim_kind kind, int64_t at)
                            .call = call});
 }
 
+static void call_starts(node_t *n, call_t *call)
+{
+    const downstream_t *d = &sim.config->downstreams[call->downstream];
+    if (++n->running[call->downstream] > d->connections + config_lists(sim.config, d))
+        violation("%s/%u has more calls than connections", actor_name(n->kind), n->instance);
+    int64_t connect =
+        chance_in(30) ? (int64_t)chance_below(400000) : 100 + (int64_t)chance_below(2000);
+    plan(call, SIM_WRITE, after(sim.calm ? 100 : connect));
+    plan(call, SIM_TIMEOUT, after(d->total_ms * US_PER_MS));
+}
+
+static void list_begin(node_t *n, const http_call_t *asked)
+{
+    call_t *call = calloc(1, sizeof *call);
+    must(call);
+    *call = (call_t){.next = sim.calls,
+                     .node = n->index,
+                     .life = n->life,
+                     .token = asked->token,
+                     .downstream = asked->pool,
+                     .start_by = asked->start_by.us,
+                     .lists = true,
+                     .behaviour = (uint8_t)choose_list()};
+    sim.calls = call;
+    call_starts(n, call);
+}
+
 void call_begin(node_t *n, const http_call_t *asked)
 {
+    if (bytes_is(asked->path, "/seats")) {
+        list_begin(n, asked);
+        return;
+    }
     char step[33], path[80];
     unsigned op;
     snprintf(path, sizeof path, "%.*s", (int)asked->path.len, (const char *)asked->path.data);
@@ -95,13 +135,8 @@ void call_begin(node_t *n, const http_call_t *asked)
         violation("operation %u: a call that nobody assigned", op);
     call->told_start_by = as->start_by;
     call->seq = (int64_t)as->seq;
-    if (++n->running[call->downstream] > sim.config->downstreams[call->downstream].connections)
-        violation("%s/%u has more calls than connections", actor_name(n->kind), n->instance);
     call->behaviour = (uint8_t)choose(&sim.ops[op]);
-    int64_t connect =
-        chance_in(30) ? (int64_t)chance_below(400000) : 100 + (int64_t)chance_below(2000);
-    plan(call, SIM_WRITE, after(sim.calm ? 100 : connect));
-    plan(call, SIM_TIMEOUT, after(sim.config->downstreams[call->downstream].total_ms * US_PER_MS));
+    call_starts(n, call);
 }
 
 static void tell(call_t *call, http_answer_t answer)
@@ -110,7 +145,8 @@ static void tell(call_t *call, http_answer_t answer)
     call->ended = true;
     n->running[call->downstream]--;
     bool is_deferred = answer.status == 429 && answer.header_count > 0;
-    if (!call->cancelled && answer.end != CALL_LATE && answer.status != 200 && !is_deferred)
+    if (!call->lists && !call->cancelled && answer.end != CALL_LATE && answer.status != 200 &&
+        !is_deferred)
         sim.ops[call->op].failures[call->step]++;
     answer.token = call->token;
     answer.wrote = call->written;
@@ -139,7 +175,7 @@ static void begin_write(call_t *call)
         tell(call, (http_answer_t){.end = CALL_LATE, .error = "start_by has passed"});
         return;
     }
-    if (sim.ops[call->op].kind == POISONOUS && !sim.calm && chance_in(2))
+    if (!call->lists && sim.ops[call->op].kind == POISONOUS && !sim.calm && chance_in(2))
         sim_push((sim_event_t){
             .at = after(1), .kind = SIM_POISON, .number = call->node, .life = call->life});
     if (call->behaviour == NO_CONNECTION) {
@@ -149,14 +185,21 @@ static void begin_write(call_t *call)
     call->written = true;
     call->written_at = sim.now.at.us;
     sim.evidence.calls++;
-    sim.ops[call->op].writes[call->step]++;
-    admission_written(call);
-    check_call(call);
+    if (!call->lists) {
+        sim.ops[call->op].writes[call->step]++;
+        admission_written(call);
+        check_call(call);
+    }
     plan(call, SIM_EFFECT, after(200 + (int64_t)chance_below(chance_in(20) ? 300000 : 8000)));
 }
 
 static void effect(call_t *call)
 {
+    if (call->lists) {
+        if (call->behaviour != HANG_AFTER)
+            plan(call, SIM_ANSWER, after(some_delay()));
+        return;
+    }
     op_t *op = &sim.ops[call->op];
     if (call->behaviour == FINE || call->behaviour == CUT_AFTER || call->behaviour == HANG_AFTER) {
         op->effects[call->step]++;
@@ -176,6 +219,24 @@ static void effect(call_t *call)
         plan(call, SIM_ANSWER, after(some_delay()));
 }
 
+/* Who lives at the moment of the answer. */
+static void answer_list(call_t *call)
+{
+    static const http_field_t more[] = {
+        {{(const uint8_t *)"link", 4}, {(const uint8_t *)"</seats?2>; rel=\"next\"", 22}}};
+    static char text[4096];
+    size_t length = holders_list(text, sizeof text, call->behaviour == CUT_BEFORE);
+    if (call->behaviour == CUT_AFTER)
+        length = (size_t)snprintf(text, sizeof text, "[{\"name\":\"nobody\"}]");
+    bool busy = call->behaviour == BUSY;
+    sim.evidence.lists += call->behaviour == FINE;
+    tell(call, (http_answer_t){.end = CALL_ANSWERED,
+                               .status = busy ? 503 : 200,
+                               .headers = more,
+                               .header_count = call->behaviour == CUT_BEFORE,
+                               .body = bytes_of(text, busy ? 0 : length)});
+}
+
 static void answer(call_t *call)
 {
     static const http_field_t later[] = {
@@ -183,6 +244,10 @@ static void answer(call_t *call)
     http_answer_t said = {.end = CALL_ANSWERED, .status = 200, .body = bytes_str("{\"ok\":true}")};
     if (call->ended)
         return;
+    if (call->lists) {
+        answer_list(call);
+        return;
+    }
     switch ((enum behaviour)call->behaviour) {
     case BUSY:
         said = (http_answer_t){

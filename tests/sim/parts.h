@@ -56,7 +56,8 @@ size_t sender_waiting(void);
 void holders_begin(void);
 void holder_event(const sim_event_t *event);
 void holder_answered(uint64_t token, unsigned status);
-size_t holders_list(char *out, size_t size);     /* of those alive, as JSON */
+/* Of those alive, as JSON; cut: only every second. */
+size_t holders_list(char *out, size_t size, bool cut);
 bool holders_know(bytes_t lease, bool *killed); /* false: it is nobody's here */
 bool holders_rest(void);
 bool holders_take_back(char *id, size_t size); /* one is to be ended by hand; false: none */
@@ -87,6 +88,7 @@ limit_now_t standing_limit(size_t limit);
 bool standing_keeps(size_t limit); /* it is sure that nobody passes who should not */
 void standing_assigned(const assigned_t *a);
 void standing_called(const op_t *op);
+void standing_listed(bytes_t limit); /* its truth is asked for */
 bool standing_may_have_skipped(const step_t *step);
 void standing_rebooted(void);
 

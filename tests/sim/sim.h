@@ -146,6 +146,7 @@ typedef struct call {
     uint64_t token;
     size_t downstream, step;
     bool marked, written, ended, cancelled;
+    bool lists; /* no operation's: a limit's truth is asked */
     int64_t start_by, told_start_by; /* as the call says; as the assignment said */
     int64_t written_at;
     bool orphan; /* its actor died; the far side may still work for it */
@@ -179,6 +180,7 @@ typedef struct evidence {
     uint64_t killed;  /* processes that died with slots in their hands */
     uint64_t in_hand; /* messages in these */
     uint64_t taken, released, lost; /* leases; lost: their holders vanished */
+    uint64_t lists;                 /* of a limit's truth, whole */
 } evidence_t;
 
 typedef struct sim {

@@ -150,6 +150,16 @@ void standing_called(const op_t *op)
                   all ? "all" : sim.config->routes[op->route].name);
 }
 
+void standing_listed(bytes_t name)
+{
+    const limit_t *limit = &sim.config->limits[config_limit(sim.config, name)];
+    size_t to = (size_t)(limit->truth.downstream - sim.config->downstreams);
+    if (is_told(&standing.halted[to], 1) || is_told(&standing.mode, MODE_MAINTENANCE))
+        violation("the truth of %s was asked for though %s", limit->name,
+                  is_told(&standing.halted[to], 1) ? "its downstream is stopped"
+                                                   : "nothing runs in maintenance");
+}
+
 bool standing_may_have_skipped(const step_t *step)
 {
     return (step->safe != IN_MODE_RUN && (standing.was_safe || step->safe == IN_MODE_ONLY)) ||

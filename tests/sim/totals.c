@@ -34,6 +34,7 @@ void totals_add(totals_t *t)
     t->evidence.taken += e->taken;
     t->evidence.released += e->released;
     t->evidence.lost += e->lost;
+    t->evidence.lists += e->lists;
     memory_disk_each(sim.disk, add_finished, t);
 }
 
@@ -78,7 +79,8 @@ void totals_tell(const totals_t *t, double took)
                              {"messages in their hands", e->in_hand},
                              {"leases taken", e->taken},
                              {"given back", e->released},
-                             {"lost with their holder", e->lost}};
+                             {"lost with their holder", e->lost},
+                             {"whole lists of those who live", e->lists}};
     tell(messages, COUNT_OF(messages));
     tell(limits, COUNT_OF(limits));
     printf("seeds %llu, steps %llu, no violation; trace %016llx; %.0f steps/s, %.0f seeds/min\n",

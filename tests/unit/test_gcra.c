@@ -202,6 +202,24 @@ static void slowed_down_it_lets_that_share_through(void **state)
     }
 }
 
+static void another_pace_gives_nothing_back_and_takes_nothing(void **state)
+{
+    (void)state;
+    const gcra_rate_t whole = {30 * US_PER_S, 70, 9};
+    for (uint32_t taken = 0; taken <= whole.burst; taken++)
+        for (unsigned percent = 1; percent <= 100; percent++) {
+            const gcra_rate_t slow = gcra_slowed(whole, percent);
+            gcra_t g = {0};
+            instant_t now = {US_PER_S}, soon = {US_PER_S + 200}; /* what rounding is worth */
+            if (taken > 0)
+                gcra_take(&g, &whole, now, taken);
+            gcra_repace(&g, now, 100, percent);
+            assert_int_equal(gcra_left(&g, &slow, soon), whole.burst - taken);
+            gcra_repace(&g, now, percent, 100);
+            assert_int_equal(gcra_left(&g, &whole, soon), whole.burst - taken);
+        }
+}
+
 static void the_same_boot_goes_on_where_it_was(void **state)
 {
     (void)state;
@@ -299,6 +317,7 @@ int main(void)
         cmocka_unit_test(what_is_given_back_at_once_comes_back_whole),
         cmocka_unit_test(what_was_refilled_since_is_not_given_twice),
         cmocka_unit_test(slowed_down_it_lets_that_share_through),
+        cmocka_unit_test(another_pace_gives_nothing_back_and_takes_nothing),
         cmocka_unit_test(the_same_boot_goes_on_where_it_was),
         cmocka_unit_test(a_changed_rate_or_a_new_boot_blocks_for_a_bucket_or_a_period_at_most),
         cmocka_unit_test(a_rate_changed_while_it_runs_takes_its_remainder_along),
