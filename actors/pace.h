@@ -4,10 +4,10 @@
  * to let changes gather; with little to gather a pause only makes everybody wait. What a full pause
  * would gather is the rate of changes times its length: below PACE_FEW there is no pause, from
  * PACE_MANY on a full one, between them a part. It ends early with PACE_MANY changes in the batch:
- * each then bears little of the sync, and senders that wait for it could send no more. The rate is smoothed over about PACE_MEMORY_US of
- * time, not over commits, so that a silence of that length is forgotten in one commit and a burst
- * after it starts without a pause. A closed loop steadies itself: a pause that slows the senders
- * lowers the rate, and with it the pause. */
+ * each then bears little of the sync, and senders that wait for it could send no more. The rate is
+ * smoothed over about PACE_MEMORY_US of time, not over commits, so that a silence of that length is
+ * forgotten in one commit and a burst after it starts without a pause. A closed loop steadies
+ * itself: a pause that slows the senders lowers the rate, and with it the pause. */
 #ifndef WEIR_ACTORS_PACE_H
 #define WEIR_ACTORS_PACE_H
 

@@ -18,7 +18,7 @@ typedef struct ctl_request {
  * `out` is untouched. */
 int ctl_request_read(bytes_t line, ctl_request_t *out, char *why, size_t size);
 void ctl_request_clear(ctl_request_t *request);
-/* Only arguments that the verb has, each of its kind, and all that it needs; else `why` as above. */
+/* Only arguments that the verb has, each of its kind, and all it needs; else `why` as above. */
 bool ctl_args_are_right(const ctl_verb_t *verb, json_t *args, char *why, size_t size);
 
 /* {"ok":false,"status":status,"error":error,"hint":hint}; hint may be NULL. The caller's. */

@@ -319,7 +319,7 @@ static void a_new_drainer_goes_on_with_what_the_rules_did(void **state)
 
 /* A day at two readings a second: hours of noise that jumps over both thresholds, and hours of
  * noise that reaches only the lower one. */
-/* The stop's word is not the mode that lasts: an order made from it would end safe mode for good. */
+/* The stop's word is not the mode that lasts: an order made from it would end safe mode. */
 static void a_drainer_born_in_a_stop_orders_nothing(void **state)
 {
     steps_t *s = *state;
