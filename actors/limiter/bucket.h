@@ -70,6 +70,8 @@ struct bucket {
     estimate_t leaving;     /* how fast its slots are given back while any is in use */
     struct { adaptive_t now; adaptive_rules_t rules; } *adaptive; /* NULL: the slots stay */
     struct { breaker_t now; breaker_rules_t rules; } *breaker; /* NULL: none */
+    bucket_t *calls;        /* it is the budget of their retries; NULL: it is none */
+    bucket_t *retries;      /* the budget of its retries; NULL: it has none */
     bool stopped;           /* by an operator: nothing passes until they say so */
     bool probe;             /* but this one */
     bool dirty;             /* its pace changed in this step */
@@ -176,7 +178,7 @@ void needs_refund(limiter_t *l, const needs_t *needs);
 size_t needs_text(const needs_t *needs, char level, char *out, size_t size);
 /* The lines of this level; what is no longer in the configuration is left out. NULL: none. */
 needs_t *needs_parse(limiter_t *l, bytes_t text, char level);
-void needs_add_own(limiter_t *l, needs_t **needs, const step_t *step);
+void needs_add_own(limiter_t *l, needs_t **needs, const step_t *step, bool is_retry);
 /* A label's value, "" when it has none. out: room for LABEL_VALUE_MAX + 1 bytes. */
 void label_value(const label_values_t *of, const char *name, char *out);
 

@@ -21,6 +21,17 @@ static label_values_t values_of(const limiter_t *l, const item_t *i)
                             .source = i->letter->source};
 }
 
+static needs_t *step_needs(limiter_t *l, const item_t *i, const step_t *step,
+                           const label_values_t *values)
+{
+    draw_t draws[DRAWS_MAX + 1];
+    size_t count = step->draw_count;
+    memcpy(draws, step->draws, count * sizeof *draws);
+    if (i->failed > 0 && step->downstream && step->downstream->retry.cost > 0)
+        draws[count++] = step->downstream->retry;
+    return needs_new(l, draws, count, values);
+}
+
 /* False: too many label values have a bucket; it tries again when some are forgotten. */
 static bool needs_found(limiter_t *l, item_t *i, const step_t *step)
 {
@@ -29,7 +40,7 @@ static bool needs_found(limiter_t *l, item_t *i, const step_t *step)
     if (!i->job && r->draw_count > 0)
         i->job = needs_new(l, r->draws, r->draw_count, &values);
     if (!i->needs && step->draw_count > 0)
-        i->needs = needs_new(l, step->draws, step->draw_count, &values);
+        i->needs = step_needs(l, i, step, &values);
     return (i->job || r->draw_count == 0) && (i->needs || step->draw_count == 0);
 }
 

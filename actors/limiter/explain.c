@@ -129,6 +129,7 @@ static const char *kept_because(const limiter_t *l, const bucket_t *b, enum can 
         return "too many of its calls failed: its breaker is open";
     return can == CAN_CAPPED  ? "its calendar's cap is used up"
            : can == CAN_LATER ? "its rate"
+           : b->calls         ? "a part of its calls in flight may be retries"
                               : "all of it is in use";
 }
 

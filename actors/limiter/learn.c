@@ -31,7 +31,7 @@ static bool is_meant(const needs_t *needs, const bucket_t *b)
     bool learns = false;
     for (size_t n = 0; n < needs->count; n++)
         learns |= needs->of[n].bucket->of->limit->learns;
-    return learns ? b->of->limit->learns : b->of->limit->own;
+    return learns ? b->of->limit->learns : b->of->limit->own && !b->calls;
 }
 
 static void pause(limiter_t *l, const item_t *i, const msg_settle_t *s, const char *why)

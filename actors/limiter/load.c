@@ -126,7 +126,7 @@ static void load_assigned(limiter_t *l, item_t *i, const progress_t *p)
     assigned_count(l, i, 1);
     order_enter_assigned(l, i);
     i->needs = needs_parse(l, p->slots, 'S');
-    needs_add_own(l, &i->needs, item_step(l, i));
+    needs_add_own(l, &i->needs, item_step(l, i), i->failed > 0);
     for (size_t n = 0; i->needs && n < i->needs->count; n++)
         bucket_hold(l, &i->needs->of[n]);
     load_lease_id(i, p->slots);

@@ -253,6 +253,11 @@ static void downstream_ls(limiter_t *l, const hand_t *h)
             json_pack("{s:s,s:I,s:I,s:I}", "name", l->config->downstreams[n].name, "in_use",
                       (json_int_t)b->in_use, "waiting", (json_int_t)fair_count(&b->waiters), "free",
                       (json_int_t)(pool < 0 ? 0 : pool_free(l, (size_t)pool)));
+        if (b->retries) {
+            json_object_set_new(row, "retries", json_integer((json_int_t)b->retries->in_use));
+            json_object_set_new(row, "retries_waiting",
+                                json_integer((json_int_t)fair_count(&b->retries->waiters)));
+        }
         json_object_update_new(row, pause_of(l, b));
         if (b->of->by_hand)
             json_object_set(row, "by_hand", b->of->by_hand);

@@ -266,13 +266,20 @@ needs_t *needs_parse(limiter_t *l, bytes_t text, char level)
     return needs;
 }
 
-/* The slot of its downstream's own limit follows from the step, and is not in the row. */
-void needs_add_own(limiter_t *l, needs_t **needs, const step_t *step)
+static void add_own(limiter_t *l, needs_t *needs, draw_t own)
 {
-    if (!step->downstream)
+    need_add(l, needs, &l->limits[own.limit], own.cost, bytes_of(NULL, 0), bytes_of(NULL, 0));
+}
+
+/* The slots of its downstream's own limits follow from the step, and are not in the row. */
+void needs_add_own(limiter_t *l, needs_t **needs, const step_t *step, bool is_retry)
+{
+    const downstream_t *d = step->downstream;
+    if (!d)
         return;
     if (!*needs)
-        *needs = needs_room(1);
-    const draw_t *own = &step->downstream->draws[step->downstream->draw_count - 1];
-    need_add(l, *needs, &l->limits[own->limit], own->cost, bytes_of(NULL, 0), bytes_of(NULL, 0));
+        *needs = needs_room(2);
+    add_own(l, *needs, d->draws[d->draw_count - 1]);
+    if (is_retry && d->retry.cost > 0)
+        add_own(l, *needs, d->retry);
 }

@@ -57,6 +57,7 @@ static void try_again(limiter_t *l, item_t *i, const char *reason, uint32_t floo
 {
     const step_t *step = item_step(l, i);
     i->failed++;
+    needs_free(l, &i->needs); /* a retry needs more */
     item_set_reason(i, reason, strlen(reason));
     if (i->failed >= step->attempts && !BUG(RETRY_FOR_EVER)) {
         step_failed(l, i, reason);

@@ -225,6 +225,8 @@ static void load_downstreams(loading_t *l, json_t *json)
         NUMBER(at, downstream, connect_ms);
         NUMBER(at, downstream, total_ms);
         NUMBER(at, downstream, answer_bytes_max);
+        NUMBER(at, downstream, retry_percent);
+        NUMBER(at, downstream, retry_least);
         at->idempotent = leaf_bool(downstream, "idempotent");
         at->allow_private = leaf_bool(downstream, "allow_private");
         at->secret = leaf_text(downstream, "secret");

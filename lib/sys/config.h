@@ -48,6 +48,8 @@ typedef struct downstream {
     const header_t *headers; size_t header_count;
     size_t answer_bytes_max;
     draw_t draws[9]; size_t draw_count; /* of every call; the last is its own limit */
+    draw_t retry;             /* of a call that failed before, too; cost 0: there is no budget */
+    unsigned retry_percent, retry_least;
     breaker_config_t breaker;
 } downstream_t;
 

@@ -21,7 +21,12 @@ typedef struct limit {
     const char *name;
     bool own;             /* every downstream has one, "downstream:NAME", without a maximum: what
                              pauses, breaks and starts slowly when its calls fail; every route
-                             has one, "route:NAME": its switch */
+                             has one, "route:NAME": its switch; every downstream with a budget of
+                             retries has one of it, "retries:NAME" */
+    struct {              /* of such a budget: slots for calls that failed before */
+        unsigned percent, least; /* of the slots in use of `of`, but `least` in any case */
+        uint16_t of;      /* the downstream's own limit */
+    } retries;            /* percent 0: it is none */
     uint32_t slots;       /* 0: any number at once */
     struct {
         enum rate_shape shape;

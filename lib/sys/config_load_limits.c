@@ -125,20 +125,46 @@ static limit_t own_limit(loading_t *l, const char *of, const char *name)
         .name = own, .own = true, .max_share_percent = 100, .reserved_class = CLASS_LOW};
 }
 
+/* A retry then draws from it too. */
+static limit_t retry_budget(loading_t *l, downstream_t *d, size_t index)
+{
+    config_t *c = l->config;
+    limit_t limit = own_limit(l, "retries", d->name);
+    limit.retries.percent = d->retry_percent;
+    limit.retries.least = d->retry_least;
+    limit.retries.of = (uint16_t)(c->named_limits + (size_t)(d - c->downstreams));
+    d->retry = (draw_t){(uint16_t)index, 1};
+    return limit;
+}
+
+static size_t budget_count(const config_t *c)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < c->downstream_count; i++)
+        count += c->downstreams[i].retry_percent < 100;
+    return count;
+}
+
 /* The limits of the file; then one of each downstream, which are loaded already; then the switches
- * of the routes. */
+ * of the routes; then the budgets of retries. */
 void load_limits(loading_t *l, json_t *json, json_t *routes)
 {
     config_t *c = l->config;
     const char *name;
     json_t *limit;
     c->named_limits = json_object_size(json);
-    c->limit_count = c->named_limits + c->downstream_count + json_object_size(routes);
+    c->limit_count =
+        c->named_limits + c->downstream_count + json_object_size(routes) + budget_count(c);
     limit_t *at = c->limits = config_hold(l, c->limit_count, sizeof *at);
     json_object_foreach(json, name, limit) load_limit(l, at++, name, limit);
     for (size_t i = 0; i < c->downstream_count; i++)
         *at++ = own_limit(l, "downstream", c->downstreams[i].name);
     json_object_foreach(routes, name, limit) *at++ = own_limit(l, "route", name);
+    for (size_t i = 0; i < c->downstream_count; i++)
+        if (c->downstreams[i].retry_percent < 100) {
+            *at = retry_budget(l, &c->downstreams[i], (size_t)(at - c->limits));
+            at++;
+        }
 }
 
 size_t load_draws(loading_t *l, json_t *limits, json_t *costs, draw_t *out, size_t most)

@@ -1,0 +1,195 @@
+/* pass.c: whether something may pass a bucket, and what passing takes and gives back. */
+#include "actors/limiter/parts.h"
+
+/* ---- may it pass? ---- */
+
+static uint32_t part_of(uint32_t slots, unsigned percent)
+{
+    uint32_t part = (uint32_t)((uint64_t)slots * percent / 100);
+    return slots == SLOTS_ANY || slots == 0 || percent == 100 ? slots : part > 0 ? part : 1;
+}
+
+/* As a part of the calls in flight, as in Envoy's retry budgets
+ * (https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/cluster/v3/circuit_breaker.proto): it
+ * needs no clock, and where only retries are left they go on, a few at a time. */
+static uint32_t retry_slots(const bucket_t *b)
+{
+    const limit_t *limit = b->of->limit;
+    uint32_t part = (uint32_t)((uint64_t)b->calls->in_use * limit->retries.percent / 100);
+    return part > limit->retries.least ? part : limit->retries.least;
+}
+
+uint32_t bucket_slots(const limiter_t *l, const bucket_t *b, uint8_t class)
+{
+    const limit_t *limit = b->of->limit;
+    uint32_t slots;
+    if (b->calls)
+        return retry_slots(b);
+    if (b->whole && BUG(SHARE_IGNORED))
+        return SLOTS_ANY;
+    if (b->whole)
+        return part_of(bucket_slots(l, b->whole, CLASS_CRITICAL), limit->max_share_percent);
+    slots = b->of->pinned ? b->slots : part_of(b->slots, l->pace_percent);
+    if (b->adaptive && !b->of->pinned)
+        slots = slots < b->adaptive->now.limit ? slots : b->adaptive->now.limit;
+    if (slots != SLOTS_ANY && class > limit->reserved_class)
+        slots = slots > limit->reserved ? slots - limit->reserved : 0;
+    return slots;
+}
+
+static gcra_rate_t rate_now(const limiter_t *l, const bucket_t *b)
+{
+    return b->of->pinned ? b->rate : gcra_slowed(b->rate, l->pace_percent);
+}
+
+static answer_can_t rate_can(const limiter_t *l, const bucket_t *b, uint32_t wanted)
+{
+    int64_t wait;
+    if (b->whole || b->of->limit->rate.shape == RATE_NONE)
+        return (answer_can_t){CAN_NOW, {0}};
+    if (b->count == 0)
+        return (answer_can_t){CAN_STOPPED, {0}};
+    gcra_rate_t rate = rate_now(l, b);
+    if (b->window)
+        wait = window_wait_us(b->window, l->now.at, wanted);
+    else
+        wait = gcra_wait_us(&b->gcra, &rate, l->now.at, wanted);
+    if (wait < 0)
+        return (answer_can_t){CAN_FULL, {0}};
+    return (answer_can_t){wait > 0 ? CAN_LATER : CAN_NOW, instant_after_us(l->now.at, wait)};
+}
+
+static answer_can_t cap_can(const limiter_t *l, const bucket_t *b, uint32_t wanted)
+{
+    const calendar_cap_t *cap = &b->of->limit->cap;
+    int64_t wait =
+        b->whole || !cap->zone ? 0 : calendar_wait_us(cap, &b->used, l->now.wall, wanted);
+    if (wait < 0)
+        return (answer_can_t){CAN_FULL, {0}};
+    return (answer_can_t){wait > 0 ? CAN_CAPPED : CAN_NOW, instant_after_us(l->now.at, wait)};
+}
+
+/* Until its time is up; while its probe is out, until that ends. */
+static answer_can_t breaker_can(const bucket_t *b)
+{
+    instant_t due = breaker_due(&b->breaker->now);
+    return (answer_can_t){instant_is_never(due) ? CAN_FULL : CAN_LATER, due};
+}
+
+answer_can_t bucket_can(const limiter_t *l, const bucket_t *b, uint32_t ahead, uint32_t cost,
+                        uint8_t class)
+{
+    if (b->stopped && (!b->probe || ahead > 0))
+        return (answer_can_t){CAN_STOPPED, {0}};
+    if (b->paused_until_us > l->now.at.us)
+        return (answer_can_t){CAN_LATER, {b->paused_until_us}};
+    if (b->of->disabled || b->of->observe)
+        return (answer_can_t){CAN_NOW, {0}};
+    if (ahead >= slow_start_room(&b->slow))
+        return (answer_can_t){CAN_FULL, {0}};
+    if (b->breaker && !breaker_allows(&b->breaker->now, l->now.at))
+        return breaker_can(b);
+    uint32_t slots = bucket_slots(l, b, class);
+    if (slots != SLOTS_ANY && b->in_use + ahead + cost > slots)
+        return (answer_can_t){CAN_FULL, {0}};
+    answer_can_t rate = rate_can(l, b, ahead + cost);
+    return rate.can != CAN_NOW ? rate : cap_can(l, b, ahead + cost);
+}
+
+/* ---- taking and giving ---- */
+
+static void observed(limiter_t *l, bucket_t *b, uint32_t cost)
+{
+    limit_state_t *s = b->of;
+    bool on = s->observe;
+    s->observe = false;
+    if (bucket_can(l, b, 0, cost, CLASS_NORMAL).can != CAN_NOW) {
+        s->would_keep++;
+        wish_count(l->e, METRIC_WOULD_KEEP, bytes_str(s->limit->name), 1);
+    }
+    s->observe = on;
+}
+
+static gcra_receipt_t rate_take(const limiter_t *l, bucket_t *b, uint32_t cost)
+{
+    if (b->of->limit->rate.shape == RATE_NONE)
+        return 0;
+    if (b->window) {
+        window_take(b->window, l->now.at, cost);
+        return 1;
+    }
+    gcra_rate_t rate = rate_now(l, b);
+    return gcra_take(&b->gcra, &rate, l->now.at, cost);
+}
+
+/* More calls leave room for more retries. */
+static void in_use_grows(limiter_t *l, bucket_t *b, uint32_t cost)
+{
+    b->in_use += cost;
+    estimate_waits(&b->leaving, l->now.at);
+    if (b->retries)
+        bucket_look(l, b->retries);
+}
+
+/* Who passes though it is full (observed, disabled, granted while we were away) leaves the rate and
+ * the cap to those that they are for. */
+void bucket_take(limiter_t *l, need_t *need)
+{
+    bucket_t *b = need->bucket;
+    const limit_t *limit = b->of->limit;
+    if (b->of->observe)
+        observed(l, b, need->cost);
+    in_use_grows(l, b, need->cost);
+    need->taken_us = l->now.at.us;
+    b->probe = false;
+    need->slow_turn = slow_start_room(&b->slow) > 0 ? slow_start_began(&b->slow) : 0;
+    if (b->breaker && breaker_allows(&b->breaker->now, l->now.at))
+        breaker_began(&b->breaker->now, l->now.at);
+    if (b->whole || BUG(RATE_NOT_TAKEN))
+        return;
+    need->receipt = rate_can(l, b, need->cost).can == CAN_NOW ? rate_take(l, b, need->cost) : 0;
+    need->cap_receipt = 0;
+    if (limit->cap.zone && cap_can(l, b, need->cost).can == CAN_NOW)
+        need->cap_receipt = calendar_take(&limit->cap, &b->used, l->now.wall, need->cost);
+    if (limit->rate.shape != RATE_NONE || limit->cap.zone)
+        bucket_changed(l, b);
+}
+
+void bucket_hold(limiter_t *l, const need_t *need)
+{
+    bucket_t *b = need->bucket;
+    in_use_grows(l, b, need->cost);
+    if (l->phase != LOADED && b->in_use > b->slots)
+        b->of->touched = true; /* in an earlier life it had more */
+}
+
+void bucket_give(limiter_t *l, const need_t *need)
+{
+    bucket_t *b = need->bucket;
+    must(b->in_use >= need->cost);
+    b->in_use -= need->cost;
+    estimate_left(&b->leaving, l->now.at, need->cost);
+    if (b->in_use == 0)
+        estimate_empty(&b->leaving);
+    if (!BUG(SLOT_NOT_WOKEN))
+        bucket_look(l, b);
+    if (b->whole)
+        bucket_look(l, b->whole);
+}
+
+void bucket_refund(limiter_t *l, const need_t *need)
+{
+    bucket_t *b = need->bucket;
+    const limit_t *limit = b->of->limit;
+    if (b->whole || need->taken_us == 0)
+        return;
+    if (b->window && need->receipt)
+        window_give(b->window, (instant_t){need->taken_us}, need->cost);
+    else if (!b->window && limit->rate.shape != RATE_NONE)
+        gcra_give(&b->gcra, &b->rate, need->receipt, need->cost);
+    if (limit->cap.zone && need->cap_receipt)
+        calendar_give(&b->used, need->cap_receipt, need->cost);
+    if (limit->rate.shape != RATE_NONE || limit->cap.zone)
+        bucket_changed(l, b);
+    bucket_look(l, b);
+}
