@@ -252,6 +252,54 @@ static void who_waits_for_the_calendar_notices_that_the_host_s_time_was_set(void
     rig_destroy(r);
 }
 
+#define TWO_CALLS CALL("") ",{'name':'more','call':{'downstream':'d','path':'/y'}}"
+
+static void a_step_that_fails_for_good_ends_blocks_or_is_left_out_as_its_route_says(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "",
+                          ROUTE("dead", "'on_failure':'dead',", TWO_CALLS) "," ROUTE(
+                              "block", "'on_failure':'block',",
+                              TWO_CALLS) "," ROUTE("skip", "'on_failure':'skip',", TWO_CALLS));
+    static const char *const routes[] = {"dead", "block", "skip"};
+    for (unsigned n = 0; n < 3; n++) {
+        limits_offer(r, (offer_t){10 * n + 1, routes[n], .key = "k"});
+        limits_offer(r, (offer_t){10 * n + 2, routes[n], .key = "k"});
+    }
+    assert_int_equal(hand_fill(r), 3);
+    for (unsigned n = 0; n < 3; n++)
+        hand_settle(r, 10 * n + 1, OUTCOME_FAIL, 400, 0);
+    assert_int_equal(rig_state(r, 1), STATE_DEAD);
+    assert_true(in_hand(2));
+    assert_int_equal(rig_state(r, 11), STATE_HELD);
+    assert_false(in_hand(12));
+    assert_true(in_hand(21) && bytes_is(hand.of[hand_find(21)]->step, "more"));
+    assert_false(in_hand(22));
+    hand_ok(r, 21);
+    assert_true(is_done(r, 21) && in_hand(22));
+    limits_restart(r, false);
+    assert_int_equal(rig_state(r, 11), STATE_HELD); /* and goes on keeping its key */
+    assert_false(in_hand(12));
+    rig_destroy(r);
+}
+
+static void what_waits_longer_than_its_route_allows_is_a_dead_letter_and_takes_no_rate(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'of':{'rate':{'count':1,'per_ms':60000}}",
+                          ROUTE("a", "'max_age_ms':50000,", CALL("'limits':['of'],")));
+    for (unsigned n = 1; n <= 2; n++)
+        limits_offer(r, (offer_t){n, "a"});
+    assert_int_equal(hand_fill(r), 1);
+    hand_ok(r, 1);
+    rig_pass(r, 61 * US_PER_S);
+    assert_int_equal(hand_fill(r), 0);
+    assert_int_equal(rig_state(r, 2), STATE_DEAD);
+    limits_offer(r, (offer_t){3, "a"});
+    assert_int_equal(hand_fill(r), 1); /* the token is there still */
+    rig_destroy(r);
+}
+
 static void an_override_of_several_labels_is_written_as_people_see_them(void **s)
 {
     (void)s;
@@ -301,6 +349,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(after_a_restart_those_who_wait_for_a_limit_stand_in_their_order),
     cmocka_unit_test(a_calendar_cap_begins_anew_in_its_zone),
     cmocka_unit_test(who_waits_for_the_calendar_notices_that_the_host_s_time_was_set),
+    cmocka_unit_test(a_step_that_fails_for_good_ends_blocks_or_is_left_out_as_its_route_says),
+    cmocka_unit_test(what_waits_longer_than_its_route_allows_is_a_dead_letter_and_takes_no_rate),
     cmocka_unit_test(an_override_of_several_labels_is_written_as_people_see_them),
     cmocka_unit_test(a_window_of_which_nothing_is_left_by_an_override_keeps_everybody),
 };
