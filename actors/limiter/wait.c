@@ -110,6 +110,10 @@ void hold(limiter_t *l, item_t *i, const char *reason)
 
 void item_park(limiter_t *l, item_t *i)
 {
+    if (i->job_held) { /* taken at the door; who waits for the end of a drain holds nothing */
+        needs_refund(l, i->job);
+        job_give(l, i);
+    }
     i->state = STATE_HELD;
     i->parked = true;
     bool refused = mode_gate(l, item_route(l, i)) == GATE_REFUSED;

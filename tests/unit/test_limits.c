@@ -252,6 +252,29 @@ static void who_waits_for_the_calendar_notices_that_the_host_s_time_was_set(void
     rig_destroy(r);
 }
 
+static void who_is_parked_in_a_drain_holds_nothing_of_what_it_took_at_the_door(void **s)
+{
+    (void)s;
+    rig_t *r =
+        limits_rig("", "'job':{'slots':1,'rate':{'count':2,'per_ms':60000},'at_limit':'reject'}",
+                   ROUTE("a", "'limits':['job'],", CALL("")));
+    limits_self(r)->mode = MODE_DRAINING;
+    r->config->sources[0].at_drain = AT_DRAIN_HOLD;
+    for (unsigned n = 1; n <= 3; n++) {
+        limits_offer(r, (offer_t){n, "a"});
+        assert_int_equal(rig_verdict(r)->verdict, VERDICT_ACCEPTED);
+        assert_int_equal(rig_state(r, n), STATE_HELD);
+        assert_int_equal(limits_bucket(r, "job")->in_use, 0);
+    }
+    limits_restart(r, false);
+    assert_int_equal(hand_fill(r), 1); /* the drain did not last: one at once, as ever */
+    hand_ok(r, 1);
+    assert_true(in_hand(2));
+    hand_ok(r, 2);
+    assert_false(in_hand(3)); /* two in a minute */
+    rig_destroy(r);
+}
+
 #define TWO_CALLS CALL("") ",{'name':'more','call':{'downstream':'d','path':'/y'}}"
 
 static void a_step_that_fails_for_good_ends_blocks_or_is_left_out_as_its_route_says(void **s)
@@ -349,6 +372,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(after_a_restart_those_who_wait_for_a_limit_stand_in_their_order),
     cmocka_unit_test(a_calendar_cap_begins_anew_in_its_zone),
     cmocka_unit_test(who_waits_for_the_calendar_notices_that_the_host_s_time_was_set),
+    cmocka_unit_test(who_is_parked_in_a_drain_holds_nothing_of_what_it_took_at_the_door),
     cmocka_unit_test(a_step_that_fails_for_good_ends_blocks_or_is_left_out_as_its_route_says),
     cmocka_unit_test(what_waits_longer_than_its_route_allows_is_a_dead_letter_and_takes_no_rate),
     cmocka_unit_test(an_override_of_several_labels_is_written_as_people_see_them),
