@@ -94,7 +94,8 @@ void limit_set(limiter_t *l, limit_state_t *s)
     values_set(s);
     if (s->only)
         s->only->stopped = flag_of(s, "stopped", false);
-    buckets_each(l, bucket_follow, s);
+    if (!BUG(CHANGE_NOT_IN_FORCE))
+        buckets_each(l, bucket_follow, s);
 }
 
 void limit_end(limit_state_t *s)
@@ -109,7 +110,7 @@ void limit_end(limit_state_t *s)
 static void hands_keep(limiter_t *l)
 {
     json_t *all = json_object();
-    for (size_t n = 0; n < l->config->limit_count; n++)
+    for (size_t n = 0; n < l->config->limit_count && !BUG(CHANGE_NOT_KEPT); n++)
         if (l->limits[n].by_hand)
             json_object_set(all, l->limits[n].limit->name, l->limits[n].by_hand);
     char *text = json_dumps(all, JSON_COMPACT);

@@ -49,7 +49,7 @@ static uint8_t kept_by(const limiter_t *l, const item_t *i, const step_t *step)
 {
     answer_can_t why;
     const bucket_t *gate = route_gate(l, i->route);
-    if (gate->stopped)
+    if (gate->stopped && !BUG(ROUTE_STOP_IGNORED))
         return WAITS_GATE;
     bool own = step->kind == STEP_ACQUIRE || step->kind == STEP_RELEASE;
     int n = i->job_held || own ? -1 : needs_keep(l, i->job, item_class(i), !i->woken, &why);
@@ -238,7 +238,8 @@ static bool mode_runs(const limiter_t *l, const step_t *step)
     const struct {
         bool on;
         enum in_mode does;
-    } modes[] = {{l->mode == MODE_DEGRADED, step->degraded}, {l->safe, step->safe}};
+    } modes[] = {{l->mode == MODE_DEGRADED, step->degraded},
+                 {l->safe && !BUG(SAFE_MODE_IGNORED), step->safe}};
     for (size_t n = 0; n < COUNT_OF(modes); n++)
         if (modes[n].on ? modes[n].does == IN_MODE_SKIP : modes[n].does == IN_MODE_ONLY)
             return false;

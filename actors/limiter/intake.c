@@ -239,7 +239,7 @@ void join_queue(limiter_t *l, item_t *i)
         loop_hold(l, i);
     else if (i->gives_back)
         order_enter(l, i);
-    else if (mode_gate(l, r) != GATE_OPEN)
+    else if (mode_gate(l, r) != GATE_OPEN && !BUG(DRAIN_LETS_IN))
         item_park(l, i);
     else {
         if (r->merge && i->key && !redriven)

@@ -211,7 +211,7 @@ static void load_message(limiter_t *l, const stored_message_t *m)
         load_held(l, i);
     } else if (p->state == STATE_ASSIGNED) {
         load_assigned(l, i, p);
-    } else if (p->state == STATE_HELD) {
+    } else if (p->state == STATE_HELD && !BUG(HOLD_FORGOTTEN)) {
         load_held(l, i);
     } else {
         load_queued(l, i, p);

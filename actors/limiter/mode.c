@@ -8,7 +8,10 @@
 
 #define ROUTE_SETTING "drain." /* and the route's name */
 
-bool mode_starts_work(const limiter_t *l) { return !l->stopping && l->mode != MODE_MAINTENANCE; }
+bool mode_starts_work(const limiter_t *l)
+{
+    return !l->stopping && (l->mode != MODE_MAINTENANCE || BUG(MAINTENANCE_IGNORED));
+}
 
 static char *drained(const limiter_t *l, const route_t *r)
 {
@@ -292,7 +295,7 @@ void mode_told(limiter_t *l, const msg_mode_t *mode)
     copy_line(l->mode_why, sizeof l->mode_why, mode->why);
     copy_line(l->safe_why, sizeof l->safe_why, mode->safe_why);
     l->cancel.ordered = mode->cancel && mode->mode == MODE_MAINTENANCE;
-    if (mode->lasting)
+    if (mode->lasting && !BUG(MODE_NOT_KEPT))
         mode_keep(l);
     cancel_begin(l);
     take_effect(l, before);

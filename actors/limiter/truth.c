@@ -122,8 +122,8 @@ static void end_if_missing(limiter_t *l, lease_t *lease)
     struct truth_state *t = l->truths;
     const limit_t *limit = t->of[t->at].limit;
     instant_t old = instant_after_us(lease->since, limit->truth.grace_s * US_PER_S);
-    if (lease->listed == t->number || lease->flags & LEASE_OF_CALL || !is_of(lease, limit) ||
-        instant_before(t->asked_at, old))
+    if (BUG(TRUTH_IGNORED) || lease->listed == t->number || lease->flags & LEASE_OF_CALL ||
+        !is_of(lease, limit) || instant_before(t->asked_at, old))
         return;
     lease_end(l, lease, "the limit's truth does not list it");
     t->ended++;

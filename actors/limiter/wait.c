@@ -135,7 +135,7 @@ void unpark_open(limiter_t *l)
     for (list_node_t *n = list_first(&l->held), *next; n && l->parked > 0; n = next) {
         item_t *i = item_of(n);
         next = list_next(&l->held, n);
-        if (!i->parked || mode_gate(l, item_route(l, i)) != GATE_OPEN)
+        if (!i->parked || mode_gate(l, item_route(l, i)) != GATE_OPEN || BUG(DRAIN_NEVER_ENDS))
             continue;
         held_take(l, i);
         i->state = STATE_QUEUED;

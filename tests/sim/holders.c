@@ -93,7 +93,7 @@ static void comes(void)
     uint32_t n = (uint32_t)all.count++;
     all.of[n] = (holder_t){.doing = WANTS,
                            .ends_at = after((int64_t)chance_below(6 * US_PER_S)),
-                           .ttl_s = chance_in(2) ? 3 : 300,
+                           .ttl_s = chance_in(2) ? 3 : 600,
                            .is_killed = chance_in(3)};
     ask(n, "POST");
 }
