@@ -8,11 +8,12 @@ typedef struct fair_flow {
     uint64_t id;
     struct fair_flow *next, *prev;
     struct fair_flow *chain; /* in its place of the table */
+    agenda_entry_t head;     /* among its class's, by when it was accepted */
     uint8_t class, weight;
     uint8_t left; /* of its quantum: nodes that it may still send in this turn */
 } fair_flow_t;
 
-_Static_assert(sizeof(fair_node_t) == 24 && sizeof(fair_t) == 64, "there are millions and tens of "
+_Static_assert(sizeof(fair_node_t) == 24 && sizeof(fair_t) == 96, "there are millions and tens of "
                                                                   "thousands of them");
 _Static_assert(FAIR_WEIGHT_MAX <= UINT8_MAX, "a quantum fits");
 
@@ -87,6 +88,49 @@ static void table_resize(fair_t *f, uint32_t places)
 
 static uint32_t table_places(const fair_t *f) { return f->table ? f->table_mask + 1 : 0; }
 
+/* ---- the oldest of a class */
+
+static fair_node_t *head_of(const fair_flow_t *flow)
+{
+    return list_of(list_first(&flow->nodes), fair_node_t, place);
+}
+
+static void head_changed(fair_t *f, fair_flow_t *flow)
+{
+    agenda_t *heads = f->heads[flow->class];
+    if (!heads)
+        return;
+    agenda_remove(heads, &flow->head);
+    agenda_add(heads, &flow->head, (instant_t){f->rules->accepted_us(head_of(flow))});
+}
+
+/* There is a second flow from now on. */
+static void heads_begin(fair_t *f, fair_flow_t *first)
+{
+    f->heads[first->class] = agenda_new(UINT32_MAX);
+    head_changed(f, first);
+}
+
+static void heads_drop(fair_t *f, fair_flow_t *flow)
+{
+    agenda_t **heads = &f->heads[flow->class];
+    if (!*heads)
+        return;
+    agenda_remove(*heads, &flow->head);
+    if (agenda_count(*heads) > 1)
+        return;
+    agenda_remove(*heads, agenda_first(*heads));
+    agenda_destroy(heads);
+}
+
+static int64_t oldest_us(const fair_t *f, unsigned class)
+{
+    const agenda_t *heads = f->heads[class];
+    return heads ? agenda_first(heads)->due.us : f->rules->accepted_us(head_of(f->turn[class]));
+}
+
+/* ---- flows */
+
 /* Last in its class's round: it waits for everybody's turn once. */
 static fair_flow_t *flow_new(fair_t *f, const fair_put_t *as)
 {
@@ -103,6 +147,8 @@ static fair_flow_t *flow_new(fair_t *f, const fair_put_t *as)
         flow->prev = turn->prev;
         turn->prev->next = flow;
         turn->prev = flow;
+        if (!f->heads[as->class])
+            heads_begin(f, turn);
     } else {
         f->turn[as->class] = flow;
     }
@@ -122,6 +168,7 @@ static void turn_to(fair_t *f, fair_flow_t *flow)
 
 static void flow_end(fair_t *f, fair_flow_t *flow)
 {
+    heads_drop(f, flow);
     if (flow->next == flow)
         f->turn[flow->class] = NULL;
     else if (f->turn[flow->class] == flow)
@@ -153,39 +200,38 @@ void fair_put(fair_t *f, fair_node_t *node, fair_put_t as)
         list_push(&flow->nodes, &node->place);
     node->flow = flow;
     f->count++;
+    if (head_of(flow) == node)
+        head_changed(f, flow);
 }
 
 void fair_remove(fair_t *f, fair_node_t *node)
 {
     fair_flow_t *flow = node->flow;
     must(flow && f->count > 0);
+    bool was_head = head_of(flow) == node;
     list_remove(&flow->nodes, &node->place);
     node->flow = NULL;
     f->count--;
     if (flow->nodes.count == 0)
         flow_end(f, flow);
-}
-
-static fair_node_t *head_of(const fair_flow_t *flow)
-{
-    return list_of(list_first(&flow->nodes), fair_node_t, place);
+    else if (was_head)
+        head_changed(f, flow);
 }
 
 fair_node_t *fair_first(const fair_t *f)
 {
-    fair_node_t *first = NULL;
+    const fair_flow_t *first = NULL;
     int64_t earliest = 0;
     for (unsigned c = 0; c < CLASS_COUNT; c++) {
         if (!f->turn[c])
             continue;
-        fair_node_t *head = head_of(f->turn[c]);
-        int64_t shifted = f->rules->accepted_us(head) - f->rules->shift_us[c];
+        int64_t shifted = oldest_us(f, c) - f->rules->shift_us[c];
         if (!first || shifted < earliest) {
-            first = head;
+            first = f->turn[c];
             earliest = shifted;
         }
     }
-    return first;
+    return first ? head_of(first) : NULL;
 }
 
 fair_node_t *fair_first_of(const fair_t *f, class_t class)

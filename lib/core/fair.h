@@ -1,23 +1,26 @@
 /* fair.h: the order in which those who wait for one thing get it. Four classes, flows inside a
  * class, arrival inside a flow:
  *
- *   class  the one whose head has the earliest shifted time, accepted - shift[class]; ties go to
- *          the higher class. So a head beats everything that was accepted later than it by more
- *          than the difference of the shifts: that difference is the bound of its starving.
+ *   class  the one with the earliest shifted time, accepted - shift[class], of any of its flows'
+ *          heads; ties go to the higher class. So a class that has a head beats everything that was
+ *          accepted later than it by more than the difference of the shifts, until that head is
+ *          taken: what waits longer than the difference waits for turns of its own class only.
  *   flow   deficit round robin (Shreedhar and Varghese, "Efficient Fair Queuing using Deficit
  *          Round Robin", SIGCOMM 1995) with quantum = weight and cost 1, where a deficit is always
  *          used up or lost: in any stretch in which two flows of a class never run empty, they get
  *          shares by their weights within one quantum. The class's head is the head of the flow
- *          whose turn it is.
+ *          whose turn it is, which may be younger than the one that the class owes its turn to.
  *   node   first come, first served; one put at the front comes before the others of its flow.
  *
- * Intrusive: the node lives in the thing that waits. A flow's record (64 bytes) is allocated when
+ * Intrusive: the node lives in the thing that waits. A flow's record (88 bytes) is allocated when
  * it gets its first node and freed with its last, so an empty fair_t owns nothing and needs no end.
- * Every operation is O(1); put and remove at times resize the table of flows (amortised), which
- * exists only above FAIR_FLOWS_SCANNED flows. */
+ * Every operation is O(1), but that a flow's head changes is O(log flows of its class); put and
+ * remove at times resize the table of flows (amortised), which exists only above
+ * FAIR_FLOWS_SCANNED flows. */
 #ifndef WEIR_CORE_FAIR_H
 #define WEIR_CORE_FAIR_H
 
+#include "core/agenda.h"
 #include "core/list.h"
 #include "core/words.h"
 
@@ -39,10 +42,11 @@ typedef struct fair_rules {
     int64_t (*accepted_us)(const fair_node_t *node);
 } fair_rules_t;
 
-/* 64 bytes. */
+/* 96 bytes. */
 typedef struct fair {
     const fair_rules_t *rules;
     struct fair_flow *turn[CLASS_COUNT]; /* the flow whose turn it is; NULL: the class is empty */
+    agenda_t *heads[CLASS_COUNT];        /* of its flows, the oldest first; NULL: it has one flow */
     struct fair_flow **table;            /* by (class, flow); NULL: few enough to look through */
     uint32_t table_mask, flows;
     size_t count;

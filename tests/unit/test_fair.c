@@ -109,6 +109,40 @@ static void nothing_starves_beyond_the_difference_of_the_shifts(void **state)
     }
 }
 
+/* Of a low flow three old ones, beside flows whose messages are always young: when the first is
+ * old enough, the class has its turns, and the last is taken within three rounds of them. */
+static void what_waits_longer_than_the_difference_waits_for_turns_of_its_class_only(void **state)
+{
+    (void)state;
+    enum { BESIDE = 20, OWN = 3 };
+    fair_t f;
+    fair_init(&f, &RULES);
+    waiter_t own[OWN] = {0}, young[BESIDE] = {0}, above[1000] = {0};
+    int64_t bound = RULES.shift_us[CLASS_HIGH] - RULES.shift_us[CLASS_LOW], now = bound + 1;
+    for (size_t i = 0; i < OWN; i++)
+        put(&f, &own[i], CLASS_LOW, 100, 1);
+    for (size_t i = 0; i < BESIDE; i++) {
+        young[i].accepted_us = now;
+        put(&f, &young[i], CLASS_LOW, i, 1);
+    }
+    unsigned took = 0, high = 0;
+    for (size_t i = 0; own[OWN - 1].node.place.next; i++) {
+        above[i].accepted_us = now++;
+        put(&f, &above[i], CLASS_HIGH, 0, 1);
+        waiter_t *w = take(&f);
+        took++;
+        high += w->class == CLASS_HIGH;
+        if (w->class == CLASS_LOW && w->flow != 100) {
+            w->accepted_us = now;
+            put(&f, w, CLASS_LOW, w->flow, 1);
+        }
+    }
+    assert_int_equal(high, 0);
+    assert_true(took <= OWN * (BESIDE + 1));
+    while (take(&f))
+        ;
+}
+
 static void equal_times_go_to_the_higher_class(void **state)
 {
     (void)state;
@@ -228,15 +262,19 @@ static void model_remove(model_t *m, const waiter_t *w)
     free(flow);
 }
 
+/* Of the class with the oldest head, whosever turn it is in it. */
 static waiter_t *model_take(model_t *m)
 {
     waiter_t *first = NULL;
-    for (unsigned c = 0; c < CLASS_COUNT; c++) {
-        waiter_t *head = m->count[c] ? m->flows[c][0]->nodes[0] : NULL;
-        if (head && (!first || head->accepted_us - RULES.shift_us[c] <
-                                   first->accepted_us - RULES.shift_us[first->class]))
-            first = head;
-    }
+    int64_t earliest = INT64_MAX;
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        for (size_t k = 0; k < m->count[c]; k++) {
+            int64_t shifted = m->flows[c][k]->nodes[0]->accepted_us - RULES.shift_us[c];
+            if (shifted >= earliest)
+                continue;
+            earliest = shifted;
+            first = m->flows[c][0]->nodes[0];
+        }
     if (!first)
         return NULL;
     if (--m->flows[first->class][0]->left == 0)
@@ -286,6 +324,8 @@ static void whatever_happens_a_naive_model_agrees(void **state)
             assert_ptr_equal(take(&f), last);
         assert_null(take(&f));
         assert_null(f.table); /* an empty one owns nothing; the sanitizer sees the rest */
+        for (unsigned c = 0; c < CLASS_COUNT; c++)
+            assert_null(f.heads[c]);
     }
     free(m);
     free(w);
@@ -297,6 +337,7 @@ int main(void)
         cmocka_unit_test(inside_a_flow_the_first_is_first),
         cmocka_unit_test(one_put_at_the_front_comes_before_the_others_of_its_flow_only),
         cmocka_unit_test(nothing_starves_beyond_the_difference_of_the_shifts),
+        cmocka_unit_test(what_waits_longer_than_the_difference_waits_for_turns_of_its_class_only),
         cmocka_unit_test(equal_times_go_to_the_higher_class),
         cmocka_unit_test(flows_share_by_weight_within_one_quantum),
         cmocka_unit_test(a_new_flow_waits_for_one_round_whoever_floods),

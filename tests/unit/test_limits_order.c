@@ -83,6 +83,57 @@ static void a_low_message_under_endless_high_ones_starts_within_its_bound(void *
     rig_destroy(r);
 }
 
+#define HEAD_START_S 30
+enum { FLOWS_BESIDE = 3 };
+
+/* Endless high ones, one slot, a call a second. In the low class a flow with `before` messages
+ * before the one that is watched, and flows that weigh more and never run empty, and whose messages
+ * are young: each time one of theirs begins, the next one comes. After how many seconds it began.
+ */
+static unsigned low_begins_after_s(unsigned before, unsigned weight)
+{
+    static const char *const values[FLOWS_BESIDE] = {"x", "y", "z"};
+    char routes[400];
+    unsigned n = 1000, s = 0, first[FLOWS_BESIDE], watched = 2 + before;
+    snprintf(routes, sizeof routes, ROUTE("a", "'fair_by':'l','weights':{'own':1,'*':%u},", "%s"),
+             weight, CALL("'limits':['of'],"));
+    rig_t *r =
+        limits_rig("'queue':{'head_start':{'critical_s':40,'high_s':30,'normal_s':20,'low_s':0}},",
+                   "'of':{'slots':1}", routes);
+    limits_offer(r, (offer_t){1, "a", "high", .class = CLASS_HIGH});
+    for (unsigned k = 0; k < FLOWS_BESIDE; k++, n += 1000)
+        limits_offers(r, (offer_t){first[k] = n, "a", values[k], .class = CLASS_LOW}, weight);
+    for (unsigned k = 2; k <= watched; k++)
+        limits_offer(r, (offer_t){k, "a", "own", .class = CLASS_LOW});
+    limits_offer(r, (offer_t){n++, "a", "high", .class = CLASS_HIGH});
+    for (hand_fill(r); s < 10000 && !in_hand(watched); s++) {
+        limits_offer(r, (offer_t){n++, "a", "high", .class = CLASS_HIGH});
+        for (unsigned k = 0; k < FLOWS_BESIDE; k++)
+            if (in_hand(first[k]))
+                limits_offer(r, (offer_t){first[k]++ + weight, "a", values[k], .class = CLASS_LOW});
+        rig_pass(r, US_PER_S);
+        assert_int_equal(hand.count, 1);
+        hand_ok(r, number_of(hand.of[0]));
+    }
+    rig_destroy(r);
+    return s;
+}
+
+/* The bound of docs/LIMITS.md: the head start, then a turn of everybody for each turn of its own.
+ */
+static void
+a_low_message_behind_others_of_its_flow_and_beside_others_starts_within_its_bound(void **s)
+{
+    (void)s;
+    for (unsigned before = 0; before < 6; before++)
+        for (unsigned weight = 1; weight <= 4; weight += 3) {
+            unsigned round = FLOWS_BESIDE * weight + 1,
+                     after_s = low_begins_after_s(before, weight);
+            assert_true(after_s >= HEAD_START_S);
+            assert_true(after_s <= HEAD_START_S + (before + 1) * round + 2);
+        }
+}
+
 static void a_key_runs_at_its_best_waiting_class(void **s)
 {
     (void)s;
@@ -136,6 +187,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(ten_thousand_that_are_parked_cost_one_that_is_free_two_looks),
     cmocka_unit_test(messages_of_a_class_take_turns_over_the_values_of_fair_by_as_they_weigh),
     cmocka_unit_test(a_low_message_under_endless_high_ones_starts_within_its_bound),
+    cmocka_unit_test(
+        a_low_message_behind_others_of_its_flow_and_beside_others_starts_within_its_bound),
     cmocka_unit_test(a_key_runs_at_its_best_waiting_class),
     cmocka_unit_test(a_loop_is_held_and_what_came_before_it_goes_on),
     cmocka_unit_test(who_has_not_begun_ends_in_the_next_of_its_key_where_the_route_merges),
