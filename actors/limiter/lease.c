@@ -345,6 +345,17 @@ static void renew_for(const asking_t *a, lease_t *lease)
     lease_renew(a->l, lease);
 }
 
+/* Who says who it is must be the one who took it: a holder that comes late with the id of another's
+ * lease neither keeps it nor ends it. A message took it for whoever holds it. */
+static bool is_anothers(const asking_t *a, const lease_t *lease)
+{
+    if (!a->m->holder.len || (lease->flags & LEASE_OF_MESSAGE) || !*lease->holder ||
+        bytes_is(a->m->holder, lease->holder))
+        return false;
+    refuse(a, GRANT_CONFLICT, "this lease was taken by another holder", 0);
+    return true;
+}
+
 /* Who asks again has what it asked for, and nobody gets a lease of something else for it. */
 static void acquire_again(const asking_t *a, lease_t *held)
 {
@@ -358,6 +369,8 @@ static void acquire_again(const asking_t *a, lease_t *held)
                "this id is held with other limits, labels or costs: take another id", 0);
         return;
     }
+    if (is_anothers(a, held))
+        return;
     renew_for(a, held);
     granted(a, held, true);
 }
@@ -413,17 +426,6 @@ static void acquire(const asking_t *a)
         return;
     }
     granted(a, lease, false);
-}
-
-/* Who says who it is must be the one who took it: a holder that comes late with the id of another's
- * lease neither keeps it nor ends it. A message took it for whoever holds it. */
-static bool is_anothers(const asking_t *a, const lease_t *lease)
-{
-    if (!a->m->holder.len || (lease->flags & LEASE_OF_MESSAGE) || !*lease->holder ||
-        bytes_is(a->m->holder, lease->holder))
-        return false;
-    refuse(a, GRANT_CONFLICT, "this lease was taken by another holder", 0);
-    return true;
 }
 
 static void renew(const asking_t *a, bool look)

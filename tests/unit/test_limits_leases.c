@@ -180,12 +180,13 @@ static uint64_t as(rig_t *r, lease_order_t what, const char *holder)
         ->grant;
 }
 
-static void another_holder_neither_renews_nor_releases(void **s)
+static void another_holder_neither_gets_nor_renews_nor_releases_it(void **s)
 {
     (void)s;
     rig_t *r = up_with(LIMITS);
     assert_int_equal(as(r, LEASE_ACQUIRE, "one"), GRANT_GRANTED);
     rig_pass(r, 50 * US_PER_S);
+    assert_int_equal(as(r, LEASE_ACQUIRE, "other"), GRANT_CONFLICT);
     assert_int_equal(as(r, LEASE_RENEW, "other"), GRANT_CONFLICT);
     assert_int_equal(as(r, LEASE_RELEASE, "other"), GRANT_CONFLICT);
     rig_pass(r, 11 * US_PER_S);
@@ -290,7 +291,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(more_label_values_than_there_may_be_are_no_mistake_of_who_asks),
     cmocka_unit_test(who_renews_keeps_it_and_who_does_not_loses_it_in_its_time),
     cmocka_unit_test(a_renewal_that_says_how_long_is_heard),
-    cmocka_unit_test(another_holder_neither_renews_nor_releases),
+    cmocka_unit_test(another_holder_neither_gets_nor_renews_nor_releases_it),
     cmocka_unit_test(a_release_that_comes_first_voids_its_acquire_also_after_a_restart),
     cmocka_unit_test(an_acquire_step_waits_and_a_release_never_does),
     cmocka_unit_test(the_slots_of_a_call_become_a_lease_that_outlives_it_and_a_restart),
