@@ -12,17 +12,10 @@ import time
 
 import matrix
 import npm
-from weir import (BUILD, Failed, ROOT, Sandbox, Weir, check, load, load_result, main, test, ticket, wait_until)
+from weir import BUILD, Failed, ROOT, Weir, check, load, load_result, main, test, ticket, wait_until, with_sandbox
 
 GROUPS = {"viewer": 61101, "operator": 61102, "admin": 61103}
 CANARY = "canary-7f3a9d41"
-
-
-def with_desk(name, *sandbox_options, **values):
-    weir = Weir(name, **values)
-    sandbox = Sandbox(weir.folder, *sandbox_options)
-    weir.config.write_text(weir.config.read_text().replace("http://127.0.0.1:1\"", f"http://127.0.0.1:{sandbox.port}\""))
-    return weir, sandbox
 
 
 def command(weir, *words):
@@ -57,7 +50,7 @@ def every_verb_is_for_whom_the_table_says_and_a_refusal_changes_nothing():
     if os.geteuid() != 0:
         raise Failed("this test must be run as root")
     groups = ", ".join(f"{name}_group: \"{gid}\"" for name, gid in GROUPS.items())
-    weir, _ = with_desk("matrix", supervisor=f"drain_ms: 1000, {groups}")
+    weir, _ = with_sandbox("matrix", supervisor=f"drain_ms: 1000, {groups}")
     weir.folder.chmod(0o711)
     weir.start()
     people = {"root": (0, 0, []), "stranger": (61000, 61000, [61999]),
@@ -77,7 +70,7 @@ def every_verb_is_for_whom_the_table_says_and_a_refusal_changes_nothing():
 
 @test
 def a_change_is_journaled_with_who_asked_what_was_before_and_after():
-    weir, sandbox = with_desk("journal", level="info")
+    weir, sandbox = with_sandbox("journal", level="info")
     weir.start()
     kill_some(weir, sandbox, 1)
     dead = weir.ctl("dead.ls")["messages"][0]["id"]
@@ -108,7 +101,7 @@ def judge_lines(lines):
 
 @test
 def every_verb_answers_by_its_schema():
-    weir, sandbox = with_desk("schemas")
+    weir, sandbox = with_sandbox("schemas")
     weir.start()
     kill_some(weir, sandbox, 4)
     done = weir.post(ticket("fine"))[2]["id"]
@@ -179,7 +172,7 @@ def outside_of_this_test():
 
 @test
 def a_line_of_json_is_enough_for_socat():
-    weir, _ = with_desk("socat")
+    weir, _ = with_sandbox("socat")
     weir.start()
     with socket.socket(socket.AF_UNIX) as s:
         s.connect(str(weir.run / "ctl.sock"))
@@ -195,7 +188,7 @@ def a_line_of_json_is_enough_for_socat():
 
 @test
 def what_may_follow_comes_from_the_table_and_from_weir():
-    weir, _ = with_desk("complete")
+    weir, _ = with_sandbox("complete")
     weir.start()
 
     def after(*words):
@@ -230,7 +223,7 @@ def following(weir, *words):
 
 @test
 def events_are_followed_by_route_message_and_kind():
-    weir, sandbox = with_desk("events")
+    weir, sandbox = with_sandbox("events")
     weir.start()
     with following(weir) as (_, everything), following(weir, "--kind", "dead") as (process, dead):
         wait_until(lambda: everything() and dead(), 10, "both follow")
@@ -257,7 +250,7 @@ def events_are_followed_by_route_message_and_kind():
 
 @test
 def who_does_not_read_its_events_costs_nobody_anything():
-    weir, _ = with_desk("slow")
+    weir, _ = with_sandbox("slow")
     weir.start()
     stuck = [socket.socket(socket.AF_UNIX) for _ in range(9)]
     for n, s in enumerate(stuck):
@@ -285,7 +278,7 @@ def who_does_not_read_its_events_costs_nobody_anything():
 
 @test
 def dead_letters_are_counted_put_back_dropped_and_left_in_peace():
-    weir, sandbox = with_desk("bulk")
+    weir, sandbox = with_sandbox("bulk")
     weir.start()
     kill_some(weir, sandbox, 40)
     before = weir.queue()
@@ -327,7 +320,7 @@ def dead_letters_are_counted_put_back_dropped_and_left_in_peace():
 
 @test
 def what_is_no_dead_letter_is_refused_over_the_raw_socket():
-    weir, sandbox = with_desk("one")
+    weir, sandbox = with_sandbox("one")
     weir.start()
     kill_some(weir, sandbox, 2)
     first, second = [m["id"] for m in weir.ctl("dead.ls")["messages"]]
@@ -350,7 +343,7 @@ def what_is_no_dead_letter_is_refused_over_the_raw_socket():
 
 @test
 def a_backup_under_load_restores_to_everything_accepted_before_it_with_marks():
-    weir, sandbox = with_desk("backup", "--latency-ms", "5..5", connections=4, slots=4)
+    weir, sandbox = with_sandbox("backup", "--latency-ms", "5..5", connections=4, slots=4)
     weir.start()
     writer = load(weir.folder, weir.port, "--rate", "500", "--seconds", "6", "--keys", "200")
     wait_until(lambda: weir.queue()["done"] > 100, 20, "work is done")
@@ -409,7 +402,7 @@ def wait_empty_soon(weir):
 
 @test
 def a_backup_can_be_given_up_and_never_overwrites():
-    weir, _ = with_desk("giveup")
+    weir, _ = with_sandbox("giveup")
     weir.start()
     file = weir.folder / "mine.db"
     file.write_text("mine")
@@ -426,7 +419,7 @@ def a_backup_can_be_given_up_and_never_overwrites():
 
 @test
 def damage_is_found_told_and_mended():
-    weir, _ = with_desk("damage")
+    weir, _ = with_sandbox("damage")
     weir.start()
     for n in range(200):
         check(weir.post(ticket(n))[0] == 202, "accepted")
@@ -466,13 +459,10 @@ def damage_is_found_told_and_mended():
 
 @test
 def a_report_has_what_helps_and_no_secrets_and_no_messages():
-    weir, sandbox = with_desk("report")
+    weir, sandbox = with_sandbox("report")
     text = weir.config.read_text()
     text = text.replace("allow_private: true}", f"allow_private: true, secret: shop-token, headers: {{X-Team: \"{CANARY}\"}}}}", 1)
-    secrets = weir.folder / "credentials"
-    secrets.mkdir(mode=0o700)
-    (secrets / "shop-token").write_text(f"{CANARY}-token")
-    (secrets / "shop-token").chmod(0o600)
+    weir.secret("shop-token", f"{CANARY}-token")
     weir.config.write_text(text)
     weir.start()
     kill_some(weir, sandbox, 2)
@@ -498,7 +488,7 @@ def a_report_has_what_helps_and_no_secrets_and_no_messages():
 
 @test
 def a_monitor_hears_whether_it_is_well():
-    weir, _ = with_desk("health")
+    weir, _ = with_sandbox("health")
     check(weirctl(weir, "health")[0] == 69, "not running")
     weir.start()
     check(weirctl(weir, "health")[0] == 0, "well")

@@ -7,32 +7,20 @@ import subprocess
 import time
 from pathlib import Path
 
-from weir import (Program, Sandbox, Weir, check, id_text, load, load_result, main, request, test, ticket, wait_until)
-
-
-def desk(name, *sandbox_options, **values):
-    weir = Weir(name, **values)
-    sandbox = Sandbox(weir.folder, *sandbox_options)
-    weir.config.write_text(weir.config.read_text().replace("127.0.0.1:1\"", f"127.0.0.1:{sandbox.port}\""))
-    return weir, sandbox
+from weir import Program, check, id_text, load, load_result, main, request, test, ticket, wait_until, with_sandbox
 
 
 @test
 def a_full_disk_refuses_early_finishes_what_is_in_hand_and_heals_by_itself():
-    weir = Weir("full", store="wal_mb: 4")
+    weir, sandbox = with_sandbox("full", "--latency-ms", "200", store="wal_mb: 4")
     small = weir.folder / "small"
     small.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=700", "weir-test", small], stderr=subprocess.DEVNULL).returncode:
         raise RuntimeError("this test mounts a tmpfs and needs root for it")
     try:
-        sandbox = Sandbox(weir.folder, "--latency-ms", "200")
-        weir.config.write_text(weir.config.read_text().replace("127.0.0.1:1\"", f"127.0.0.1:{sandbox.port}\""))
         weir.state = small / "state"
         weir.state.mkdir(mode=0o700)
-        keys = weir.folder / "credentials"
-        keys.mkdir(mode=0o700)
-        (keys / "ops").write_text("an-operators-key-of-32-characters!")
-        (keys / "ops").chmod(0o600)
+        weir.secret("ops", "an-operators-key-of-32-characters!")
         weir.config.write_text(weir.config.read_text() + 'api_keys: {ops: {secret: ops, scopes: ["leases:*"]}}\n')
         weir.start()
         lease = lambda method, path="", body=None: request(weir.port, method, "/v1/leases" + path, body, timeout=15,
@@ -83,7 +71,7 @@ def fail_sync(weir, n):
 
 @test
 def a_failed_sync_is_the_last_thing_that_life_of_the_store_acknowledges():
-    weir, sandbox = desk("eio", supervisor="jail: off")  # strace turns the call into one with the number -1
+    weir, sandbox = with_sandbox("eio", supervisor="jail: off")  # strace turns the call into one with the number -1
     weir.start()
     acked = []
     for n in (1, 2, 3, 7, 20):
@@ -113,7 +101,7 @@ def a_failed_sync_is_the_last_thing_that_life_of_the_store_acknowledges():
 
 @test
 def flipped_bits_are_reported_and_the_service_goes_on():
-    weir, sandbox = desk("bits")
+    weir, sandbox = with_sandbox("bits")
     weir.start()
     ids = [weir.post(ticket(n, text="m" * 400), path="/single")[2]["id"] for n in range(300)]
     weir.wait_empty(20)
@@ -144,7 +132,7 @@ def flipped_bits_are_reported_and_the_service_goes_on():
 
 @test
 def damage_to_a_queued_message_is_quarantined_not_sent():
-    weir, sandbox = desk("damage")
+    weir, sandbox = with_sandbox("damage")
     sandbox.script(path="*", do="503", retry_after=2)
     weir.start()
     ids = [weir.post(ticket(n, key=f"k{n}", text="q" * 400), path="/single")[2]["id"] for n in range(40)]

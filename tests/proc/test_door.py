@@ -49,11 +49,8 @@ def make_certificate(folder, name="door", days=90):
 
 def weir_with(name, http="connections: 64"):
     weir = Weir(name, config=CONFIG, http=http)
-    folder = weir.folder / "credentials"
-    folder.mkdir(mode=0o700)
     for key, text in KEYS.items():
-        (folder / key).write_text(text + "\n")
-        (folder / key).chmod(0o600)
+        weir.secret(key, text)
     return weir
 
 
@@ -218,7 +215,7 @@ def a_door_that_could_not_shake_hands_does_not_open():
     refused(key, key, "has no certificate")
     refused(chain, weir.folder / "tls/nothing", "is not there")
     key.chmod(0o644)
-    refused(chain, key, "everybody on this host can")
+    refused(chain, key, "is open to everybody on this host")
     weir.remove()
 
 

@@ -6,16 +6,9 @@ import signal
 import socket
 import time
 
-from weir import (Sandbox, Weir, check, load, load_result, main, memory_kb, request, test, ticket, wait_until)
+from weir import check, load, load_result, main, memory_kb, test, ticket, wait_until, with_sandbox
 
 GROWTH_KB = 24 * 1024  # of each process while it stands: far below what was offered
-
-
-def desk(name, *sandbox_options, **values):
-    weir = Weir(name, **values)
-    sandbox = Sandbox(weir.folder, *sandbox_options)
-    weir.config.write_text(weir.config.read_text().replace("127.0.0.1:1\"", f"127.0.0.1:{sandbox.port}\""))
-    return weir, sandbox
 
 
 def memory_of(pids):
@@ -29,7 +22,7 @@ def check_flat(before, after):
 
 @test
 def a_frozen_responder_fills_the_queue_and_nothing_else():
-    weir, sandbox = desk("freeze", start_within_ms=500, queue="messages_max: 2000, intake_messages: 256",
+    weir, sandbox = with_sandbox("freeze", start_within_ms=500, queue="messages_max: 2000, intake_messages: 256",
                          store="commit_pause_us: 500")
     weir.start()
     warm = load_result(load(weir.folder, weir.port, "--count", "2000", "--connections", "64", "--prefix", "w", "--resend",
@@ -77,7 +70,7 @@ def a_frozen_responder_fills_the_queue_and_nothing_else():
 
 @test
 def a_frozen_limiter_is_answered_for_and_recovers():
-    weir, sandbox = desk("frozenlimiter")
+    weir, sandbox = with_sandbox("frozenlimiter")
     weir.start()
     limiter = weir.pid("limiter")
     os.kill(limiter, signal.SIGSTOP)
@@ -101,7 +94,7 @@ def a_frozen_limiter_is_answered_for_and_recovers():
 
 @test
 def a_client_that_never_reads_costs_nobody_anything():
-    weir, sandbox = desk("reader")
+    weir, sandbox = with_sandbox("reader")
     weir.start()
     alone = load_result(load(weir.folder, weir.port, "--rate", "300", "--seconds", "2", "--prefix", "a", path="/single",
                              name="alone"), 30)
@@ -131,7 +124,7 @@ def a_client_that_never_reads_costs_nobody_anything():
 
 @test
 def a_log_that_nobody_reads_stops_nobody():
-    weir, sandbox = desk("log", level="debug")
+    weir, sandbox = with_sandbox("log", level="debug")
     weir.config.write_text(weir.config.read_text().replace(  # half of the calls fail, and go on
         "allow_private: true}", "allow_private: true, breaker: {percent: 0, consecutive: 0}}"))
     reading, writing = os.pipe()

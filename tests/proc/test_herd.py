@@ -3,7 +3,7 @@
 keep one on another from running."""
 import time
 
-from weir import Sandbox, Weir, check, load, load_result, main, test, wait_until
+from weir import check, load, load_result, main, test, wait_until, with_sandbox
 
 QUEUED, RETRY_S, ROUND_S = 5000, 3, 0.4
 CONFIG = """
@@ -29,9 +29,7 @@ routes:
 
 
 def with_far(name):
-    weir = Weir(name, config=CONFIG)
-    sandbox = Sandbox(weir.folder)
-    weir.config.write_text(weir.config.read_text().replace("127.0.0.1:1\"", f"127.0.0.1:{sandbox.port}\""))
+    weir, sandbox = with_sandbox(name, config=CONFIG)
     return weir.start(), sandbox
 
 

@@ -7,7 +7,7 @@ import random
 import signal
 import time
 
-from weir import (ACTORS, Failed, Sandbox, Weir, check, id_text, load, load_result, main, test)
+from weir import ACTORS, Failed, check, id_text, load, load_result, main, test, with_sandbox
 
 KILLS = int(os.environ.get("WEIR_KILLS", "156"))
 MESSAGES = int(os.environ.get("WEIR_STORM_MESSAGES", "50000"))
@@ -96,9 +96,8 @@ def check_ids(acknowledged, rows):
 def what_was_acknowledged_is_done_once_whatever_is_killed():
     print(f"seed {SEED} (WEIR_SEED)", flush=True)
     chance = random.Random(SEED)
-    weir = Weir("storm", connections=64, slots=64, queue="messages_max: 100000, intake_messages: 1024")
-    sandbox = Sandbox(weir.folder, "--latency-ms", "0..4", "--quiet")
-    weir.config.write_text(weir.config.read_text().replace("127.0.0.1:1\"", f"127.0.0.1:{sandbox.port}\""))
+    weir, sandbox = with_sandbox("storm", "--latency-ms", "0..4", "--quiet", connections=64, slots=64,
+                                 queue="messages_max: 100000, intake_messages: 1024")
     weir.start()
     acks = weir.folder / "acks.jsonl"
     rate = MESSAGES / (KILLS * (PAUSE_S + 0.25))

@@ -39,10 +39,7 @@ CONFIG = (KEYS + DESK + ONE_CALL + STEPS).replace("limits: {{", LIMITS + "few: {
 
 def with_leases(name):
     weir = Weir(name, config=CONFIG)
-    folder = weir.folder / "credentials"
-    folder.mkdir(mode=0o700)
-    (folder / "phones").write_text("k-phones\n")
-    (folder / "phones").chmod(0o600)
+    weir.secret("phones", "k-phones")
     return weir.start()
 
 

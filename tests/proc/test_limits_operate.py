@@ -2,14 +2,7 @@
 """Limits, downstreams, routes and messages changed by people while Weir runs with real processes."""
 import subprocess
 
-from weir import BUILD, Sandbox, Weir, check, main, test, ticket, wait_until
-
-
-def with_desk(name, *options, **values):
-    weir = Weir(name, **values)
-    sandbox = Sandbox(weir.folder, *options)
-    weir.config.write_text(weir.config.read_text().replace("http://127.0.0.1:1\"", f"http://127.0.0.1:{sandbox.port}\""))
-    return weir, sandbox
+from weir import BUILD, Weir, check, main, test, ticket, wait_until, with_sandbox
 
 
 def said(weir, verb, **args):
@@ -42,7 +35,7 @@ def send(weir, first, count, **more):
 
 @test
 def limits_set_live_are_in_force_at_once_and_stay_over_kill():
-    weir, sandbox = with_desk("live", "--latency-ms", "150..150", slots=2, level="info, sample: 1")
+    weir, sandbox = with_sandbox("live", "--latency-ms", "150..150", slots=2, level="info, sample: 1")
     weir.start()
     send(weir, 0, 120)
     wait_until(lambda: limit(weir)["in_use"] == 2, 10, "two run")
@@ -76,7 +69,7 @@ def limits_set_live_are_in_force_at_once_and_stay_over_kill():
 
 @test
 def a_paused_downstream_and_a_stopped_route_wait_and_go_on():
-    weir, sandbox = with_desk("pause")
+    weir, sandbox = with_sandbox("pause")
     weir.start()
     said(weir, "downstream.pause", name="helpdesk", why="they migrate")
     ids = send(weir, 0, 20)
@@ -102,7 +95,7 @@ def a_paused_downstream_and_a_stopped_route_wait_and_go_on():
 
 @test
 def messages_are_held_released_cancelled_and_put_first():
-    weir, sandbox = with_desk("hands", "--latency-ms", "300..300", slots=1)
+    weir, sandbox = with_sandbox("hands", "--latency-ms", "300..300", slots=1)
     weir.start()
     ids = send(weir, 0, 6)
     wait_until(lambda: limit(weir)["waiting"] == 5, 10, "one runs, five wait")
@@ -139,7 +132,7 @@ def shown(weir, *words):
 
 @test
 def people_read_who_holds_a_limit_what_it_keeps_and_what_a_change_changed():
-    weir, sandbox = with_desk("read", "--latency-ms", "2000..2000", slots=1)
+    weir, sandbox = with_sandbox("read", "--latency-ms", "2000..2000", slots=1)
     weir.start()
     ids = send(weir, 0, 4)
     wait_until(lambda: limit(weir)["waiting"] == 3, 10, "one runs, three wait")

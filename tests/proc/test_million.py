@@ -5,7 +5,7 @@ import os
 import subprocess
 import time
 
-from weir import (BUILD, Sandbox, Weir, check, main, memory_kb, test, ticket, wait_until)
+from weir import BUILD, check, main, memory_kb, test, ticket, wait_until, with_sandbox
 
 COUNT = int(os.environ.get("WEIR_MILLION", "1000000"))
 KEYS = COUNT // 10
@@ -15,9 +15,8 @@ BASE_KB = 48 * 1024  # a limiter with an empty queue and SQLite's page cache
 
 @test
 def a_million_queued_messages_do_not_delay_the_door():
-    weir = Weir("million", store="commit_pause_us: 1000", queue=f"messages_max: {2 * COUNT}, cache_bytes: 0", slots=4)
-    sandbox = Sandbox(weir.folder, "--latency-ms", "1000", "--keep", "10")
-    weir.config.write_text(weir.config.read_text().replace("127.0.0.1:1\"", f"127.0.0.1:{sandbox.port}\""))
+    weir, sandbox = with_sandbox("million", "--latency-ms", "1000", "--keep", "10", store="commit_pause_us: 1000",
+                                 queue=f"messages_max: {2 * COUNT}, cache_bytes: 0", slots=4)
     began = time.monotonic()
     subprocess.run([BUILD / "tests/queue_fill", weir.state, str(COUNT), str(KEYS), "200"], check=True, timeout=120)
     print(f"{COUNT} messages of {KEYS} keys put into the store in {time.monotonic() - began:.1f} s", flush=True)

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 
-from weir import BUILD, Sandbox, Weir, check, main, request, test, wait_until
+from weir import BUILD, Sandbox, Weir, check, free_port, main, request, test, wait_until
 
 CONFIG = """
 http: {{listen: ["127.0.0.1:{port}"]}}
@@ -56,13 +56,10 @@ routes:
 
 
 def begin(name, *options, rules="", rate=1000, dark=1):
-    weir = Weir(name, config=CONFIG, rules=rules, rate=rate, dark=dark)
-    sandbox = Sandbox(weir.folder, "--ends", weir.folder / "ends.jsonl", *options)
-    weir.config.write_text(weir.config.read_text().replace("127.0.0.1:1\"", f"127.0.0.1:{sandbox.port}\""))
-    credentials = weir.folder / "credentials"
-    credentials.mkdir(mode=0o700)
-    (credentials / "ops").write_text("an-operators-key-of-32-characters!")
-    (credentials / "ops").chmod(0o600)
+    port = free_port()
+    weir = Weir(name, port, config=CONFIG, rules=rules, rate=rate, dark=dark)
+    sandbox = Sandbox(weir.folder, "--ends", weir.folder / "ends.jsonl", *options, port=port)
+    weir.secret("ops", "an-operators-key-of-32-characters!")
     return weir.start(), sandbox
 
 

@@ -6,7 +6,7 @@ import re
 import subprocess
 
 import npm
-from weir import DESK, ROOT, Sandbox, Weir, check, main, test, ticket, wait_until
+from weir import DESK, ROOT, Weir, check, main, test, ticket, wait_until, with_sandbox
 
 FILE = ROOT / "docs/openapi.yaml"
 PACKAGES = ["@apidevtools/swagger-parser@10.1.1"]
@@ -63,14 +63,9 @@ def run_example(weir, sample):
 
 
 def start():
-    weir = Weir("openapi", config=CONFIG)
-    sandbox = Sandbox(weir.folder)
-    weir.config.write_text(weir.config.read_text().replace("127.0.0.1:1\"", f"127.0.0.1:{sandbox.port}\""))
-    folder = weir.folder / "credentials"
-    folder.mkdir(mode=0o700)
+    weir, sandbox = with_sandbox("openapi", config=CONFIG)
     for name, text in (("hooks", SECRET), ("ops", "k-ops"), ("phones", "k-phones")):
-        (folder / name).write_text(text + "\n")
-        (folder / name).chmod(0o600)
+        weir.secret(name, text)
     return weir.start(), sandbox
 
 

@@ -2,13 +2,11 @@
 """One path: from a sent message to a settled call, and what senders are told on the way."""
 import signal
 
-from weir import (ACTORS, Sandbox, Weir, check, main, request, test, ticket, wait_until)
+from weir import ACTORS, check, main, request, test, ticket, wait_until, with_sandbox
 
 
 def with_desk(name, *sandbox_options, **values):
-    weir = Weir(name, **values)
-    sandbox = Sandbox(weir.folder, *sandbox_options)
-    weir.config.write_text(weir.config.read_text().replace("http://127.0.0.1:1\"", f"http://127.0.0.1:{sandbox.port}\""))
+    weir, sandbox = with_sandbox(name, *sandbox_options, **values)
     return weir.start(), sandbox
 
 

@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-from weir import BUILD, Sandbox, Weir, check, main, test, ticket, wait_until
+from weir import BUILD, Weir, check, main, test, ticket, wait_until, with_sandbox
 
 RELOADS = int(os.environ.get("WEIR_RELOADS", "100"))
 SENDERS = 8
@@ -30,9 +30,8 @@ routes:
 
 def weir_of(name, *options, **values):
     """A Weir with a sandbox behind it."""
-    weir = Weir(name, **{"connections": 64, "slots": 64, **values})
-    weir.sandbox = Sandbox(weir.folder, "--quiet", *options)
-    change(weir, "127.0.0.1:1\"", f"127.0.0.1:{weir.sandbox.port}\"")
+    weir, sandbox = with_sandbox(name, "--quiet", *options, **{"connections": 64, "slots": 64, **values})
+    weir.sandbox = sandbox
     return weir
 
 
@@ -234,22 +233,16 @@ def a_message_whose_step_is_taken_away_waits_until_it_is_back():
 @test
 def a_changed_secret_counts_without_a_changed_configuration():
     weir = Weir("secret", config=HOOKS)
-    credentials = weir.folder / "credentials"
-    credentials.mkdir(mode=0o700)
-
-    def write(secret):
-        (credentials / "hub-key").write_text(secret)
-        (credentials / "hub-key").chmod(0o600)
 
     def post(secret):
         sign = hmac.new(secret.encode(), b"{}", hashlib.sha256).hexdigest()
         return weir.post(b"{}", path="/hooks", headers={"X-Hub-Signature-256": f"sha256={sign}",
                                                         "X-GitHub-Delivery": secret + str(time.monotonic())})[0]
-    write("first")
+    weir.secret("hub-key", "first")
     weir.start()
     before = generations(weir)
     check("nothing has changed" in reload(weir) and generations(weir) == before, "nothing to do")
-    write("second")
+    weir.secret("hub-key", "second")
     check(post("first") == 202 and post("second") == 401, "until then the first one holds")
     check("secrets of the ingress" in reload(weir), "the answer says whose secrets changed")
     after = generations(weir)

@@ -13,7 +13,7 @@ import time
 import urllib.parse
 
 import npm
-from weir import BUILD, ROOT, Sandbox, Weir, check, main, test, wait_until
+from weir import BUILD, ROOT, Weir, check, main, test, wait_until, with_sandbox
 
 PACKAGES = ["standardwebhooks@1.0.0"]
 WEBHOOK = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -55,21 +55,11 @@ routes:
 """
 
 
-def secret(weir, name, text):
-    folder = weir.folder / "credentials"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / name
-    path.write_text(text + "\n")
-    path.chmod(0o600)
-
-
 def start(name, port=None):
     """A Weir with its secrets, and the sandbox it calls unless another port is given."""
-    weir = Weir(name, config=CONFIG)
-    sandbox = None if port else Sandbox(weir.folder)
-    weir.config.write_text(weir.config.read_text().replace("127.0.0.1:1\"", f"127.0.0.1:{port or sandbox.port}\""))
+    weir, sandbox = (Weir(name, port, config=CONFIG), None) if port else with_sandbox(name, config=CONFIG)
     for file, text in (("hooks", WEBHOOK), ("hooks_next", WEBHOOK_NEXT), ("slack", SLACK), ("carrier", "c4rr13r")):
-        secret(weir, file, text)
+        weir.secret(file, text)
     weir.start()
     return weir, sandbox
 
@@ -201,8 +191,8 @@ def a_secret_is_changed_without_one_refusal():
         worker.start()
     try:
         wait_until(lambda: min(counts.values()) >= 50, 20, "both secrets are in use")
-        secret(weir, "hooks", WEBHOOK_NEXT)  # the next takes the place; the old one is believed for a while yet
-        secret(weir, "hooks_next", WEBHOOK)
+        weir.secret("hooks", WEBHOOK_NEXT)  # the next takes the place; the old one is believed for a while yet
+        weir.secret("hooks_next", WEBHOOK)
         before = dict(counts)
         check(weir.kill("ingress"), "the ingress is killed, so that a new one reads them")
         wait_until(lambda: all(counts[k] >= before[k] + 50 for k in counts), 20, "both are still believed")
@@ -237,7 +227,7 @@ def weirctl_sends_as_each_sender_would():
 def a_secret_that_cannot_sign_is_said_at_once():
     weir = Weir("unusable", config=CONFIG)
     for file, text in (("hooks", "plain words"), ("hooks_next", WEBHOOK_NEXT), ("slack", SLACK), ("carrier", "c")):
-        secret(weir, file, text)
+        weir.secret(file, text)
     weir.start(ready=False)
     status = weir.program.process.wait(20)
     weir.program.end()

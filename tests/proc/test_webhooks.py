@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 
-from weir import ROOT, Sandbox, Weir, check, main, test, wait_until
+from weir import ROOT, Weir, check, main, test, wait_until, with_sandbox
 
 NPM = ROOT / "build/npm"
 PACKAGES = ["@octokit/webhooks-examples@7.6.1", "@octokit/webhooks-methods@6.0.0"]
@@ -73,13 +73,8 @@ def send(weir):
 @test
 def every_example_of_github_is_accepted_classified_and_called_once():
     install()
-    weir = Weir("webhooks", config=CONFIG)
-    sandbox = Sandbox(weir.folder)
-    weir.config.write_text(weir.config.read_text().replace("127.0.0.1:1\"", f"127.0.0.1:{sandbox.port}\""))
-    secrets = weir.folder / "credentials"
-    secrets.mkdir(mode=0o700)
-    (secrets / "hook").write_text(SECRET + "\n")
-    (secrets / "hook").chmod(0o600)
+    weir, sandbox = with_sandbox("webhooks", config=CONFIG)
+    weir.secret("hook", SECRET)
     weir.start()
     first = send(weir)
     check(len(first) == 329, f"329 examples are expected, not {len(first)}")

@@ -221,6 +221,14 @@ class Weir:
         self.env = env or {}
         self.program = None
 
+    def secret(self, name, text):
+        """A secret of that name, or another text in it; its file."""
+        file = self.folder / "credentials" / name
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(text + "\n")
+        return file
+
     def start(self, ready=True, seconds=30, stderr=None, preexec_fn=None):
         self.began = time.monotonic()
         command = [BUILD / "weir-supervisor", "--config", self.config, "--state", self.state, "--run", self.run,
@@ -329,6 +337,13 @@ class Weir:
                 " FROM envelope e JOIN progress p ON p.seq = e.seq ORDER BY e.seq")]
         finally:
             base.close()
+
+
+def with_sandbox(name, *options, **values):
+    """A Weir, not started, and the sandbox that it is to call."""
+    port = free_port()
+    weir = Weir(name, port, **values)
+    return weir, Sandbox(weir.folder, *options, port=port)
 
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
