@@ -19,6 +19,22 @@ static uint32_t retry_slots(const bucket_t *b)
     return part > limit->retries.least ? part : limit->retries.least;
 }
 
+static uint32_t unreserved(const limit_t *limit, uint32_t slots, uint8_t class)
+{
+    if (slots == SLOTS_ANY || class <= limit->reserved_class)
+        return slots;
+    return slots > limit->reserved ? slots - limit->reserved : 0;
+}
+
+/* As people set it: what slow_down and an adaptive limit leave of it does not count. */
+static uint32_t slots_set(const bucket_t *b, uint8_t class)
+{
+    const limit_t *limit = b->of->limit;
+    if (b->whole)
+        return part_of(slots_set(b->whole, CLASS_CRITICAL), limit->max_share_percent);
+    return unreserved(limit, b->slots, class);
+}
+
 uint32_t bucket_slots(const limiter_t *l, const bucket_t *b, uint8_t class)
 {
     const limit_t *limit = b->of->limit;
@@ -32,9 +48,18 @@ uint32_t bucket_slots(const limiter_t *l, const bucket_t *b, uint8_t class)
     slots = b->of->pinned ? b->slots : part_of(b->slots, l->pace_percent);
     if (b->adaptive && !b->of->pinned)
         slots = slots < b->adaptive->now.limit ? slots : b->adaptive->now.limit;
-    if (slots != SLOTS_ANY && class > limit->reserved_class)
-        slots = slots > limit->reserved ? slots - limit->reserved : 0;
-    return slots;
+    return unreserved(limit, slots, class);
+}
+
+/* Where Weir itself left fewer slots than one message takes, that one runs alone: else nothing
+ * would end from which it learns that there may be more, and all others would wait behind it. */
+static bool has_room(const limiter_t *l, const bucket_t *b, uint32_t ahead, uint32_t cost,
+                     uint8_t class)
+{
+    uint32_t slots = bucket_slots(l, b, class);
+    bool alone = b->in_use + ahead == 0 && !b->calls;
+    return slots == SLOTS_ANY || b->in_use + ahead + cost <= slots ||
+           (alone && cost <= slots_set(b, class));
 }
 
 static gcra_rate_t rate_now(const limiter_t *l, const bucket_t *b)
@@ -89,8 +114,7 @@ answer_can_t bucket_can(const limiter_t *l, const bucket_t *b, uint32_t ahead, u
         return (answer_can_t){CAN_FULL, {0}};
     if (b->breaker && !breaker_allows(&b->breaker->now, l->now.at))
         return breaker_can(b);
-    uint32_t slots = bucket_slots(l, b, class);
-    if (slots != SLOTS_ANY && b->in_use + ahead + cost > slots)
+    if (!has_room(l, b, ahead, cost, class))
         return (answer_can_t){CAN_FULL, {0}};
     answer_can_t rate = rate_can(l, b, ahead + cost);
     return rate.can != CAN_NOW ? rate : cap_can(l, b, ahead + cost);

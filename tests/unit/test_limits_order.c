@@ -134,6 +134,59 @@ a_low_message_behind_others_of_its_flow_and_beside_others_starts_within_its_boun
         }
 }
 
+static void limits_pace(rig_t *r, unsigned percent)
+{
+    rig_hello(r, CONN_DRAINER, ACTOR_DRAINER, 51, NULL);
+    rig_say(r, CONN_DRAINER, MESSAGE_MODE,
+            &(msg_mode_t){.who = bytes_str("test"), .pace_percent = percent});
+}
+
+/* slow_down and adaptive slots leave less than it takes, or than is reserved: it runs alone, so
+ * that there is an end from which they learn, and nobody waits behind it for ever. */
+static void what_is_larger_than_what_is_left_of_a_limit_runs_alone(void **s)
+{
+    (void)s;
+    static const struct {
+        const char *limit;
+        unsigned percent;
+    } rows[] = {
+        {"'of':{'slots':4}", 50},
+        {"'of':{'slots':4}", 1},
+        {"'of':{'slots':4,'adaptive':{'floor':1,'start':1}}", 100},
+        {"'of':{'slots':5,'reserved':2,'adaptive':{'floor':1,'start':1}}", 100},
+        {"'of':{'slots':6,'share_by':'l','max_share_percent':50}", 50},
+    };
+    for (size_t n = 0; n < COUNT_OF(rows); n++) {
+        rig_t *r =
+            limits_rig("", rows[n].limit,
+                       ROUTE("large", "", CALL("'limits':['of'],'costs':{'of':3},")) "," ROUTE(
+                           "small", "", CALL("'limits':['of'],")));
+        limits_pace(r, rows[n].percent);
+        limits_offer(r, (offer_t){1, "large", "v"});
+        limits_offer(r, (offer_t){2, "small", "v"});
+        limits_offer(r, (offer_t){3, "large", "v"});
+        for (unsigned k = 1; k <= 3; k++) {
+            hand_fill(r);
+            assert_true(hand.count == 1 && in_hand(k));
+            hand_ok(r, k);
+        }
+        rig_destroy(r);
+    }
+}
+
+static void more_than_is_reserved_leaves_is_never_taken_alone(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'of':{'slots':4,'reserved':2}",
+                          ROUTE("large", "", CALL("'limits':['of'],'costs':{'of':3},")));
+    limits_offer(r, (offer_t){1, "large", .class = CLASS_NORMAL});
+    assert_int_equal(hand_fill(r), 0);
+    limits_offer(r, (offer_t){2, "large", .class = CLASS_CRITICAL});
+    hand_fill(r);
+    assert_true(hand.count == 1 && in_hand(2));
+    rig_destroy(r);
+}
+
 static void a_key_runs_at_its_best_waiting_class(void **s)
 {
     (void)s;
@@ -189,6 +242,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_low_message_under_endless_high_ones_starts_within_its_bound),
     cmocka_unit_test(
         a_low_message_behind_others_of_its_flow_and_beside_others_starts_within_its_bound),
+    cmocka_unit_test(what_is_larger_than_what_is_left_of_a_limit_runs_alone),
+    cmocka_unit_test(more_than_is_reserved_leaves_is_never_taken_alone),
     cmocka_unit_test(a_key_runs_at_its_best_waiting_class),
     cmocka_unit_test(a_loop_is_held_and_what_came_before_it_goes_on),
     cmocka_unit_test(who_has_not_begun_ends_in_the_next_of_its_key_where_the_route_merges),
