@@ -154,11 +154,24 @@ static void tell(call_t *call, http_answer_t answer)
     carrier_answer(n->carrier, &answer, sim.now);
 }
 
+/* The far side of what was written may go on working for it. */
 void call_cancel(node_t *n, uint64_t token)
 {
     for (call_t *call = sim.calls; call; call = call->next)
-        if (call->node == n->index && call->life == n->life && call->token == token && !call->ended)
+        if (call->node == n->index && call->life == n->life && call->token == token &&
+            !call->ended && !call->cancelled) {
             call->cancelled = true;
+            call->orphan = call->written;
+            plan(call, SIM_ANSWER, after(5));
+        }
+}
+
+bool calls_run(void)
+{
+    for (const call_t *call = sim.calls; call; call = call->next)
+        if (!call->ended && !call->lists && sim.nodes[call->node].life == call->life)
+            return true;
+    return false;
 }
 
 static void fail_call(call_t *call, const char *why)
@@ -169,7 +182,7 @@ static void fail_call(call_t *call, const char *why)
 /* The first byte: the HTTP client looks at start_by immediately before it. */
 static void begin_write(call_t *call)
 {
-    if (call->ended)
+    if (call->ended || call->cancelled)
         return;
     if (sim.now.at.us > call->start_by) {
         tell(call, (http_answer_t){.end = CALL_LATE, .error = "start_by has passed"});
@@ -246,6 +259,10 @@ static void answer(call_t *call)
         return;
     if (call->lists) {
         answer_list(call);
+        return;
+    }
+    if (call->cancelled) {
+        tell(call, (http_answer_t){.end = CALL_CANCELLED, .error = "cancelled"});
         return;
     }
     switch ((enum behaviour)call->behaviour) {

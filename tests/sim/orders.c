@@ -167,9 +167,13 @@ static void take_back(void)
 static void order_mode(work_mode_t mode)
 {
     char args[80];
-    snprintf(args, sizeof args, "{\"mode\":\"%s\",\"why\":\"to see\"}", mode_name(mode));
+    bool cancels = mode == MODE_MAINTENANCE && chance_in(2);
+    snprintf(args, sizeof args, "{\"mode\":\"%s\",\"why\":\"to see\"%s}", mode_name(mode),
+             cancels ? ",\"cancel\":true" : "");
     standing.was_degraded |= mode == MODE_DEGRADED;
     standing_order(drainer(), &standing.mode, mode, "mode", args);
+    if (cancels && drainer()->alive)
+        standing_cancels();
 }
 
 static void order_safe(bool on)

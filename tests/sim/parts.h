@@ -80,7 +80,9 @@ extern standing_all_t standing;
 static inline bool standing_is_sure(const standing_t *s) { return s->open == 0; }
 void standing_begin(void);
 void standing_order(node_t *to, standing_t *of, int64_t value, const char *verb, const char *args);
-void standing_answered(uint64_t number, unsigned status);
+void standing_answered(const msg_answer_t *answer);
+/* The latest order of the mode cancels what runs, too. */
+void standing_cancels(void);
 void standing_unsure(standing_t *of);
 int64_t standing_pack(const limit_now_t *now);
 int64_t standing_configured(size_t limit);
@@ -103,6 +105,7 @@ bool ask_answered(uint64_t token); /* false: the token is a submission's */
 /* downstream.c */
 void call_begin(node_t *n, const http_call_t *call);
 void call_cancel(node_t *n, uint64_t token);
+bool calls_run(void); /* some call of somebody alive has no end yet */
 void call_event(sim_event_t *event); /* WRITE, EFFECT, ANSWER, TIMEOUT */
 void calls_forget(const node_t *dead);
 void calls_clear(void);

@@ -9,8 +9,8 @@
 typedef struct order {
     uint64_t number;
     standing_t *of;
-    int64_t value, before;
-    bool was_sure;
+    int64_t value;
+    bool was_sure, cancels;
 } order_t;
 
 static order_t orders[ORDERS];
@@ -33,20 +33,30 @@ void standing_order(node_t *to, standing_t *of, int64_t value, const char *verb,
     if (!to->alive)
         return;
     uint64_t number = supervise_ask(to, verb, args);
-    orders[number % ORDERS] = (order_t){number, of, value, of->value, of->open == 0};
+    orders[number % ORDERS] = (order_t){number, of, value, of->open == 0, false};
     of->open = number;
     if (trace_all)
         trace_note("order %llu: %s %s", (unsigned long long)number, verb, args);
 }
 
-void standing_answered(uint64_t number, unsigned status)
+void standing_cancels(void) { orders[standing.mode.open % ORDERS].cancels = true; }
+
+static bool says(bytes_t body, const char *what)
 {
-    const order_t *o = &orders[number % ORDERS];
-    if (o->number != number || !o->of || o->of->open != number)
+    return body.len > 0 && memmem(body.data, body.len, what, strlen(what));
+}
+
+void standing_answered(const msg_answer_t *answer)
+{
+    const order_t *o = &orders[answer->number % ORDERS];
+    if (o->number != answer->number || !o->of || o->of->open != answer->number)
         return;
-    if (status == 200)
+    if (answer->status == 200)
         *o->of = (standing_t){.value = o->value, .since = sim.now.at.us};
-    else if (status < 500 && o->was_sure)
+    if (answer->status == 200 && o->cancels && says(answer->body, "\"cancelling\":false") &&
+        calls_run())
+        violation("all calls are cancelled, it was answered, and one runs");
+    if (answer->status != 200 && answer->status < 500 && o->was_sure)
         o->of->open = 0; /* refused: as it was */
 }
 

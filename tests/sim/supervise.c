@@ -69,7 +69,7 @@ static void on_up(void *arg, const event_t *event)
 static void on_answer(const msg_answer_t *answer)
 {
     sim.told++;
-    standing_answered(answer->number, (unsigned)answer->status);
+    standing_answered(answer);
     if (trace_all)
         trace_note("answered %llu: %.*s", (unsigned long long)answer->status,
                    (int)(answer->body.len < 90 ? answer->body.len : 90),
