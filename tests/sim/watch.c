@@ -67,7 +67,9 @@ static bool id_in(const http_reply_t *reply, msgid_t *id)
  * same. */
 
 #define ALWAYS_US (VERDICT_WAIT_US + 500 * US_PER_MS)
-#define AWAY_US (LIMITER_WAIT_US + 300 * US_PER_MS) /* the limiter is known to be dead */
+/* The limiter is known to be dead; but a word that it said before may come after the news, and what
+ * was sent to it upon that waits a little longer. */
+#define AWAY_US (VERDICT_WAIT_AWAY_US + 300 * US_PER_MS)
 #define GENTLE_US US_PER_S                          /* nobody but responders has trouble */
 
 /* The number of the event: how long an answer may take. The limit of one who froze begins with its
