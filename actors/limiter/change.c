@@ -263,6 +263,32 @@ static const char *numbers_are_wrong(const limit_state_t *s, const json_t *args)
     return NULL;
 }
 
+static uint32_t cost_of(const draw_t *draws, size_t count, uint16_t limit)
+{
+    for (size_t n = 0; n < count; n++)
+        if (draws[n].limit == limit)
+            return draws[n].cost;
+    return 0;
+}
+
+/* Fewer slots than one message takes, but none at all, would keep it and all that wait behind it,
+ * and look like a limit that is only slow. */
+static bool is_below_a_cost(const limiter_t *l, const limit_state_t *s, const json_t *args)
+{
+    json_int_t slots = json_integer_value(json_object_get(args, "slots"));
+    uint32_t most = 0;
+    for (size_t n = 0; n < l->config->route_count; n++) {
+        const route_t *r = &l->config->routes[n];
+        uint32_t cost = cost_of(r->draws, r->draw_count, s->index);
+        most = cost > most ? cost : most;
+        for (size_t k = 0; k < r->step_count; k++) {
+            cost = cost_of(r->steps[k].draws, r->steps[k].draw_count, s->index);
+            most = cost > most ? cost : most;
+        }
+    }
+    return slots > 0 && slots < (json_int_t)most;
+}
+
 /* One text for each label: "a, b". */
 static bool is_value(const limit_state_t *s, const json_t *said)
 {
@@ -323,6 +349,11 @@ static void set(limiter_t *l, const hand_t *h)
         return;
     if (wrong) {
         query_refuse(l, h->q, 400, wrong, "weirctl limits ls shows what the limit has");
+        return;
+    }
+    if (is_below_a_cost(l, s, h->args)) {
+        query_refuse(l, h->q, 409, "one message takes more slots of this limit at once than that",
+                     "its cost is in `costs` of a route or step; 0 slots let nobody pass");
         return;
     }
     if (json_object_get(h->args, "value")) {

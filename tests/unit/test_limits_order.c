@@ -174,6 +174,30 @@ static void what_is_larger_than_what_is_left_of_a_limit_runs_alone(void **s)
     }
 }
 
+static uint64_t slots_set_to(rig_t *r, const char *slots)
+{
+    char args[64];
+    snprintf(args, sizeof args, "{\"name\":\"of\",\"slots\":%s}", slots);
+    rig_say(r, CONN_INGRESS, MESSAGE_QUERY,
+            &(msg_query_t){.number = 1, .verb = bytes_str("limits.set"), .args = bytes_str(args)});
+    const msg_answer_t *a = rig_next(r, CONN_INGRESS, MESSAGE_ANSWER);
+    assert_non_null(a);
+    return a->status;
+}
+
+static void a_person_cannot_set_fewer_slots_than_one_message_takes_but_none(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'of':{'slots':4}",
+                          ROUTE("large", "", CALL("'limits':['of'],'costs':{'of':3},")));
+    assert_int_equal(slots_set_to(r, "2"), 409);
+    assert_int_equal(slots_set_to(r, "0"), 200);
+    assert_int_equal(slots_set_to(r, "3"), 200);
+    limits_offer(r, (offer_t){1, "large"});
+    assert_int_equal(hand_fill(r), 1);
+    rig_destroy(r);
+}
+
 static void more_than_is_reserved_leaves_is_never_taken_alone(void **s)
 {
     (void)s;
@@ -243,6 +267,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(
         a_low_message_behind_others_of_its_flow_and_beside_others_starts_within_its_bound),
     cmocka_unit_test(what_is_larger_than_what_is_left_of_a_limit_runs_alone),
+    cmocka_unit_test(a_person_cannot_set_fewer_slots_than_one_message_takes_but_none),
     cmocka_unit_test(more_than_is_reserved_leaves_is_never_taken_alone),
     cmocka_unit_test(a_key_runs_at_its_best_waiting_class),
     cmocka_unit_test(a_loop_is_held_and_what_came_before_it_goes_on),
