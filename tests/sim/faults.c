@@ -110,8 +110,10 @@ static void strike(unsigned fault)
         break;
     case FAULT_CRASH_ALL:
         sim.new_boot = chance_in(2);
-        if (sim.new_boot)
-            admission_rebooted(), standing_rebooted();
+        if (sim.new_boot) {
+            admission_rebooted();
+            standing_rebooted();
+        }
         for (size_t i = 1; i < sim.node_count; i++)
             crash(&sim.nodes[i]);
         break;

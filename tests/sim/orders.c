@@ -271,7 +271,7 @@ void orders_undo(void)
     for (size_t n = 0; n < sim.config->route_count; n++)
         if (standing.stopped[n].open || standing.stopped[n].value)
             switch_route(n, false);
-    if (standing.holds > 0 || sim.with_orders)
+    if (sim.with_orders)
         of_route(sim.undone++ % sim.config->route_count, false);
     if (!drain_goes_on())
         undo_modes();
