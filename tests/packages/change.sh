@@ -4,17 +4,13 @@ set -uo pipefail
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 host_up change
 
-tidy() {
-    rm -f "$inside"/etc/weir/conf.d/z*.yaml "$inside"/etc/weir/conf.d/wrong.yaml
-    in_ systemctl restart weir
-}
+tidy() { without_drop_ins; }
 
 it_is_installed() {
-    in_ apt-get -q -y --no-install-recommends install weir weir-tools
+    install_weir
     configure
     stand_in
-    in_ systemctl restart weir
-    until_ 10 "readyz" is_ready
+    reconfigure
 }
 
 # Senders keep their connections and do not try again. Every reload changes something, every tenth is wrong and must
@@ -60,8 +56,6 @@ a_reload_that_is_refused_says_file_and_line_and_changes_nothing() {
     same "$(in_ weirctl actors ls --json | jq -c '[.actors[].pid]')" "$before" "processes"
     rm "$inside/etc/weir/conf.d/wrong.yaml"
 }
-
-reconfigure() { in_ systemctl restart weir && until_ 10 "readyz" is_ready; }
 
 a_drop_in_of_the_administrator_counts_more_than_the_file() {
     local code

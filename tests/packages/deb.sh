@@ -18,7 +18,7 @@ files_now() {
 apt_installs_both_with_what_they_depend_on_from_a_repository() {
     files_now >"$work/before"
     ! in_ test -e /usr/lib/x86_64-linux-gnu/libczmq.so.4 || because "the libraries are there already: nothing would be resolved"
-    in_ apt-get -q -y --no-install-recommends install weir weir-tools
+    install_weir
     in_ test -e /usr/lib/x86_64-linux-gnu/libczmq.so.4 || in_ sh -c 'ldconfig -p | grep -q libczmq.so.4'
 }
 

@@ -111,7 +111,13 @@ stand_in() {
     until_ 5 "the stand-in listens" in_ curl -fsS http://127.0.0.1:9180/_health
 }
 
+install_weir() { in_ apt-get -q -y --no-install-recommends install weir weir-tools; }
 is_ready() { in_ curl -fsS http://127.0.0.1:8080/readyz; }
+reconfigure() { in_ systemctl restart weir && until_ 10 "readyz" is_ready; }
+without_drop_ins() { # of the tests
+    rm -f "$inside"/etc/weir/conf.d/z*.yaml "$inside"/etc/weir/conf.d/wrong.yaml
+    in_ systemctl restart weir
+}
 
 send() { # id, options of curl...
     local id=$1

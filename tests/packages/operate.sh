@@ -7,12 +7,11 @@ host_up operate
 
 tidy() {
     rmdir "/sys/fs/cgroup/memory/$host" || true
-    rm -f "$inside"/etc/weir/conf.d/z*.yaml "$inside"/etc/weir/conf.d/wrong.yaml
-    in_ systemctl restart weir
+    without_drop_ins
 }
 
 it_is_installed_with_a_door_that_systemd_holds() {
-    in_ apt-get -q -y --no-install-recommends install weir weir-tools
+    install_weir
     configure
     stand_in
     in_ systemctl stop weir
@@ -31,7 +30,6 @@ has_whole_journey() {
     lines=" $(journey "$1")"
     [[ $lines = *" 30 "* && $lines = *" 31 "* && $lines = *" 32 "* && $lines = *" 33 "* && $lines = *" 34 "* ]]
 }
-reconfigure() { in_ systemctl restart weir && until_ 10 "readyz" is_ready; }
 
 a_chosen_journey_is_in_the_journal_from_its_acceptance_to_its_end() {
     local id

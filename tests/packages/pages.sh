@@ -7,7 +7,7 @@ set -uo pipefail
 host_up pages
 
 it_is_installed_with_the_example() {
-    in_ apt-get -q -y --no-install-recommends install weir weir-tools
+    install_weir
     cp "$inside/usr/share/weir/examples/support-desk/weir.yaml" "$inside/etc/weir/conf.d/desk.yaml"
     stand_in
     in_ systemctl restart weir
