@@ -146,6 +146,7 @@ static void cancelled(limiter_t *l, item_t *i, const char *reason)
     l->cancel.unknown++;
     strict_keep(l, i);
     taken_back(l, i, NULL);
+    item_set_reason(i, reason, strlen(reason));
     unknown(l, i, reason, false);
 }
 

@@ -198,7 +198,7 @@ static void say_why(const responder_t *self, const http_answer_t *answer, char *
         snprintf(out, size, "start_by had passed before the first byte");
         break;
     case CALL_CANCELLED:
-        snprintf(out, size, "cancelled: %s", self->cancelled_by);
+        snprintf(out, size, "the call was cancelled: %s", self->cancelled_by);
         break;
     }
 }

@@ -72,7 +72,7 @@ static void cut(rig_t *r, const msg_assign_t *a, bool wrote)
                             .outcome = wrote ? OUTCOME_UNKNOWN : OUTCOME_UNBEGUN,
                             .wrote = wrote,
                             .cancelled = 1,
-                            .reason = bytes_str("cancelled: maintenance by uid 7")});
+                            .reason = bytes_str("the call was cancelled: maintenance by uid 7")});
 }
 
 static const msg_mode_t *last_mode(rig_t *r)
@@ -172,7 +172,10 @@ static void what_was_sent_waits_and_runs_again_marked_and_is_no_failed_attempt(v
     cut(r, &a, true);
     rig_pass(r, 10 * US_PER_S);
     assert_null(rig_assign(r, CONN_RESPONDER));
-    assert_int_equal(rig_state(r, 1), STATE_QUEUED);
+    msgid_t id = rig_id(1);
+    const progress_t *p = &memory_disk_find(r->disk, &id)->progress;
+    assert_int_equal(p->state, STATE_QUEUED);
+    assert_true(bytes_is(p->reason, "the call was cancelled: maintenance by uid 7"));
     order(r, MODE_NORMAL, false);
     const msg_assign_t *again = rig_assign(r, CONN_RESPONDER);
     assert_non_null(again);

@@ -169,10 +169,8 @@ static void calls_without_an_answer_are_judged_by_what_was_written(void **state)
         bool wrote;
         outcome_t outcome;
     } rows[] = {
-        {CALL_FAILED, false, OUTCOME_RETRY},
-        {CALL_FAILED, true, OUTCOME_UNKNOWN},
-        {CALL_LATE, false, OUTCOME_UNBEGUN},
-        {CALL_CANCELLED, false, OUTCOME_UNBEGUN},
+        {CALL_FAILED, false, OUTCOME_RETRY},     {CALL_FAILED, true, OUTCOME_UNKNOWN},
+        {CALL_LATE, false, OUTCOME_UNBEGUN},     {CALL_CANCELLED, false, OUTCOME_UNBEGUN},
         {CALL_CANCELLED, true, OUTCOME_UNKNOWN},
     };
     steps_t *s = up(state);
@@ -214,7 +212,7 @@ static void an_order_cancels_what_runs_and_nothing_else(void **state)
     steps_event(s, &(event_t){.kind = EVENT_ANSWER, .answer = &cut});
     const msg_settle_t *settle = steps_sent(s, MESSAGE_SETTLE, 0);
     assert_int_equal(settle->cancelled, 1);
-    assert_true(bytes_is(settle->reason, "cancelled: maintenance by uid 7: it moves"));
+    assert_true(bytes_is(settle->reason, "the call was cancelled: maintenance by uid 7: it moves"));
     answer(s, tokens[2], 200, "{}"); /* it was faster than the order */
     settle = steps_sent(s, MESSAGE_SETTLE, 0);
     assert_int_equal(settle->outcome, OUTCOME_OK);
