@@ -8,7 +8,7 @@
 
 #define PACE_VERSION 1
 #define PAUSE_REMEMBERED_US (60 * US_PER_S)
-#define SWEEP_SLICE 2048
+#define SWEEP_SLICE 4096
 
 void bucket_changed(limiter_t *l, bucket_t *b)
 {

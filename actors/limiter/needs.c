@@ -98,10 +98,26 @@ needs_t *needs_new(limiter_t *l, const draw_t *draws, size_t count, const label_
     return needs;
 }
 
+/* Of slots alone nothing is left to remember; rates, caps and pauses are forgotten in their time
+ * (kept.c). */
+static void end_if_over(limiter_t *l, bucket_t *b)
+{
+    const limit_t *limit = b->of->limit;
+    bucket_t *whole = b->whole;
+    if (limit->rate.shape != RATE_NONE || limit->cap.zone || limit->learns || b->adaptive ||
+        b->breaker || b == b->of->only || b->dirty || !bucket_is_idle(l, b))
+        return;
+    bucket_end(l, b);
+    if (whole)
+        end_if_over(l, whole);
+}
+
 void needs_free(limiter_t *l, needs_t **needs)
 {
-    for (size_t n = 0; *needs && n < (*needs)->count; n++)
+    for (size_t n = 0; *needs && n < (*needs)->count; n++) {
         bucket_release(l, (*needs)->of[n].bucket);
+        end_if_over(l, (*needs)->of[n].bucket);
+    }
     if (*needs)
         free((*needs)->lease_id);
     free(*needs);

@@ -108,6 +108,12 @@ static void pressure(limiter_t *l)
     prints_sweep(l->prints, 65536);
 }
 
+/* Many values come and go: those that nobody needs must not keep others out. */
+static bool is_crowded(const limiter_t *l)
+{
+    return l->bucket_count > (l->config->queue.buckets_max + l->config->limit_count) / 4 * 3;
+}
+
 /* Two watermarks: refuse below the lower, accept again above it and a tenth more. */
 void space_arrived(limiter_t *l, const read_result_t *read)
 {
@@ -198,6 +204,8 @@ void watch(limiter_t *l)
         l->pressure_at = instant_after_us(l->now.at, PRESSURE_US);
         pressure(l);
         wall_clock_watch(l);
+        if (is_crowded(l))
+            paces_sweep(l);
     }
     if (!instant_before(l->now.at, l->sweep_at)) {
         l->sweep_at = instant_after_us(l->now.at, SWEEP_US);

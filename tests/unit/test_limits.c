@@ -275,6 +275,42 @@ static void who_is_parked_in_a_drain_holds_nothing_of_what_it_took_at_the_door(v
     rig_destroy(r);
 }
 
+static void values_that_come_and_go_never_keep_the_next_out(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig(
+        "'queue':{'buckets_max':16},",
+        "'of':{'slots':1,'per':['l'],'max_share_percent':50,'share_by':'key'},"
+        "'pace':{'rate':{'count':1,'per_ms':10},'per':['l']}",
+        ROUTE("a", "", CALL("'limits':['of'],")) "," ROUTE("b", "", CALL("'limits':['pace'],")));
+    size_t at_first = limits_self(r)->bucket_count;
+    for (unsigned n = 1; n <= 100; n++) { /* of slots at once */
+        char value[8];
+        snprintf(value, sizeof value, "%u", n);
+        limits_offer(r, (offer_t){n, "a", .value = value, .key = value});
+        assert_int_equal(hand_fill(r), 1);
+        hand_ok(r, n);
+    }
+    rig_pass(r, 6 * US_PER_S);
+    assert_int_equal(limits_self(r)->bucket_count, at_first);
+    for (unsigned n = 101; n <= 400; n++) { /* of rates twice a second, once many are there */
+        char value[8];
+        snprintf(value, sizeof value, "%u", n);
+        limits_offer(r, (offer_t){n, "b", .value = value});
+    }
+    for (unsigned n = 0; n < 60; n++) {
+        for (hand_fill(r); hand.count > 0;) {
+            unsigned id = 101;
+            while (!in_hand(id))
+                id++;
+            hand_ok(r, id);
+        }
+        rig_pass(r, US_PER_S);
+    }
+    assert_true(is_done(r, 400));
+    rig_destroy(r);
+}
+
 #define TWO_CALLS CALL("") ",{'name':'more','call':{'downstream':'d','path':'/y'}}"
 
 static void a_step_that_fails_for_good_ends_blocks_or_is_left_out_as_its_route_says(void **s)
@@ -373,6 +409,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_calendar_cap_begins_anew_in_its_zone),
     cmocka_unit_test(who_waits_for_the_calendar_notices_that_the_host_s_time_was_set),
     cmocka_unit_test(who_is_parked_in_a_drain_holds_nothing_of_what_it_took_at_the_door),
+    cmocka_unit_test(values_that_come_and_go_never_keep_the_next_out),
     cmocka_unit_test(a_step_that_fails_for_good_ends_blocks_or_is_left_out_as_its_route_says),
     cmocka_unit_test(what_waits_longer_than_its_route_allows_is_a_dead_letter_and_takes_no_rate),
     cmocka_unit_test(an_override_of_several_labels_is_written_as_people_see_them),
