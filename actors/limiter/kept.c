@@ -107,9 +107,11 @@ static void pace_kept(void *arg, const stored_pace_t *pace)
     int64_t kept = get(&at), paused = get(&at), left = get(&at), paused_wall = get(&at);
     b->used.period_us = get(&at);
     b->used.used = (uint64_t)get(&at);
-    if (b->of->limit->rate.shape != RATE_NONE && b->count > 0)
-        b->gcra = l->new_boot ? gcra_new_boot(&b->rate, l->now.at)
-                              : gcra_restored(&b->rate, l->now.at, kept);
+    if (b->of->limit->rate.shape != RATE_NONE && b->count > 0) {
+        const gcra_rate_t rate = bucket_rate(l, b); /* of the pace that it was kept at */
+        b->gcra =
+            l->new_boot ? gcra_new_boot(&rate, l->now.at) : gcra_restored(&rate, l->now.at, kept);
+    }
     bytes_t takes = bytes_of(at, pace->data.len - PACE_FIXED);
     if (b->window && (l->new_boot || window_from_bytes(b->window, takes, l->now.at) != 0))
         window_new_boot(b->window, l->now.at);

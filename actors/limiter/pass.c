@@ -62,7 +62,7 @@ static bool has_room(const limiter_t *l, const bucket_t *b, uint32_t ahead, uint
            (alone && cost <= slots_set(b, class));
 }
 
-static gcra_rate_t rate_now(const limiter_t *l, const bucket_t *b)
+gcra_rate_t bucket_rate(const limiter_t *l, const bucket_t *b)
 {
     return b->of->pinned ? b->rate : gcra_slowed(b->rate, l->pace_percent);
 }
@@ -74,7 +74,7 @@ static answer_can_t rate_can(const limiter_t *l, const bucket_t *b, uint32_t wan
         return (answer_can_t){CAN_NOW, {0}};
     if (b->count == 0)
         return (answer_can_t){CAN_STOPPED, {0}};
-    gcra_rate_t rate = rate_now(l, b);
+    gcra_rate_t rate = bucket_rate(l, b);
     if (b->window)
         wait = window_wait_us(b->window, l->now.at, wanted);
     else
@@ -142,7 +142,7 @@ static gcra_receipt_t rate_take(const limiter_t *l, bucket_t *b, uint32_t cost)
         window_take(b->window, l->now.at, cost);
         return 1;
     }
-    gcra_rate_t rate = rate_now(l, b);
+    gcra_rate_t rate = bucket_rate(l, b);
     return gcra_take(&b->gcra, &rate, l->now.at, cost);
 }
 

@@ -15,7 +15,8 @@ static const char config[] =
     "\"downstreams\":{\"d\":{\"url\":\"http://127.0.0.1:9\",\"allow_private\":true,"
     "\"breaker\":{\"percent\":0,\"consecutive\":0}}},"
     "\"limits\":{\"two\":{\"slots\":2},\"each\":{\"slots\":1,\"per\":[\"key\"]},"
-    "\"ten\":{\"slots\":10}},"
+    "\"ten\":{\"slots\":10},"
+    "\"paced\":{\"rate\":{\"count\":6,\"per_ms\":60000,\"burst\":4}}},"
     "\"routes\":{"
     "\"plain\":{\"path\":\"/plain\",\"source\":\"s\",\"steps\":[{\"name\":\"go\",\"attempts\":1,"
     "\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]},"
@@ -27,6 +28,8 @@ static const char config[] =
     "\"name\":\"go\",\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]},"
     "\"kept\":{\"path\":\"/kept\",\"source\":\"kept\",\"key\":\"/message/k\",\"limits\":[\"two\"],"
     "\"steps\":[{\"name\":\"go\",\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]},"
+    "\"paced\":{\"path\":\"/paced\",\"source\":\"once\",\"steps\":[{\"name\":\"go\","
+    "\"limits\":[\"paced\"],\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]},"
     "\"auto\":{\"path\":\"/auto\",\"source\":\"once\",\"steps\":["
     "{\"name\":\"look\",\"degraded\":\"skip\",\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}},"
     "{\"name\":\"people\",\"degraded\":\"only\",\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}},"
@@ -304,6 +307,25 @@ static void degraded_and_safe_choose_the_steps(void **state)
     }
 }
 
+static void a_slower_pace_gives_nothing_of_a_rate_back_nor_does_a_restart_at_it(void **state)
+{
+    rig_t *r = *state;
+    const msg_assign_t *a;
+    unsigned given = 0;
+    for (unsigned n = 1; n <= 6; n++)
+        verdict_of(r, "paced", n);
+    for (; (a = rig_assign(r, CONN_RESPONDER)); given++)
+        rig_settle_as(r, CONN_RESPONDER, a, OUTCOME_OK);
+    assert_int_equal(given, 4);
+    order(r, (msg_mode_t){.mode = MODE_NORMAL, .pace_percent = 50});
+    assert_null(rig_assign(r, CONN_RESPONDER));
+    again(r);
+    assert_null(rig_assign(r, CONN_RESPONDER));
+    rig_pass(r, 20 * US_PER_S + 1); /* 6 a minute, half of it */
+    assert_non_null(rig_assign(r, CONN_RESPONDER));
+    assert_null(rig_assign(r, CONN_RESPONDER));
+}
+
 static void a_slower_pace_leaves_fewer_slots_and_a_whole_one_wakes_who_waits(void **state)
 {
     rig_t *r = *state;
@@ -343,6 +365,7 @@ int main(void)
         T(one_route_drains_alone_also_after_a_crash),
         T(everything_that_goes_with_the_mode_is_kept),
         T(degraded_and_safe_choose_the_steps),
+        T(a_slower_pace_gives_nothing_of_a_rate_back_nor_does_a_restart_at_it),
         T(a_slower_pace_leaves_fewer_slots_and_a_whole_one_wakes_who_waits),
         T(a_source_has_its_share_of_the_queue_and_no_more),
     };
