@@ -62,13 +62,6 @@ static inline int door_open(void **state)
     return 0;
 }
 
-static inline int door_close(void **state)
-{
-    steps_end(*state);
-    free(*state);
-    return 0;
-}
-
 static inline uint64_t door_ask(steps_t *s, const ask_t *a)
 {
     static uint64_t tokens = 1000;
@@ -97,18 +90,25 @@ static inline uint64_t door_ask(steps_t *s, const ask_t *a)
     return r.token;
 }
 
-static inline const wish_t *door_answer(const steps_t *s, uint64_t token, unsigned status,
-                                        const char *part)
+/* What is no order: how it is answered. */
+typedef struct refusal {
+    const char *method, *path, *body;
+    unsigned status;
+    const char *part;
+} refusal_t;
+
+/* Of who bears that key, each is refused, and nothing is sent to anybody. */
+static inline void door_refuses(steps_t *s, const char *key, const refusal_t *rows, size_t count)
 {
-    const wish_t *reply = steps_reply(s, token);
-    if (!reply)
-        fail_msg("no answer; %u was expected", status);
-    if (reply->status != status)
-        fail_msg("%u was expected, not:\n%s", status, reply->text);
-    assert_contains(reply->text, part);
-    return reply;
+    steps_forget(s);
+    for (size_t i = 0; i < count; i++) {
+        ask_t a = {
+            .method = rows[i].method, .path = rows[i].path, .key = key, .body = rows[i].body};
+        assert_status(s, door_ask(s, &a), rows[i].status, rows[i].part);
+    }
+    assert_null(steps_find(s, ENTRY_FRAME, 0));
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, door_open, door_close)
+#define T(name) cmocka_unit_test_setup_teardown(name, door_open, steps_close)
 
 #endif

@@ -60,7 +60,7 @@ static void each_order_becomes_the_verb_it_means(void **state)
         assert_true(bytes_is(query->who, "key:ops"));
         assert_null(steps_reply(s, token));
         answer(s, query->number, 200, "{\"mode\":\"draining\"}");
-        door_answer(s, token, 200, "{\"mode\":\"draining\"}");
+        assert_status(s, token, 200, "{\"mode\":\"draining\"}");
     }
 }
 
@@ -75,7 +75,7 @@ static void what_went_wrong_is_a_problem_with_its_hint(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         uint64_t token = order(s, "PUT", "/admin/draining", "{\"draining\":true}");
         answer(s, query_of(s)->number, rows[i].told, "{\"error\":\"no\",\"hint\":\"do so\"}");
-        const wish_t *reply = door_answer(s, token, rows[i].said, "\"detail\":\"no; do so\"");
+        const wish_t *reply = assert_status(s, token, rows[i].said, "\"detail\":\"no; do so\"");
         assert_contains(reply->text, rows[i].code);
         assert_contains(reply->text, "application/problem+json");
     }
@@ -83,11 +83,7 @@ static void what_went_wrong_is_a_problem_with_its_hint(void **state)
 
 static void what_cannot_be_an_order_is_refused_and_sends_nothing(void **state)
 {
-    static const struct {
-        const char *method, *path, *body;
-        unsigned status;
-        const char *part;
-    } rows[] = {
+    static const refusal_t rows[] = {
         {"PUT", "/admin/draining", "", 400, "malformed"},
         {"PUT", "/admin/draining", "{\"draining\":true", 400, "\"line\":1"},
         {"PUT", "/admin/draining", "{\"draining\":true,\"draining\":false}", 400, "malformed"},
@@ -106,26 +102,22 @@ static void what_cannot_be_an_order_is_refused_and_sends_nothing(void **state)
         {"POST", "/admin/drainin", "{}", 404, "not_found"},
     };
     steps_t *s = *state;
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        uint64_t token = order(s, rows[i].method, rows[i].path, rows[i].body);
-        door_answer(s, token, rows[i].status, rows[i].part);
-        assert_null(steps_find(s, ENTRY_FRAME, 0));
-    }
+    door_refuses(s, "k-ops", rows, COUNT_OF(rows));
     char large[20000];
     memset(large, ' ', sizeof large - 1);
     large[sizeof large - 1] = '\0';
-    door_answer(s, order(s, "PUT", "/admin/limits", large), 413, "16384");
+    assert_status(s, order(s, "PUT", "/admin/limits", large), 413, "16384");
 }
 
 static void changing_needs_a_key_even_on_this_host(void **state)
 {
     steps_t *s = *state;
     ask_t a = {.path = "/admin/draining", .body = "{\"draining\":true}", .is_here = true};
-    door_answer(s, door_ask(s, &a), 401, "send an API key");
+    assert_status(s, door_ask(s, &a), 401, "send an API key");
     a.key = "k-shop";
-    door_answer(s, door_ask(s, &a), 403, "the key shop does not have the scope admin");
+    assert_status(s, door_ask(s, &a), 403, "the key shop does not have the scope admin");
     a = (ask_t){.path = "/admin/limits"};
-    door_answer(s, door_ask(s, &a), 401, "send an API key");
+    assert_status(s, door_ask(s, &a), 401, "send an API key");
     assert_null(steps_find(s, ENTRY_FRAME, 0));
     a.is_here = true;
     door_ask(s, &a);
@@ -137,9 +129,9 @@ static void without_keys_the_answer_says_how_to_get_one(void **state)
     steps_t *s = door_open_with("{}");
     (void)state;
     ask_t a = {.path = "/admin/draining", .body = "{\"draining\":true}", .is_here = true};
-    door_answer(s, door_ask(s, &a), 403, "one with the scope admin may");
+    assert_status(s, door_ask(s, &a), 403, "one with the scope admin may");
     void *end = s;
-    door_close(&end);
+    steps_close(&end);
 }
 
 static void an_order_is_sent_once_and_ends_in_time(void **state)
@@ -150,7 +142,7 @@ static void an_order_is_sent_once_and_ends_in_time(void **state)
     steps_limiter(s, EVENT_PEER_UP);
     assert_null(steps_find(s, ENTRY_FRAME, 1));
     steps_pass(s, 5 * US_PER_S);
-    door_answer(s, token, 503, "it may have happened");
+    assert_status(s, token, 503, "it may have happened");
     steps_forget(s);
     answer(s, number, 200, "{}");
     assert_null(steps_reply(s, token));
@@ -161,7 +153,7 @@ static void orders_are_bounded(void **state)
     steps_t *s = *state;
     for (size_t i = 0; i < 16; i++)
         assert_null(steps_reply(s, order(s, "GET", "/admin/limits", NULL)));
-    door_answer(s, order(s, "GET", "/admin/limits", NULL), 503, "too many orders");
+    assert_status(s, order(s, "GET", "/admin/limits", NULL), 503, "too many orders");
     steps_forget(s);
     steps_order(s, 1, 1000);
     steps_pass(s, US_PER_S);

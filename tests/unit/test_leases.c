@@ -59,7 +59,7 @@ static void a_lease_is_taken_and_answered_with_what_it_holds(void **state)
     assert_int_equal(lease->order, LEASE_ACQUIRE);
     assert_null(steps_reply(s, token));
     told(s, lease->number, GRANT_GRANTED, held);
-    const wish_t *reply = door_answer(s, token, 201, "\"shown\":\"sem:calls\"");
+    const wish_t *reply = assert_status(s, token, 201, "\"shown\":\"sem:calls\"");
     assert_contains(reply->text, "Location: /v1/leases/call%201");
     assert_contains(reply->text, "\"id\":\"call 1\",\"expires_in_s\":60,");
     assert_contains(reply->text, "\"fence\":17");
@@ -77,7 +77,7 @@ static void the_same_id_again_is_the_same_lease(void **state)
                                   .grant = GRANT_GRANTED,
                                   .repeated = 1,
                                   .limits = bytes_str(held)});
-    door_answer(s, token, 200, "\"id\":\"c\"");
+    assert_status(s, token, 200, "\"id\":\"c\"");
 }
 
 static void without_an_id_one_is_made(void **state)
@@ -108,7 +108,7 @@ static void each_refusal_has_its_status_and_code(void **state)
         steps_forget(s);
         uint64_t token = post(s, "{\"limits\":[\"calls\"]}");
         told(s, order(s, 0)->number, rows[i].grant, held);
-        const wish_t *reply = door_answer(s, token, rows[i].status, rows[i].code);
+        const wish_t *reply = assert_status(s, token, rows[i].status, rows[i].code);
         assert_contains(reply->text, rows[i].grant == GRANT_LIMITED
                                          ? "limit calls is full: 4 of 10 in use"
                                          : "\"detail\":\"because\"");
@@ -140,7 +140,7 @@ static void renewing_releasing_and_looking_are_answered(void **state)
         assert_int_equal(order(s, 0)->order, rows[i].order);
         assert_true(bytes_is(order(s, 0)->id, "c 1"));
         told(s, order(s, 0)->number, rows[i].grant, held);
-        door_answer(s, token, rows[i].status, "");
+        assert_status(s, token, rows[i].status, "");
     }
 }
 
@@ -150,26 +150,22 @@ static void who_may_only_some_limits_is_let_only_where_the_lease_holds_those(voi
     uint64_t token = at(s, "DELETE", "c", "k-phones");
     assert_int_equal(order(s, 0)->order, LEASE_LOOK);
     told(s, order(s, 0)->number, GRANT_GRANTED, "[{\"name\":\"secret\"}]");
-    door_answer(s, token, 403, "leases:secret");
+    assert_status(s, token, 403, "leases:secret");
     assert_int_equal(orders(s), 1);
     token = at(s, "DELETE", "d", "k-phones");
     told(s, order(s, 1)->number, GRANT_GRANTED, held);
     assert_int_equal(order(s, 2)->order, LEASE_RELEASE);
     told(s, order(s, 2)->number, GRANT_RELEASED, "");
-    door_answer(s, token, 204, "");
+    assert_status(s, token, 204, "");
     token = post(s, "{\"limits\":[\"calls\",\"secret\"]}");
-    door_answer(s, token, 403, "the key phones does not have the scope leases:secret");
-    door_answer(s, at(s, "DELETE", "c", NULL), 401, "send an API key");
-    door_answer(s, at(s, "PUT", "c", "k-ops"), 403, "the scope leases");
+    assert_status(s, token, 403, "the key phones does not have the scope leases:secret");
+    assert_status(s, at(s, "DELETE", "c", NULL), 401, "send an API key");
+    assert_status(s, at(s, "PUT", "c", "k-ops"), 403, "the scope leases");
 }
 
 static void what_is_no_order_is_refused_and_sends_nothing(void **state)
 {
-    static const struct {
-        const char *method, *path, *body;
-        unsigned status;
-        const char *part;
-    } rows[] = {
+    static const refusal_t rows[] = {
         {"POST", "/v1/leases", "", 422, "no JSON object"},
         {"POST", "/v1/leases", "{", 400, "\"line\":1"},
         {"POST", "/v1/leases", "{\"limits\":[\"calls\"],\"limits\":[]}", 400, "malformed"},
@@ -186,15 +182,7 @@ static void what_is_no_order_is_refused_and_sends_nothing(void **state)
         {"PUT", "/v1/leases/x", "{\"ttl_s\":\"long\"}", 422, "/ttl_s"},
         {"PUT", "/v1/leases/x", "nonsense", 400, "malformed"},
     };
-    steps_t *s = *state;
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        uint64_t token = door_ask(s, &(ask_t){.method = rows[i].method,
-                                              .path = rows[i].path,
-                                              .key = "k-boss",
-                                              .body = rows[i].body});
-        door_answer(s, token, rows[i].status, rows[i].part);
-    }
-    assert_int_equal(orders(s), 0);
+    door_refuses(*state, "k-boss", rows, COUNT_OF(rows));
 }
 
 static void a_batch_is_answered_once_with_each_by_itself(void **state)
@@ -209,7 +197,7 @@ static void a_batch_is_answered_once_with_each_by_itself(void **state)
     told(s, order(s, 2)->number, GRANT_LIMITED, held);
     assert_null(steps_reply(s, token));
     told(s, order(s, 0)->number, GRANT_GRANTED, held);
-    const char *text = door_answer(s, token, 200, "{\"leases\":[{\"id\":\"a\"")->text;
+    const char *text = assert_status(s, token, 200, "{\"leases\":[{\"id\":\"a\"")->text;
     assert_contains(text, "\"fence\":17,\"status\":201},{\"type\"");
     assert_contains(text, "\"status\":422");
     assert_contains(text, "{\"id\":\"c\",\"status\":204}");
@@ -247,7 +235,7 @@ static void an_order_is_said_again_on_a_new_link_in_its_order(void **state)
     assert_int_equal(orders(s), 3);
     assert_true(bytes_is(order(s, 0)->id, "a") && bytes_is(order(s, 2)->id, "c"));
     told(s, number, GRANT_GRANTED, held);
-    door_answer(s, token, 201, "\"id\":\"a\"");
+    assert_status(s, token, 201, "\"id\":\"a\"");
 }
 
 static void without_a_limiter_the_answer_is_unavailable_and_never_a_limit(void **state)
@@ -258,7 +246,8 @@ static void without_a_limiter_the_answer_is_unavailable_and_never_a_limit(void *
     steps_pass(s, 2 * US_PER_S - 1);
     assert_null(steps_reply(s, token));
     steps_pass(s, 1);
-    assert_contains(door_answer(s, token, 503, "\"code\":\"unavailable\"")->text, "Retry-After: 1");
+    assert_contains(assert_status(s, token, 503, "\"code\":\"unavailable\"")->text,
+                    "Retry-After: 1");
     limiter_is(s, true);
     assert_int_equal(orders(s), 0); /* nobody waits for it */
 }
@@ -269,7 +258,7 @@ static void a_release_is_delivered_though_nobody_waits_any_more(void **state)
     limiter_is(s, false);
     uint64_t token = at(s, "DELETE", "a", "k-boss");
     steps_pass(s, 2 * US_PER_S);
-    door_answer(s, token, 503, "unavailable");
+    assert_status(s, token, 503, "unavailable");
     limiter_is(s, true);
     assert_int_equal(order(s, 0)->order, LEASE_RELEASE);
 }
@@ -280,7 +269,7 @@ static void what_nobody_knows_the_id_of_is_given_back(void **state)
     uint64_t token = post(s, "{\"limits\":[\"calls\"]}");
     post(s, "{\"id\":\"mine\",\"limits\":[\"calls\"]}");
     steps_pass(s, 8 * US_PER_S);
-    door_answer(s, token, 503, "unavailable");
+    assert_status(s, token, 503, "unavailable");
     steps_pass(s, 1);
     assert_int_equal(orders(s), 3);
     assert_int_equal(order(s, 2)->order, LEASE_RELEASE);
@@ -301,7 +290,7 @@ static void the_guard_refuses_here_whatever_the_limiter_does(void **state)
     minute(s, "b");
     minute(s, "b"); /* the same lease */
     assert_int_equal(orders(s), 3);
-    const char *text = door_answer(s, minute(s, "c"), 429, "\"refused_by\":\"guard\"")->text;
+    const char *text = assert_status(s, minute(s, "c"), 429, "\"refused_by\":\"guard\"")->text;
     assert_contains(text, "\"limit\":\"minutes\"");
     assert_contains(text, "Retry-After: 1");
     assert_int_equal(orders(s), 3);
@@ -309,7 +298,7 @@ static void the_guard_refuses_here_whatever_the_limiter_does(void **state)
     assert_null(steps_reply(s, minute(s, "c"))); /* a was refused: there is room */
     told(s, order(s, 1)->number, GRANT_GRANTED, held);
     told(s, order(s, 3)->number, GRANT_GRANTED, held);
-    door_answer(s, minute(s, "d"), 429, "guard");
+    assert_status(s, minute(s, "d"), 429, "guard");
     told(s, (at(s, "DELETE", "b", "k-phones"), order(s, 4)->number), GRANT_RELEASED, "");
     assert_null(steps_reply(s, minute(s, "d")));
 }
@@ -325,7 +314,7 @@ static void the_guard_goes_on_counting_a_lease_that_somebody_else_is_refused(voi
     for (size_t n = 0; n < COUNT_OF(grants); n++) {
         minute(s, "b");
         told(s, order(s, 2 + n)->number, grants[n], held);
-        door_answer(s, minute(s, "c"), 429, "guard");
+        assert_status(s, minute(s, "c"), 429, "guard");
     }
 }
 
@@ -337,7 +326,7 @@ static void the_guard_forgets_what_has_expired(void **state)
     told(s, order(s, 0)->number, GRANT_GRANTED, held);
     told(s, order(s, 1)->number, GRANT_GRANTED, held);
     steps_pass(s, 60 * US_PER_S);
-    door_answer(s, minute(s, "c"), 429, "guard");
+    assert_status(s, minute(s, "c"), 429, "guard");
     steps_pass(s, US_PER_S); /* they lasted 60.9 s */
     assert_null(steps_reply(s, minute(s, "c")));
 }
@@ -349,7 +338,7 @@ static void the_guard_learns_leases_of_an_earlier_life_when_they_are_renewed(voi
         at(s, "PUT", i ? "y" : "x", "k-boss");
         told(s, order(s, (size_t)i)->number, GRANT_GRANTED, "[{\"name\":\"minutes\"}]");
     }
-    door_answer(s, minute(s, "c"), 429, "guard");
+    assert_status(s, minute(s, "c"), 429, "guard");
 }
 
 static uint64_t agent(steps_t *s, const char *id)
@@ -364,22 +353,22 @@ static void while_the_limiter_is_away_a_provisional_lease_is_granted_and_registe
     steps_t *s = *state;
     limiter_is(s, false);
     uint64_t a = agent(s, "a"), b = agent(s, "b");
-    door_answer(s, agent(s, "c"), 429, "guard");
+    assert_status(s, agent(s, "c"), 429, "guard");
     steps_pass(s, 249 * US_PER_MS);
     assert_null(steps_reply(s, a));
     steps_pass(s, US_PER_MS);
-    assert_contains(door_answer(s, a, 201, "\"provisional\":true")->text, "\"expires_in_s\":30");
-    door_answer(s, b, 201, "\"provisional\":true");
+    assert_contains(assert_status(s, a, 201, "\"provisional\":true")->text, "\"expires_in_s\":30");
+    assert_status(s, b, 201, "\"provisional\":true");
     uint64_t renewed = at(s, "PUT", "a", "k-phones");
     steps_pass(s, 250 * US_PER_MS);
-    door_answer(s, renewed, 200, "\"provisional\":true");
-    door_answer(s, at(s, "DELETE", "b", "k-phones"), 204, "");
+    assert_status(s, renewed, 200, "\"provisional\":true");
+    assert_status(s, at(s, "DELETE", "b", "k-phones"), 204, "");
     limiter_is(s, true);
     assert_int_equal(orders(s), 1);
     assert_int_equal(order(s, 0)->provisional, 1);
     told(s, order(s, 0)->number, GRANT_GRANTED, held);
     assert_null(steps_reply(s, agent(s, "d")));
-    door_answer(s, agent(s, "e"), 429, "guard");
+    assert_status(s, agent(s, "e"), 429, "guard");
 }
 
 static void a_provisional_lease_that_is_not_registered_is_told(void **state)
@@ -404,7 +393,7 @@ static void orders_on_their_way_are_bounded(void **state)
     for (size_t i = 0; i < 1024; i++)
         token = post(s, "{\"limits\":[\"calls\"]}");
     assert_null(steps_reply(s, token));
-    door_answer(s, post(s, "{\"limits\":[\"calls\"]}"), 503, "too many orders");
+    assert_status(s, post(s, "{\"limits\":[\"calls\"]}"), 503, "too many orders");
 }
 
 static void a_stop_answers_who_waits(void **state)
@@ -415,10 +404,10 @@ static void a_stop_answers_who_waits(void **state)
     limiter_is(s, false);
     uint64_t waiting = post(s, "{\"id\":\"b\",\"limits\":[\"calls\"]}");
     steps_order(s, 1, 2000);
-    door_answer(s, waiting, 503, "draining");
-    door_answer(s, post(s, "{\"limits\":[\"calls\"]}"), 503, "draining");
+    assert_status(s, waiting, 503, "draining");
+    assert_status(s, post(s, "{\"limits\":[\"calls\"]}"), 503, "draining");
     steps_pass(s, US_PER_S);
-    door_answer(s, sent, 503, "it may have happened");
+    assert_status(s, sent, 503, "it may have happened");
     assert_non_null(steps_find(s, ENTRY_STOP, 0));
 }
 

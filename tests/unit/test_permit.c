@@ -16,11 +16,11 @@ static void a_source_with_auth_api_key_believes_the_keys_that_may_send(void **st
         door_ask(s, &(ask_t){.path = "/orders", .key = keys[i], .body = "{}"});
     assert_int_equal(steps_sent_count(s, MESSAGE_SUBMIT), 2);
     uint64_t token = door_ask(s, &(ask_t){.path = "/others", .key = "k-shop", .body = "{}"});
-    door_answer(s, token, 403, "the key shop does not have the scope submit:other");
+    assert_status(s, token, 403, "the key shop does not have the scope submit:other");
     token = door_ask(s, &(ask_t){.path = "/orders", .key = "k-ops", .body = "{}"});
-    door_answer(s, token, 403, "submit:shop");
+    assert_status(s, token, 403, "submit:shop");
     token = door_ask(s, &(ask_t){.path = "/orders", .body = "{}", .is_here = true});
-    door_answer(s, token, 401, "\"code\":\"unauthorized\"");
+    assert_status(s, token, 401, "\"code\":\"unauthorized\"");
     assert_int_equal(steps_sent_count(s, MESSAGE_SUBMIT), 2);
 }
 
@@ -40,7 +40,7 @@ static void an_unknown_key_and_none_and_one_that_was_not_given_look_alike(void *
     static const char *const keys[] = {NULL, "", "x", "k-sho", "k-shop3", "k-shop ", "absent"};
     const char *first = NULL;
     for (size_t i = 0; i < COUNT_OF(keys); i++) {
-        const wish_t *r = door_answer(s, read_with(s, keys[i]), 401, "Authorization: Bearer");
+        const wish_t *r = assert_status(s, read_with(s, keys[i]), 401, "Authorization: Bearer");
         first = first ? first : r->text;
         assert_string_equal(first, r->text);
     }
@@ -58,7 +58,7 @@ static void asking_is_told_to_the_limiter_with_the_keys_name(void **state)
     }
     door_ask(s, &(ask_t){.path = message, .is_here = true});
     assert_true(bytes_is(((const msg_query_t *)steps_sent(s, MESSAGE_QUERY, 2))->who, "http"));
-    door_answer(s, read_with(s, "k-ops"), 403, "the key ops does not have the scope read");
+    assert_status(s, read_with(s, "k-ops"), 403, "the key ops does not have the scope read");
 }
 
 static const wish_t *answered(steps_t *s, const char *key)
@@ -72,7 +72,7 @@ static const wish_t *answered(steps_t *s, const char *key)
     assert_non_null(query);
     steps_message(s, ACTOR_LIMITER, MESSAGE_ANSWER,
                   &(msg_answer_t){.number = query->number, .status = 200, .body = bytes_str(body)});
-    return door_answer(s, token, 200, "\"status\":200");
+    return assert_status(s, token, 200, "\"status\":200");
 }
 
 static void what_calls_were_answered_needs_the_scope_read_bodies(void **state)
@@ -87,10 +87,10 @@ static void metrics_need_a_key_once_one_has_their_scope(void **state)
     steps_t *s = *state;
     static const char *const paths[] = {"/metrics", "/metrics/summary"};
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
-        door_answer(s, door_ask(s, &(ask_t){.path = paths[i]}), 401, "unauthorized");
-        door_answer(s, door_ask(s, &(ask_t){.path = paths[i], .key = "k-shop"}), 403, "metrics");
-        door_answer(s, door_ask(s, &(ask_t){.path = paths[i], .key = "k-ops"}), 200, "requests");
-        door_answer(s, door_ask(s, &(ask_t){.path = paths[i], .is_here = true}), 200, "requests");
+        assert_status(s, door_ask(s, &(ask_t){.path = paths[i]}), 401, "unauthorized");
+        assert_status(s, door_ask(s, &(ask_t){.path = paths[i], .key = "k-shop"}), 403, "metrics");
+        assert_status(s, door_ask(s, &(ask_t){.path = paths[i], .key = "k-ops"}), 200, "requests");
+        assert_status(s, door_ask(s, &(ask_t){.path = paths[i], .is_here = true}), 200, "requests");
     }
 }
 
@@ -98,12 +98,12 @@ static void without_any_key_only_this_host_reads_and_metrics_are_open(void **sta
 {
     steps_t *s = door_open_with("{}");
     (void)state;
-    door_answer(s, read_with(s, "k-shop"), 403, "the configuration has no api_keys");
-    door_answer(s, door_ask(s, &(ask_t){.path = "/metrics"}), 200, "weir");
+    assert_status(s, read_with(s, "k-shop"), 403, "the configuration has no api_keys");
+    assert_status(s, door_ask(s, &(ask_t){.path = "/metrics"}), 200, "weir");
     door_ask(s, &(ask_t){.path = message, .is_here = true});
     assert_int_equal(steps_sent_count(s, MESSAGE_QUERY), 1);
     void *end = s;
-    door_close(&end);
+    steps_close(&end);
 }
 
 int main(void)
