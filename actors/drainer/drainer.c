@@ -229,10 +229,9 @@ static void on_limiter(drainer_t *self, const event_t *event, now_t now, effects
         self->has_pressure = false;
         memset(self->routes, 0, self->config->route_count * sizeof *self->routes);
         self->purge.due = instant_after_us(now.at, PURGE_EVERY_US);
+        drainer_order_again(self, effects); /* before the stop's word, which does not last */
         if (self->stop.active)
             drainer_wish_stopping(self, true, effects);
-        else
-            drainer_order_again(self, effects);
         break;
     case EVENT_PEER_SILENT:
         self->is_up = false;

@@ -50,6 +50,20 @@ static void a_new_limiter_is_told_of_the_drain_again(void **state)
     assert_null(steps_sent(s, MESSAGE_DRAINED, 0));
 }
 
+/* Else safe mode would be answered for by the stop's word, and be over after the start. */
+static void what_was_ordered_before_a_stop_is_ordered_to_last_before_the_stop(void **state)
+{
+    steps_t *s = up(state);
+    assert_null(ask(s, 1, "safe", "{\"state\":\"on\"}"));
+    steps_order(s, 2, 10000);
+    steps_forget(s);
+    steps_limiter(s, EVENT_PEER_UP);
+    const msg_mode_t *m = steps_sent(s, MESSAGE_MODE, 0);
+    assert_true(m->safe && m->lasting && !m->stopping);
+    m = steps_sent(s, MESSAGE_MODE, 1);
+    assert_true(m->safe && !m->lasting && m->stopping);
+}
+
 static void a_stop_that_is_called_off_gives_the_old_mode_back(void **state)
 {
     steps_t *s = up(state);
@@ -232,6 +246,7 @@ int main(void)
         T(a_stop_is_drained_until_nothing_is_in_hand),
         T(a_drain_ends_at_its_deadline),
         T(a_new_limiter_is_told_of_the_drain_again),
+        T(what_was_ordered_before_a_stop_is_ordered_to_last_before_the_stop),
         T(a_stop_that_is_called_off_gives_the_old_mode_back),
         T(it_stops_when_told),
         T(it_retires_at_once_and_says_what_ends_with_it),
