@@ -5,6 +5,10 @@ base64:SECRET is looked for as the bytes that it stands for."""
 import base64
 import os
 import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "proc"))
+import process_memory  # noqa: E402
 
 pids, secrets = sys.argv[1:sys.argv.index("--")], sys.argv[sys.argv.index("--") + 1:]
 if len(pids) != 1:
@@ -26,17 +30,8 @@ def look(data):
 
 
 def memory(pid):
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
-        for line in maps:
-            span, rights = line.split()[:2]
-            if "r" not in rights or "[v" in line:
-                continue
-            first, last = (int(x, 16) for x in span.split("-"))
-            try:
-                mem.seek(first)
-                look(mem.read(last - first))
-            except (OSError, ValueError, OverflowError):
-                pass
+    for data in process_memory.parts(pid):
+        look(data)
 
 
 def files(pid):

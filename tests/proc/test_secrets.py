@@ -16,6 +16,7 @@ import threading
 import urllib.parse
 from pathlib import Path
 
+import process_memory
 from weir import ACTORS, BUILD, ROOT, Weir, check, free_port, main, test, wait_until
 
 CONFIG = """
@@ -114,17 +115,8 @@ class Hunt:
         self.look(place, Path(path).read_bytes(), but)
 
     def memory(self, place, pid, but):
-        with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
-            for line in maps:
-                span, rights = line.split()[:2]
-                if "r" not in rights or "[v" in line:
-                    continue
-                first, last = (int(x, 16) for x in span.split("-"))
-                try:
-                    mem.seek(first)
-                    self.look(place, mem.read(last - first), but)
-                except (OSError, ValueError, OverflowError):
-                    pass  # it was unmapped meanwhile
+        for data in process_memory.parts(pid):
+            self.look(place, data, but)
 
 
 def the_keys():
