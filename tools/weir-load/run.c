@@ -8,12 +8,12 @@
 
 #include "run.h"
 
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupted; /* once: sends no more; twice: waits for no answer */
 
 static void on_signal(int signal)
 {
     (void)signal;
-    interrupted = 1;
+    interrupted = interrupted ? 2 : 1;
 }
 
 static int64_t boot_us(void)
@@ -178,7 +178,7 @@ static void rounds(run_t *r)
 {
     struct epoll_event events[256];
     int64_t give_up = INT64_MAX;
-    while (!interrupted) {
+    while (interrupted < 2) {
         r->now_us = boot_us();
         dispatch(r);
         bool more = more_to_come(r);
