@@ -126,7 +126,7 @@ static void what_waits_longer_than_the_difference_waits_for_turns_of_its_class_o
         put(&f, &young[i], CLASS_LOW, i, 1);
     }
     unsigned took = 0, high = 0;
-    for (size_t i = 0; own[OWN - 1].node.place.next; i++) {
+    for (size_t i = 0; i < COUNT_OF(above) && own[OWN - 1].node.place.next; i++) {
         above[i].accepted_us = now++;
         put(&f, &above[i], CLASS_HIGH, 0, 1);
         waiter_t *w = take(&f);
