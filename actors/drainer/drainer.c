@@ -224,7 +224,7 @@ static void on_limiter(drainer_t *self, const event_t *event, now_t now, effects
     case EVENT_PEER_UP:
         self->limiter = event->from.peer;
         self->is_up = true;
-        self->unanswered = 0;
+        self->unanswered = 1; /* its first word is of before any order on this link */
         self->mode.cancelled = self->mode.unknown = 0;
         self->has_pressure = false;
         memset(self->routes, 0, self->config->route_count * sizeof *self->routes);

@@ -63,7 +63,8 @@ typedef struct drainer {
         char who[129], why[REASON_BYTES_MAX + 1];
     } mode;
     wanted_t wanted;
-    unsigned unanswered; /* orders that the limiter has not answered: until then its word is old */
+    unsigned unanswered; /* words that the limiter owes: the first of its link and one an order;
+                            until the last has come what it says is old */
     bool resumed;        /* what the rules did before this life was taken over */
     modes_t modes;
     bool *routes;        /* as config->routes: it drains alone */

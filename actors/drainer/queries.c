@@ -174,10 +174,8 @@ void drainer_order_again(drainer_t *self, effects_t *effects)
         else
             of_all = true;
     }
-    if (!of_all)
-        return;
-    self->unanswered++; /* its first word, of before the order */
-    drainer_wish(self, effects);
+    if (of_all)
+        drainer_wish(self, effects);
 }
 
 /* by_hand: the rules leave it alone from now on. Normal is theirs, after a stay. */

@@ -50,6 +50,17 @@ static void a_new_limiter_is_told_of_the_drain_again(void **state)
     assert_null(steps_sent(s, MESSAGE_DRAINED, 0));
 }
 
+static void an_order_outlives_the_first_word_of_a_new_limiter(void **state)
+{
+    steps_t *s = up(state);
+    steps_limiter(s, EVENT_PEER_UP);
+    assert_null(ask(s, 1, "mode", "{\"mode\":\"maintenance\"}"));
+    mode(s, MODE_NORMAL, 0); /* as it was before the order came to it */
+    steps_forget(s);
+    steps_limiter(s, EVENT_PEER_UP);
+    assert_int_equal(((const msg_mode_t *)steps_sent(s, MESSAGE_MODE, 0))->mode, MODE_MAINTENANCE);
+}
+
 /* Else safe mode would be answered for by the stop's word, and be over after the start. */
 static void what_was_ordered_before_a_stop_is_ordered_to_last_before_the_stop(void **state)
 {
@@ -246,6 +257,7 @@ int main(void)
         T(a_stop_is_drained_until_nothing_is_in_hand),
         T(a_drain_ends_at_its_deadline),
         T(a_new_limiter_is_told_of_the_drain_again),
+        T(an_order_outlives_the_first_word_of_a_new_limiter),
         T(what_was_ordered_before_a_stop_is_ordered_to_last_before_the_stop),
         T(a_stop_that_is_called_off_gives_the_old_mode_back),
         T(it_stops_when_told),
