@@ -96,6 +96,15 @@ static void route_said(drainer_t *self, const msg_mode_t *mode)
         self->routes[route - self->config->routes] = mode->mode == MODE_DRAINING;
 }
 
+/* Somebody waits for what they ordered for all. */
+static bool is_asked(const drainer_t *self)
+{
+    for (size_t i = 0; i < self->asker_count; i++)
+        if (!*self->askers[i].route)
+            return true;
+    return false;
+}
+
 void drainer_on_mode(drainer_t *self, const msg_mode_t *mode, now_t now, effects_t *effects)
 {
     if (mode->mode >= MODE_COUNT)
@@ -121,7 +130,7 @@ void drainer_on_mode(drainer_t *self, const msg_mode_t *mode, now_t now, effects
     bytes_text(mode->why, self->mode.why, sizeof self->mode.why);
     if (mode->stopping)
         self->stop.confirmed = true;
-    else if (!self->stop.active && self->unanswered == 0)
+    else if (!self->stop.active && self->unanswered == 0 && !is_asked(self))
         take_over(self, mode, now);
     drain_follow(self, mode, now);
     drainer_answer_askers(self, bytes_of(NULL, 0), effects);

@@ -61,6 +61,18 @@ static void an_order_outlives_the_first_word_of_a_new_limiter(void **state)
     assert_int_equal(((const msg_mode_t *)steps_sent(s, MESSAGE_MODE, 0))->mode, MODE_MAINTENANCE);
 }
 
+/* That all calls are cancelled is said in one more word, which answers no order. */
+static void a_word_that_nobody_asked_for_changes_no_order(void **state)
+{
+    steps_t *s = up(state);
+    mode(s, MODE_MAINTENANCE, 0);
+    assert_null(ask(s, 1, "mode", "{\"mode\":\"normal\"}"));
+    mode(s, MODE_MAINTENANCE, 0);
+    steps_forget(s);
+    steps_limiter(s, EVENT_PEER_UP);
+    assert_int_equal(((const msg_mode_t *)steps_sent(s, MESSAGE_MODE, 0))->mode, MODE_NORMAL);
+}
+
 /* Else safe mode would be answered for by the stop's word, and be over after the start. */
 static void what_was_ordered_before_a_stop_is_ordered_to_last_before_the_stop(void **state)
 {
@@ -258,6 +270,7 @@ int main(void)
         T(a_drain_ends_at_its_deadline),
         T(a_new_limiter_is_told_of_the_drain_again),
         T(an_order_outlives_the_first_word_of_a_new_limiter),
+        T(a_word_that_nobody_asked_for_changes_no_order),
         T(what_was_ordered_before_a_stop_is_ordered_to_last_before_the_stop),
         T(a_stop_that_is_called_off_gives_the_old_mode_back),
         T(it_stops_when_told),
