@@ -21,7 +21,7 @@ static const struct {
     {"mode", mode_name, MODE_COUNT, "normal", "maintenance"},
     {"class", class_name, CLASS_COUNT, "critical", "low"},
     {"lease_order", lease_order_name, LEASE_ORDER_COUNT, "acquire", "look"},
-    {"grant", grant_name, GRANT_COUNT, "granted", "unavailable"},
+    {"grant", grant_name, GRANT_COUNT, "granted", "conflict"},
     {"life", life_name, LIFE_COUNT, "starting", "dead"},
 };
 
