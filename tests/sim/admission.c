@@ -25,7 +25,7 @@ typedef struct meter {
 typedef struct deferred {
     uint64_t seq, attempt, fence;
     size_t pool;
-    int64_t until;
+    int64_t said_at, until;
 } deferred_t;
 /* After a pause one call goes, and none beside it until it has ended. */
 typedef struct pause {
@@ -235,12 +235,24 @@ void admission_written(const call_t *call)
     check_strict(call, step);
 }
 
-static standing_t *standing_of_pool(size_t pool)
+/* -1: nobody's. */
+static long downstream_of(size_t pool)
 {
     for (size_t n = 0; n < sim.config->downstream_count; n++)
         if (strcmp(sim.config->downstreams[n].name, sim.config->pools[pool]) == 0)
-            return &standing.halted[n];
-    return NULL;
+            return (long)n;
+    return -1;
+}
+
+/* An operator ends a pause, or may end it, that was asked for then. */
+static bool is_ended_by_hand(size_t pool, int64_t asked_at)
+{
+    long n = downstream_of(pool);
+    const standing_t *by[] = {&standing.halted[n < 0 ? 0 : n], &standing.tried[n < 0 ? 0 : n]};
+    bool ended = false;
+    for (size_t i = 0; n >= 0 && i < COUNT_OF(by); i++)
+        ended |= !standing_is_sure(by[i]) || (by[i]->since > 0 && asked_at <= by[i]->since);
+    return ended;
 }
 
 /* ---- pauses: from the moment at which the limiter said that it knows */
@@ -250,8 +262,12 @@ void admission_settle(const assigned_t *a, const msg_settle_t *s)
     if (s->outcome != OUTCOME_DEFER || s->retry_after_ms == 0)
         return;
     seen.deferred[seen.next++ % DEFERRED] =
-        (deferred_t){s->seq, s->attempt, s->fence, a->step->pool,
-                     sim.now.at.us + (int64_t)s->retry_after_ms * US_PER_MS};
+        (deferred_t){.seq = s->seq,
+                     .attempt = s->attempt,
+                     .fence = s->fence,
+                     .pool = a->step->pool,
+                     .said_at = sim.now.at.us,
+                     .until = sim.now.at.us + (int64_t)s->retry_after_ms * US_PER_MS};
 }
 
 void admission_settled(const msg_settled_t *s)
@@ -260,10 +276,9 @@ void admission_settled(const msg_settled_t *s)
         deferred_t *d = &seen.deferred[n];
         if (d->until == 0 || d->seq != s->seq || d->attempt != s->attempt || d->fence != s->fence)
             continue;
-        const standing_t *halted = standing_of_pool(d->pool);
         pause_t *p = &seen.pauses[d->pool];
-        bool resumes = halted && !standing_is_sure(halted); /* by hand, before or after this */
-        if (!resumes && d->until > p->until && d->until > sim.now.at.us) /* else it is over */
+        bool is_over = d->until <= sim.now.at.us || is_ended_by_hand(d->pool, d->said_at);
+        if (d->until > p->until && !is_over)
             *p = (pause_t){.told_at = sim.now.at.us, .until = d->until};
         d->until = 0;
     }
@@ -306,7 +321,7 @@ void admission_died(const node_t *n)
 void admission_resumed(size_t downstream)
 {
     for (size_t p = 0; p < sim.config->pool_count; p++)
-        if (standing_of_pool(p) == &standing.halted[downstream])
+        if (downstream_of(p) == (long)downstream)
             seen.pauses[p] = (pause_t){0};
 }
 

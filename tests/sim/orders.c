@@ -110,7 +110,7 @@ static void change_downstream(void)
         standing.probes[n]++;
         standing_unsure(&standing.paused[n]);
         admission_resumed(n);
-        supervise_ask(node_limiter(), "downstream.probe", args);
+        standing_order(node_limiter(), &standing.tried[n], 0, "downstream.probe", args);
     } else {
         resume(n);
     }

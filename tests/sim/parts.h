@@ -71,6 +71,7 @@ typedef struct standing_all {
     standing_t limits[16]; /* packed */
     standing_t stopped[16], drained[16]; /* routes */
     standing_t halted[8], paused[8];     /* downstreams; paused: until then at least */
+    standing_t tried[8];                 /* by a probe, which ends pauses, too */
     unsigned probes[8];                  /* let through a halted one */
     standing_t mode, safe;
     uint64_t holds; /* orders about single messages */
