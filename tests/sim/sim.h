@@ -84,8 +84,8 @@ typedef struct node {
     actor_kind_t kind;
     uint16_t instance;
     bool alive, frozen, stopping, ready;
-    bool ordered; /* killed on purpose */
-    bool ends;    /* told to stop: it does not retire any more */
+    bool ordered;          /* killed on purpose */
+    bool ends;             /* told to stop: it does not retire any more */
     int64_t retires_until; /* told to retire: 0 not; it ends by then whatever it has in hand */
     uint32_t life;
     uint64_t generation;
@@ -128,7 +128,7 @@ typedef struct op {
     bool accepted, conflicted, closed; /* closed: its sender asks no more */
     msgid_t id;                        /* as answered */
     bool has_id, may_be_cancelled;
-    standing_t kept;    /* held, cancelled */
+    standing_t kept; /* held, cancelled */
     int64_t first_sent;
     int64_t seq;        /* as assigned; 0: not yet */
     uint8_t waiting_at; /* ingress node; the request's attempt is `attempts` */
@@ -146,7 +146,7 @@ typedef struct call {
     uint64_t token;
     size_t downstream, step;
     bool marked, written, ended, cancelled;
-    bool lists; /* no operation's: a limit's truth is asked */
+    bool lists;                      /* no operation's: a limit's truth is asked */
     int64_t start_by, told_start_by; /* as the call says; as the assignment said */
     int64_t written_at;
     bool orphan; /* its actor died; the far side may still work for it */
@@ -175,10 +175,10 @@ typedef struct wire_credit {
 
 /* What the limits were tried with, counted outside. */
 typedef struct evidence {
-    uint64_t calls;   /* first bytes */
-    uint64_t judged;  /* of these, by a rate or a window */
-    uint64_t killed;  /* processes that died with slots in their hands */
-    uint64_t in_hand; /* messages in these */
+    uint64_t calls;                 /* first bytes */
+    uint64_t judged;                /* of these, by a rate or a window */
+    uint64_t killed;                /* processes that died with slots in their hands */
+    uint64_t in_hand;               /* messages in these */
     uint64_t taken, released, lost; /* leases; lost: their holders vanished */
     uint64_t lists;                 /* of a limit's truth, whole */
 } evidence_t;
@@ -209,8 +209,9 @@ typedef struct sim {
     bool with_modes, with_redrives, with_holders, with_orders, lossy;
     int64_t drained_until; /* in the calm: a drain that must finish what was accepted; -1: none */
     size_t undone;
-    bool stopping; /* the service drains for a stop */
-    bool new_boot; /* the limiter's next opening is of another boot */
+    bool stopping;       /* the service drains for a stop */
+    int64_t stops_until; /* who is ready before is told to stop like the others */
+    bool new_boot;       /* the limiter's next opening is of another boot */
     uint64_t stops, drains;
     uint64_t probes, probes_answered, asked, told;
     bool gentle; /* a seed in which only responders freeze */

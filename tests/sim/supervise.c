@@ -91,6 +91,8 @@ static void on_message(void *arg, const event_t *event)
     n->ready = true;
     msg_peers_t word = word_of(n, LIFE_READY);
     tell_all(&word);
+    if (sim.now.at.us < sim.stops_until)
+        supervise_order_stop(n);
 }
 
 static void on_silence(void *arg, const event_t *event) { (void)arg, (void)event; }
@@ -171,6 +173,7 @@ void supervise_stop_all(void)
     if (!sim.stopping)
         return;
     sim.stopping = false;
+    sim.stops_until = after(STOP_MS * US_PER_MS + 600000);
     for (size_t i = 1; i < sim.node_count; i++)
         if (sim.nodes[i].alive)
             supervise_order_stop(&sim.nodes[i]);
