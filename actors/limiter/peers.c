@@ -228,9 +228,11 @@ static void intake_give(limiter_t *l, intake_t *in, uint64_t room, uint64_t room
     uint64_t out = in->giver.told.messages - in->giver.arrived.messages;
     uint64_t out_bytes = in->giver.told.bytes - in->giver.arrived.bytes;
     bool worth = out + give.messages / 4 < give.messages || out_bytes + give.bytes / 4 < give.bytes;
+    bool first = in->giver.told.messages == 0; /* nothing of it can be waiting for the disk */
     if ((worth || out == 0) && credit_offer(&in->giver, give, &total))
-        wish_send(l->e, in->peer, MESSAGE_CREDIT,
-                  &(msg_credit_t){.messages = total.messages, .bytes = total.bytes});
+        (first ? wish_send_now
+               : wish_send)(l->e, in->peer, MESSAGE_CREDIT,
+                            &(msg_credit_t){.messages = total.messages, .bytes = total.bytes});
 }
 
 void intake_regrant(limiter_t *l)
