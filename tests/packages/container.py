@@ -260,10 +260,15 @@ def production_keeps_its_queue_in_the_volume_over_a_sigterm():
         because('"accepted"' in sent.stdout, sent.stdout)
         weir.stop()
     with Production() as weir:
-        asked = weir.inside("weirctl", "status", "--json")
-        because(asked.returncode == 0, f"weirctl status: {asked.stdout}")
-        status = json.loads(asked.stdout)
-        because(status["queue"]["queued"] + status["queue"]["assigned"] == 1, f"after the restart: {status['queue']}")
+        queues = []
+
+        def told():  # null until the limiter has read it
+            asked = weir.inside("weirctl", "status", "--json")
+            because(asked.returncode == 0, f"weirctl status: {asked.stdout}")
+            queues.append(json.loads(asked.stdout)["queue"])
+            return queues[-1]
+        until(10, "status tells of the queue", told)
+        because(queues[-1]["queued"] + queues[-1]["assigned"] == 1, f"after the restart: {queues[-1]}")
         weir.stop()
 
 
