@@ -232,7 +232,11 @@ class Production:
 
     def __exit__(self, *_):
         if self.process.poll() is None:
-            self.process.kill()
+            try:
+                os.kill(self.first(), signal.SIGKILL)  # --kill-child does not outlive its change of user
+            except IndexError:
+                self.process.kill()
+            self.process.wait(timeout=10)
         self.log.close()
 
 
