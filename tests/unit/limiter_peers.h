@@ -84,6 +84,18 @@ static inline const msg_verdict_t *rig_verdict(rig_t *r)
 {
     return rig_next(r, CONN_INGRESS, MESSAGE_VERDICT);
 }
+/* What a person asks, and the answer that comes at once. args: JSON. */
+static inline const msg_answer_t *rig_ask(rig_t *r, const char *verb, const char *args)
+{
+    rig_say(r, CONN_INGRESS, MESSAGE_QUERY,
+            &(msg_query_t){.number = 1,
+                           .verb = bytes_str(verb),
+                           .args = bytes_str(args),
+                           .who = bytes_str("uid 7")});
+    const msg_answer_t *a = rig_next(r, CONN_INGRESS, MESSAGE_ANSWER);
+    assert_non_null(a);
+    return a;
+}
 static inline const msg_assign_t *rig_assign(rig_t *r, conn_t conn)
 {
     return rig_next(r, conn, MESSAGE_ASSIGN);

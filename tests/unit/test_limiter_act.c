@@ -35,9 +35,7 @@ static unsigned answer_to(rig_t *r, unsigned number)
 
 static int64_t dead_now(rig_t *r)
 {
-    rig_say(r, CONN_INGRESS, MESSAGE_QUERY,
-            &(msg_query_t){.number = 99, .verb = bytes_str("status")});
-    const msg_answer_t *a = rig_next(r, CONN_INGRESS, MESSAGE_ANSWER);
+    const msg_answer_t *a = rig_ask(r, "status", "");
     json_t *body = json_loadb((const char *)a->body.data, a->body.len, 0, NULL);
     int64_t dead = json_integer_value(json_object_get(body, "dead"));
     json_decref(body);
@@ -119,9 +117,7 @@ static void a_copy_that_cannot_be_made_is_told_as_failed(void **state)
         unsigned status;
     } steps[] = {{"backup.cancel", 409}, {"backup.begin", 200}, {"backup.status", 200}};
     for (unsigned n = 0; n < COUNT_OF(steps); n++) {
-        rig_say(r, CONN_INGRESS, MESSAGE_QUERY,
-                &(msg_query_t){.number = n, .verb = bytes_str(steps[n].verb)});
-        const msg_answer_t *a = rig_next(r, CONN_INGRESS, MESSAGE_ANSWER);
+        const msg_answer_t *a = rig_ask(r, steps[n].verb, "");
         assert_int_equal(a->status, steps[n].status);
         if (n == 2)
             assert_non_null(memmem(a->body.data, a->body.len, "\"failed\"", 8));

@@ -87,10 +87,7 @@ static size_t slots_in_use(rig_t *r, const char *limit)
 {
     char args[64];
     snprintf(args, sizeof args, "{\"limit\":\"%s\"}", limit);
-    rig_say(r, CONN_INGRESS, MESSAGE_QUERY,
-            &(msg_query_t){.number = 1, .verb = bytes_str("slots.ls"), .args = bytes_str(args)});
-    const msg_answer_t *a = rig_next(r, CONN_INGRESS, MESSAGE_ANSWER);
-    assert_non_null(a);
+    const msg_answer_t *a = rig_ask(r, "slots.ls", args);
     json_t *body = json_loadb((const char *)a->body.data, a->body.len, 0, NULL);
     size_t count = json_array_size(json_object_get(body, "holders"));
     json_decref(body);

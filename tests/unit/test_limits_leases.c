@@ -101,13 +101,7 @@ static void a_cost_that_its_limit_never_has_is_refused_and_no_slots_at_all_are_f
         assert_int_equal(said->grant, GRANT_REFUSED);
         assert_true(bytes_is(said->reason, "the cost is more than the limit ever has"));
     }
-    rig_say(r, CONN_INGRESS, MESSAGE_QUERY,
-            &(msg_query_t){.number = 9,
-                           .verb = bytes_str("limits.set"),
-                           .args = bytes_str("{\"name\":\"calls\",\"slots\":0}"),
-                           .who = bytes_str("uid 7")});
-    const msg_answer_t *set = rig_next(r, CONN_INGRESS, MESSAGE_ANSWER);
-    assert_int_equal(set->status, 200);
+    assert_int_equal(rig_ask(r, "limits.set", "{\"name\":\"calls\",\"slots\":0}")->status, 200);
     const msg_leased_t *closed = acquire(r, "a", CALLS);
     assert_int_equal(closed->grant, GRANT_LIMITED);
     assert_true(closed->retry_after_ms > 0);

@@ -178,11 +178,7 @@ static uint64_t slots_set_to(rig_t *r, const char *slots)
 {
     char args[64];
     snprintf(args, sizeof args, "{\"name\":\"of\",\"slots\":%s}", slots);
-    rig_say(r, CONN_INGRESS, MESSAGE_QUERY,
-            &(msg_query_t){.number = 1, .verb = bytes_str("limits.set"), .args = bytes_str(args)});
-    const msg_answer_t *a = rig_next(r, CONN_INGRESS, MESSAGE_ANSWER);
-    assert_non_null(a);
-    return a->status;
+    return rig_ask(r, "limits.set", args)->status;
 }
 
 static void a_person_cannot_set_fewer_slots_than_one_message_takes_but_none(void **s)
