@@ -14,6 +14,7 @@ from pathlib import Path
 from weir import BUILD, Sandbox, Weir, check, load, load_result, main, test, wait_until
 
 SLOW_S, HALF_S = 1.8, 0.9  # a call, a call of two
+LONG_S = 5.4  # a call under the limit that refuses: its slot stays empty for two commits and the next sender's way
 WITHIN_S, LATE_S = 0.2, 0.25  # start_within of a rate; and as the far side sees it, on a busy host
 CAP_EACH, CAP_HOURS = 100, 5
 UNDISTURBED = (3, 17)  # seconds after the senders began
@@ -33,7 +34,7 @@ limits:
   window: {{rate: {{count: 160, per_ms: 4000, shape: window}}}}
   cap: {{cap: {{count: {cap}, each: hour}}}}
   job: {{slots: 72}}
-  reject: {{slots: 60, at_limit: reject}}
+  reject: {{slots: 144, at_limit: reject}}
   far: {{slots: 72}}
   strict: {{slots: 36, strict: true}}
 routes: {{{routes}}}
@@ -54,7 +55,7 @@ LOADS = {
     "strict": {"strict": (800, 60, 6, "a")},
 }
 SLOTS = {"slots": 96, "labels/big": 72, "labels/small": 12, "labels/x-1": 24, "labels/other": 36, "share": 120, "job": 72,
-         "reject": 60, "far": 72, "strict": 36,
+         "reject": 144, "far": 72, "strict": 36,
          "share/one": 30, **{f"share/k{n}": 30 for n in range(5)}}
 
 
@@ -68,7 +69,7 @@ def route(kind, name):
     call = f"/slow/{kind}/${{/labels/lang}}/${{/message/id}}"
     steps, held = [step(kind, "call", call)], ""
     if kind == "reject":
-        steps, held = [step(kind, "call", call, limits=False)], "limits: [reject], "
+        steps, held = [step(kind, "call", call.replace("/slow/", "/long/"), limits=False)], "limits: [reject], "
     elif kind == "job":
         half = call.replace("/slow/", "/half/")
         steps, held = [step(kind, n, half + "/" + n, limits=False) for n in ("first", "second")], "limits: [job], "
@@ -83,7 +84,7 @@ def route(kind, name):
 def config(sandbox):
     def downstream(kind):
         limits = "limits: [far], " if kind == "far" else ""
-        return (f"{kind}: {{url: \"http://127.0.0.1:{sandbox}\", connections: 160, total_ms: 4000, idempotent: true, {limits}"
+        return (f"{kind}: {{url: \"http://127.0.0.1:{sandbox}\", connections: 160, total_ms: 8000, idempotent: true, {limits}"
                 "allow_private: true, breaker: {percent: 0, consecutive: 0}}")
 
     def doubled(text):
@@ -252,6 +253,7 @@ def no_limit_is_ever_exceeded_and_each_is_used():
     sandbox = Sandbox(weir.folder, "--latency-ms", "5..15", "--ends", weir.folder / "ends.jsonl")
     sandbox.ends_path = weir.folder / "ends.jsonl"
     sandbox.script(path="/slow/*", do="slow", ms=int(SLOW_S * 1000) - 10)
+    sandbox.script(path="/long/*", do="slow", ms=int(LONG_S * 1000) - 10)
     sandbox.script(path="/half/*", do="slow", ms=int(HALF_S * 1000) - 10)
     weir.config.write_text(config(sandbox.port).format(port=weir.port))
     clock = WallClock(weir.folder)
