@@ -14,8 +14,8 @@
 
 static void watch(run_t *r, client_t *c, int how)
 {
-    bool writes = !c->connected || c->out_sent < c->out_len;
-    struct epoll_event e = {.events = EPOLLIN | (writes ? EPOLLOUT : 0u), .data.ptr = c};
+    c->writes = !c->connected || c->out_sent < c->out_len;
+    struct epoll_event e = {.events = EPOLLIN | (c->writes ? EPOLLOUT : 0u), .data.ptr = c};
     must(epoll_ctl(r->epoll, how, c->fd, &e) == 0);
 }
 
@@ -77,7 +77,6 @@ static bool call_up(run_t *r, client_t *c)
 
 static void flush(run_t *r, client_t *c)
 {
-    bool waited = c->out_sent < c->out_len;
     while (c->out_sent < c->out_len) {
         ssize_t n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
@@ -90,7 +89,7 @@ static void flush(run_t *r, client_t *c)
             break;
         c->out_sent += (size_t)n;
     }
-    if (waited)
+    if (c->writes != (c->out_sent < c->out_len))
         watch(r, c, EPOLL_CTL_MOD);
 }
 

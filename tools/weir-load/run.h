@@ -23,7 +23,7 @@ enum client_state { CLIENT_IDLE, CLIENT_BUSY, CLIENT_RESTING };
 typedef struct client {
     enum client_state state;
     int fd;                          /* -1: not connected */
-    bool connected;
+    bool connected, writes;          /* writes: epoll says when it may be written to */
     journey_t journey;
     int64_t sent_us, rest_until;
     char *out; size_t out_len, out_sent, out_room;
