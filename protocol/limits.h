@@ -15,6 +15,7 @@
 #define REASON_BYTES_MAX 512
 #define LEASE_NAME_BYTES_MAX 128
 #define LEASE_LIMITS_BYTES_MAX 8192
+#define SHOWN_BYTES_MAX 300          /* a limit and its labels' values as operators see them */
 #define TRACE_BYTES_MAX 64
 #define JSON_BYTES_MAX (1u << 20)    /* a query's arguments, an answer's part */
 #define STATS_BYTES_MAX (1u << 20)

@@ -60,7 +60,8 @@ static lease_ask_t *ask_new(const scene_t *s, lease_group_t *group, size_t place
 {
     char who_text[WHO_BYTES], minted[MSGID_TEXT] = "";
     bytes_t who = permit_who(group ? group->key : NULL, who_text);
-    bytes_t id = bytes_of(wanted->id, wanted->id_len), limits = bytes_str(wanted->text);
+    bytes_t limits = bytes_of(wanted->text, wanted->text_len);
+    bytes_t id = bytes_of(wanted->id, wanted->id_len);
     if (!id.len) {
         msgid_t made = ingress_mint(s->self, s->now.wall);
         msgid_text(&made, minted);

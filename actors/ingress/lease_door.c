@@ -56,14 +56,13 @@ static bool read_body(const scene_t *s, const http_request_t *request, json_t **
 /* ---- one */
 
 static void one(const scene_t *s, const http_request_t *request, const api_key_t *key,
-                lease_wanted_t *wanted, bool readable, const lease_doubt_t *why)
+                const lease_wanted_t *wanted, bool readable, const lease_doubt_t *why)
 {
     lease_group_t *group = group_new(request->token, key, 1, false);
     if (readable)
         lease_order(s, group, 0, wanted);
     else
         lease_say_problem(s, group, 0, &why->problem, 0);
-    lease_wanted_clear(wanted);
 }
 
 static void of_id(const scene_t *s, const http_request_t *request, bytes_t id, lease_order_t order)
@@ -108,7 +107,6 @@ static void batch(const scene_t *s, const http_request_t *request, const api_key
             lease_order(s, group, i, &wanted);
         else
             lease_say_problem(s, group, i, &why.problem, 0);
-        lease_wanted_clear(&wanted);
     }
 }
 

@@ -2,8 +2,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "core/text.h"
 #include "core/utf8.h"
 
 /* What is being read, handed down instead of four parameters. */
@@ -12,20 +12,25 @@ typedef struct reading {
     lease_wanted_t *out;
     lease_doubt_t *why;
     const json_t *shared; /* labels for all limits; NULL: none */
-    json_t *limits;       /* as LEASE will say them */
+    int place;            /* of the limit that is being read; -1: none */
+    text_t limits;        /* as LEASE will say them */
 } reading_t;
 
-static bool refuse(lease_doubt_t *why, const char *pointer, const char *format, ...)
+/* `member` of the whole, or of the limit that is being read: as a JSON pointer. */
+static bool refuse(const reading_t *r, const char *member, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static bool refuse(lease_doubt_t *why, const char *pointer, const char *format, ...)
+static bool refuse(const reading_t *r, const char *member, const char *format, ...)
 {
+    lease_doubt_t *why = r->why;
     va_list args;
     va_start(args, format);
     vsnprintf(why->detail, sizeof why->detail, format, args);
     va_end(args);
-    if (pointer != why->pointer)
-        snprintf(why->pointer, sizeof why->pointer, "%s", pointer);
+    if (r->place < 0)
+        snprintf(why->pointer, sizeof why->pointer, "%s", member);
+    else
+        snprintf(why->pointer, sizeof why->pointer, "/limits/%d%s", r->place, member);
     why->problem = (problem_t){.kind = PROBLEM_UNPROCESSABLE,
                                .detail = bytes_str(why->detail),
                                .pointer = bytes_str(why->pointer)};
@@ -52,15 +57,16 @@ static bool take_text(const reading_t *r, const json_t *object, const char *name
                       char *out, size_t *length)
 {
     const json_t *value = json_object_get(object, name);
-    char pointer[32];
     *length = 0;
     if (!value)
         return true;
-    snprintf(pointer, sizeof pointer, "/%s", name);
     bytes_t text = text_of(value);
-    if (!json_is_string(value) || !text.len || text.len > most || !is_printable(text))
-        return refuse(r->why, pointer, "%s is a text of 1 to %zu bytes without control characters",
-                      name, most);
+    if (!json_is_string(value) || !text.len || text.len > most || !is_printable(text)) {
+        char member[32];
+        snprintf(member, sizeof member, "/%s", name);
+        return refuse(r, member, "%s is a text of 1 to %zu bytes without control characters", name,
+                      most);
+    }
     memcpy(out, text.data, text.len);
     *length = text.len;
     return true;
@@ -73,15 +79,15 @@ static bool take_ttl(const reading_t *r, const json_t *object)
         return true;
     json_int_t seconds = json_integer_value(value);
     if (!json_is_integer(value) || seconds < 1 || seconds > LEASE_TTL_S_MAX)
-        return refuse(r->why, "/ttl_s", "ttl_s is a whole number from 1 to %d", LEASE_TTL_S_MAX);
+        return refuse(r, "/ttl_s", "ttl_s is a whole number from 1 to %d", LEASE_TTL_S_MAX);
     r->out->ttl_ms = (uint32_t)seconds * 1000u;
     return true;
 }
 
 /* A member that nobody knows is a mistake that would otherwise show late. */
-static bool only(const reading_t *r, const json_t *object, const char *const *names, size_t count,
-                 const char *at)
+static bool only(const reading_t *r, const json_t *object, const char *const *names, size_t count)
 {
+    char member[80];
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)object, name, value)
@@ -91,8 +97,8 @@ static bool only(const reading_t *r, const json_t *object, const char *const *na
             i++;
         if (i < count)
             continue;
-        snprintf(r->why->pointer, sizeof r->why->pointer, "%s/%.64s", at, name);
-        return refuse(r->why, r->why->pointer, "%.64s is not known here", name);
+        snprintf(member, sizeof member, "/%.64s", name);
+        return refuse(r, member, "%.64s is not known here", name);
     }
     return true;
 }
@@ -107,72 +113,74 @@ static long index_of(const config_t *c, const char *name)
     return -1;
 }
 
-/* The labels that the limit counts by; `own` before the shared ones. The caller's; NULL: refused.
- */
-static json_t *labels_of(const reading_t *r, const limit_t *limit, const json_t *own,
-                         const char *at)
+/* The labels that the limit counts by; `own` before the shared ones. */
+static bool say_labels(reading_t *r, const limit_t *limit, const json_t *own)
 {
-    json_t *labels = json_object();
-    must(labels);
     for (size_t i = 0; i < limit->per_count; i++) {
-        json_t *value = json_object_get(own, limit->per[i]);
+        const json_t *value = json_object_get(own, limit->per[i]);
         value = value ? value : json_object_get(r->shared, limit->per[i]);
         bytes_t text = text_of(value);
         if (!json_is_string(value) || !text.len || text.len > KEY_BYTES_MAX ||
             !is_printable(text)) {
-            snprintf(r->why->pointer, sizeof r->why->pointer, "%s/labels/%s", at, limit->per[i]);
-            refuse(r->why, r->why->pointer,
-                   "limit %s counts by %s: say it in labels, a text of 1 to %u bytes", limit->name,
-                   limit->per[i], KEY_BYTES_MAX);
-            json_decref(labels);
-            return NULL;
+            char member[120];
+            snprintf(member, sizeof member, "/labels/%s", limit->per[i]);
+            return refuse(r, member,
+                          "limit %s counts by %s: say it in labels, a text of 1 to %u bytes",
+                          limit->name, limit->per[i], KEY_BYTES_MAX);
         }
-        must(json_object_set(labels, limit->per[i], value) == 0);
+        text_put_str(&r->limits, i > 0 ? "," : "");
+        text_put_quoted(&r->limits, bytes_str(limit->per[i]));
+        text_put_str(&r->limits, ":");
+        text_put_quoted(&r->limits, text);
     }
-    return labels;
+    return true;
 }
 
-static bool are_labels(const reading_t *r, const json_t *labels, const char *at)
+static bool are_labels(const reading_t *r, const json_t *labels)
 {
-    return !labels || json_is_object(labels) || refuse(r->why, at, "labels is {name: text}");
+    return !labels || json_is_object(labels) || refuse(r, "/labels", "labels is {name: text}");
 }
 
-static bool add_limit(const reading_t *r, const char *name, const json_t *json, const char *at)
+static bool say_limit(reading_t *r, const limit_t *limit, const json_t *own, json_int_t units)
 {
-    char labels_at[64];
+    text_put_str(&r->limits, r->out->limit_count > 0 ? ",{\"name\":" : "{\"name\":");
+    text_put_quoted(&r->limits, bytes_str(limit->name));
+    text_put_str(&r->limits, ",\"labels\":{");
+    if (!say_labels(r, limit, own))
+        return false;
+    text_put_str(&r->limits, "},\"cost\":");
+    text_put_number(&r->limits, (uint64_t)units);
+    text_put_str(&r->limits, "}");
+    return true;
+}
+
+static bool add_limit(reading_t *r, const char *name, const json_t *json)
+{
     const json_t *own = json_object_get(json, "labels"), *cost = json_object_get(json, "cost");
     json_int_t units = cost ? json_integer_value(cost) : 1;
     long index = index_of(r->config, name);
-    snprintf(labels_at, sizeof labels_at, "%s/labels", at);
     if (index < 0)
-        return refuse(r->why, at, "there is no limit %.64s", name);
+        return refuse(r, "", "there is no limit %.64s", name);
     for (size_t i = 0; i < r->out->limit_count; i++)
         if (r->out->limits[i] == (uint16_t)index)
-            return refuse(r->why, at, "limit %.64s is named twice; say cost instead", name);
+            return refuse(r, "", "limit %.64s is named twice; say cost instead", name);
     if ((cost && !json_is_integer(cost)) || units < 1 || units > UINT16_MAX)
-        return refuse(r->why, at, "cost is a whole number from 1 to %d", UINT16_MAX);
-    if (!are_labels(r, own, labels_at))
+        return refuse(r, "", "cost is a whole number from 1 to %d", UINT16_MAX);
+    if (!are_labels(r, own) || !say_limit(r, &r->config->limits[index], own, units))
         return false;
-    json_t *labels = labels_of(r, &r->config->limits[index], own, at);
-    if (!labels)
-        return false;
-    json_t *said = json_pack("{s:s, s:o, s:I}", "name", name, "labels", labels, "cost", units);
-    must(said && json_array_append_new(r->limits, said) == 0);
     r->out->limits[r->out->limit_count++] = (uint16_t)index;
     return true;
 }
 
-static bool take_limit(const reading_t *r, const json_t *item, size_t place)
+static bool take_limit(reading_t *r, const json_t *item)
 {
     static const char *const names[] = {"name", "labels", "cost"};
-    char at[32];
     const json_t *name = json_is_object(item) ? json_object_get(item, "name") : item;
-    snprintf(at, sizeof at, "/limits/%zu", place);
     if (!json_is_string(name))
-        return refuse(r->why, at, "a limit is its name, or {name, labels, cost}");
-    if (json_is_object(item) && !only(r, item, names, COUNT_OF(names), at))
+        return refuse(r, "", "a limit is its name, or {name, labels, cost}");
+    if (json_is_object(item) && !only(r, item, names, COUNT_OF(names)))
         return false;
-    return add_limit(r, json_string_value(name), json_is_object(item) ? item : NULL, at);
+    return add_limit(r, json_string_value(name), json_is_object(item) ? item : NULL);
 }
 
 static bool take_limits(reading_t *r, const json_t *body)
@@ -181,22 +189,20 @@ static bool take_limits(reading_t *r, const json_t *body)
     size_t count = json_array_size(list);
     r->shared = json_object_get(body, "labels");
     if (!json_is_array(list) || count < 1 || count > LEASE_DRAWS_MAX)
-        return refuse(r->why, "/limits", "limits is a list of 1 to %u limits", LEASE_DRAWS_MAX);
-    if (!are_labels(r, r->shared, "/labels"))
+        return refuse(r, "/limits", "limits is a list of 1 to %u limits", LEASE_DRAWS_MAX);
+    if (!are_labels(r, r->shared))
         return false;
-    r->limits = json_array();
-    must(r->limits);
-    bool good = true;
-    for (size_t i = 0; i < count && good; i++)
-        good = take_limit(r, json_array_get(list, i), i);
-    char *text = good ? json_dumps(r->limits, JSON_COMPACT) : NULL;
-    json_decref(r->limits);
-    if (text && strlen(text) > LEASE_LIMITS_BYTES_MAX) {
-        free(text);
-        return refuse(r->why, "/limits", "the limits and their labels are too long together");
-    }
-    r->out->text = text;
-    return good;
+    r->limits = text_in(r->out->text, sizeof r->out->text);
+    text_put_str(&r->limits, "[");
+    for (r->place = 0; (size_t)r->place < count; r->place++)
+        if (!take_limit(r, json_array_get(list, (size_t)r->place)))
+            return false;
+    r->place = -1;
+    text_put_str(&r->limits, "]");
+    if (r->limits.cut)
+        return refuse(r, "/limits", "the limits and their labels are too long together");
+    r->out->text_len = text_so_far(&r->limits).len;
+    return true;
 }
 
 /* ---- the whole */
@@ -233,8 +239,7 @@ static bool read_order(reading_t *r, const json_t *body)
 static void begin(lease_wanted_t *out, lease_order_t order)
 {
     out->order = order;
-    out->id_len = out->limit_count = out->holder_len = 0;
-    out->text = NULL;
+    out->id_len = out->limit_count = out->holder_len = out->text_len = 0;
     out->ttl_ms = 0;
 }
 
@@ -242,13 +247,13 @@ bool lease_read(const config_t *config, const json_t *body, lease_order_t order,
                 lease_wanted_t *out, lease_doubt_t *why)
 {
     bool names_it = order == LEASE_ACQUIRE; /* elsewhere its path does */
-    reading_t r = {.config = config, .out = out, .why = why};
+    reading_t r = {.config = config, .out = out, .why = why, .place = -1};
     begin(out, order);
     if (!body && order != LEASE_ACQUIRE)
         return true;
     if (!json_is_object(body))
-        return refuse(why, "", "it is no JSON object");
-    return only(&r, body, members + (names_it ? 1 : 2), names_it + members_of(order), "") &&
+        return refuse(&r, "", "it is no JSON object");
+    return only(&r, body, members + (names_it ? 1 : 2), names_it + members_of(order)) &&
            read_order(&r, body);
 }
 
@@ -261,26 +266,20 @@ static int order_of(const json_t *element)
 bool lease_read_element(const config_t *config, const json_t *element, lease_wanted_t *out,
                         lease_doubt_t *why)
 {
-    reading_t r = {.config = config, .out = out, .why = why};
+    reading_t r = {.config = config, .out = out, .why = why, .place = -1};
     int order = order_of(element);
     begin(out, LEASE_ACQUIRE);
     if (!json_is_object(element))
-        return refuse(why, "", "it is no JSON object");
+        return refuse(&r, "", "it is no JSON object");
     if (order < 0)
-        return refuse(why, "/order", "order is acquire, renew, release or look");
+        return refuse(&r, "/order", "order is acquire, renew, release or look");
     out->order = (lease_order_t)order;
-    if (!only(&r, element, members, 2 + members_of(out->order), ""))
+    if (!only(&r, element, members, 2 + members_of(out->order)))
         return false;
     if (order != LEASE_ACQUIRE && !json_object_get(element, "id"))
-        return refuse(why, "/id", "say which lease: id");
+        return refuse(&r, "/id", "say which lease: id");
     return take_text(&r, element, "id", sizeof out->id, out->id, &out->id_len) &&
            read_order(&r, element);
-}
-
-void lease_wanted_clear(lease_wanted_t *w)
-{
-    free(w->text);
-    w->text = NULL;
 }
 
 /* ---- ids in paths (RFC 3986 section 2.1) */
@@ -322,7 +321,16 @@ static bool is_unreserved(uint8_t c)
 
 void lease_id_to_path(bytes_t id, char *out)
 {
-    for (size_t i = 0; i < id.len; i++)
-        out += snprintf(out, 4, is_unreserved(id.data[i]) ? "%c" : "%%%02X", id.data[i]);
+    static const char hex[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < id.len; i++) {
+        uint8_t c = id.data[i];
+        if (is_unreserved(c)) {
+            *out++ = (char)c;
+            continue;
+        }
+        *out++ = '%';
+        *out++ = hex[c >> 4];
+        *out++ = hex[c & 15];
+    }
     *out = '\0';
 }

@@ -21,8 +21,9 @@ typedef struct lease_wanted {
     size_t id_len;                    /* 0: none was given */
     uint16_t limits[LEASE_DRAWS_MAX]; /* indexes into the configuration's, each once */
     size_t limit_count;
-    char *text;      /* as LEASE says them; owned; NULL: none */
-    uint32_t ttl_ms; /* 0: not given */
+    char text[LEASE_LIMITS_BYTES_MAX]; /* as LEASE says them */
+    size_t text_len;                   /* 0: there are none */
+    uint32_t ttl_ms;                   /* 0: not given */
     char holder[LEASE_HOLDER_BYTES_MAX];
     size_t holder_len;
 } lease_wanted_t;
@@ -34,13 +35,12 @@ typedef struct lease_doubt {
 } lease_doubt_t;
 
 /* The body of one order; `body` may be NULL where it may be left out (every order but acquire).
- * False and *why, or true and *out, to be cleared. A batch's elements say their order, and all but
- * acquire name the lease; else both are given. */
+ * False and *why, or true and *out. A batch's elements say their order, and all but acquire name
+ * the lease; else both are given. */
 bool lease_read(const config_t *config, const json_t *body, lease_order_t order,
                 lease_wanted_t *out, lease_doubt_t *why);
 bool lease_read_element(const config_t *config, const json_t *element, lease_wanted_t *out,
                         lease_doubt_t *why);
-void lease_wanted_clear(lease_wanted_t *w);
 
 /* An id out of a path: percent-decoded UTF-8 without control characters. False: it is none. */
 bool lease_id_of_path(bytes_t path, lease_wanted_t *out);

@@ -1,12 +1,11 @@
 /* lease_say.c: what is answered about leases: each by itself, or together as one batch. */
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "actors/ingress/ingress.h"
 #include "actors/ingress/lease.h"
-#include "core/json_text.h"
 #include "core/retry_after.h"
+#include "core/text.h"
 
 /* ---- one answer, or a place in a batch */
 
@@ -90,29 +89,33 @@ static void locate(lease_result_t *r, bytes_t id)
     lease_id_to_path(id, r->location + sizeof prefix - 1);
 }
 
-/* `limits` is a JSON array, as the limiter wrote it: it is neither taken apart nor put together. */
-static char *lease_text(bytes_t id, uint64_t left_ms, bytes_t limits, const char *last)
+/* `limits` is a JSON array, as the limiter wrote it: it is neither taken apart nor put together.
+ * `fence` 0: granted provisionally, it has none yet. */
+static char *lease_text(bytes_t id, uint64_t left_ms, bytes_t limits, uint64_t fence)
 {
-    char quoted[JSON_QUOTED_BYTES(LEASE_NAME_BYTES_MAX)];
-    size_t size = sizeof quoted + limits.len + strlen(last) + 64;
-    char *text = malloc(size);
-    must(text && id.len <= LEASE_NAME_BYTES_MAX);
-    json_text_quote(id, quoted);
-    int length = snprintf(text, size, "{\"id\":%s,\"expires_in_s\":%llu,\"limits\":%.*s,%s}",
-                          quoted, (unsigned long long)(left_ms / 1000), (int)limits.len,
-                          (const char *)limits.data, last);
-    must(length > 0 && (size_t)length < size);
-    return text;
+    size_t size = 6 * id.len + limits.len + 128;
+    char *body = malloc(size);
+    must(body);
+    text_t t = text_in(body, size);
+    text_put_str(&t, "{\"id\":");
+    text_put_quoted(&t, id);
+    text_put_str(&t, ",\"expires_in_s\":");
+    text_put_number(&t, left_ms / 1000);
+    text_put_str(&t, ",\"limits\":");
+    text_put(&t, limits.len ? limits : bytes_str("[]"));
+    text_put_str(&t, fence ? ",\"fence\":" : ",\"provisional\":true");
+    if (fence)
+        text_put_number(&t, fence);
+    text_put_str(&t, "}");
+    must(text_close(&t));
+    return body;
 }
 
 static void say_held(const scene_t *s, const lease_ask_t *ask, const msg_leased_t *leased)
 {
     bool is_new = ask->order == LEASE_ACQUIRE && !leased->repeated;
     lease_result_t r = {.status = is_new ? 201 : 200};
-    char fence[40];
-    snprintf(fence, sizeof fence, "\"fence\":%llu", (unsigned long long)leased->fence);
-    r.body = lease_text(ask->item.id, leased->left_ms,
-                        leased->limits.len ? leased->limits : bytes_str("[]"), fence);
+    r.body = lease_text(ask->item.id, leased->left_ms, leased->limits, leased->fence);
     if (is_new)
         locate(&r, ask->item.id);
     lease_say(s, ask->group, ask->place, &r);
@@ -146,7 +149,7 @@ void lease_say_provisional(const scene_t *s, const lease_ask_t *ask, uint64_t le
     char *text = json_dumps(limits, JSON_COMPACT);
     must(text);
     json_decref(limits);
-    r.body = lease_text(ask->item.id, left_ms, bytes_str(text), "\"provisional\":true");
+    r.body = lease_text(ask->item.id, left_ms, bytes_str(text), 0);
     free(text);
     if (r.status == 201)
         locate(&r, ask->item.id);
@@ -156,15 +159,21 @@ void lease_say_provisional(const scene_t *s, const lease_ask_t *ask, uint64_t le
 
 /* ---- what is said of a refusal */
 
-static json_t *limits_of(const msg_leased_t *leased)
+static bytes_t why_limited(const msg_leased_t *leased, char *out, size_t size)
 {
-    json_t *limits = leased->limits.len ? json_loadb((const char *)leased->limits.data,
-                                                     leased->limits.len, 0, NULL)
-                                        : NULL;
-    if (json_is_array(limits))
-        return limits;
-    json_decref(limits);
-    return json_array();
+    text_t t = text_in(out, size);
+    text_put_str(&t, "limit ");
+    text_put(&t, leased->limit);
+    if (!leased->slots) {
+        text_put_str(&t, " lets nobody pass for now");
+        return text_so_far(&t);
+    }
+    text_put_str(&t, " is full: ");
+    text_put_number(&t, leased->in_use);
+    text_put_str(&t, " of ");
+    text_put_number(&t, leased->slots);
+    text_put_str(&t, " in use");
+    return text_so_far(&t);
 }
 
 static void say_refused(const scene_t *s, const lease_ask_t *ask, const msg_leased_t *leased)
@@ -176,30 +185,21 @@ static void say_refused(const scene_t *s, const lease_ask_t *ask, const msg_leas
         [GRANT_CONFLICT] = PROBLEM_CONFLICT,
     };
     bool limited = leased->grant == GRANT_LIMITED || leased->grant == GRANT_CAPPED;
-    json_t *limits = limits_of(leased), *limit = json_array_get(limits, 0);
-    const char *name = json_string_value(json_object_get(limit, "name"));
     lease_result_t r = {
         .retry_after_ms = leased->retry_after_ms,
         .problem = {.kind = kinds[leased->grant], .detail = leased->reason, .id = ask->item.id}};
     char detail[200];
     if (limited) {
-        if (json_is_integer(json_object_get(limit, "slots")))
-            snprintf(detail, sizeof detail, "limit %.64s is full: %lld of %lld in use", name,
-                     (long long)json_integer_value(json_object_get(limit, "in_use")),
-                     (long long)json_integer_value(json_object_get(limit, "slots")));
-        else if (name)
-            snprintf(detail, sizeof detail, "limit %.64s lets nobody pass for now", name);
-        if (leased->grant == GRANT_LIMITED && name)
-            r.problem.detail = bytes_str(detail);
-        r.problem.limit = bytes_str(name);
-        r.problem.shown = bytes_str(json_string_value(json_object_get(limit, "shown")));
+        if (leased->grant == GRANT_LIMITED && leased->limit.len)
+            r.problem.detail = why_limited(leased, detail, sizeof detail);
+        r.problem.limit = leased->limit;
+        r.problem.shown = leased->shown;
         r.problem.by = bytes_str("limit");
-        r.problem.in_use = (uint64_t)json_integer_value(json_object_get(limit, "in_use"));
-        r.problem.slots = (uint64_t)json_integer_value(json_object_get(limit, "slots"));
+        r.problem.in_use = leased->in_use;
+        r.problem.slots = leased->slots;
         r.retry_after_ms = r.retry_after_ms ? r.retry_after_ms : 1000;
     }
     lease_say(s, ask->group, ask->place, &r);
-    json_decref(limits);
 }
 
 void lease_say_leased(const scene_t *s, const lease_ask_t *ask, const msg_leased_t *leased)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/text.h"
 #include "sys/signature.h"
 
 /* ---- finding */
@@ -50,9 +51,11 @@ const api_key_t *permit_key(const ingress_t *self, const http_request_t *request
 
 bytes_t permit_who(const api_key_t *key, char out[WHO_BYTES])
 {
-    int length = snprintf(out, WHO_BYTES, "%s%s", key ? "key:" : "http", key ? key->name : "");
-    must(length > 0 && (size_t)length < WHO_BYTES);
-    return bytes_of(out, (size_t)length);
+    text_t t = text_in(out, WHO_BYTES);
+    text_put_str(&t, key ? "key:" : "http");
+    text_put_str(&t, key ? key->name : "");
+    must(!t.cut);
+    return text_so_far(&t);
 }
 
 /* ---- letting */

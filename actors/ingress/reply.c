@@ -1,18 +1,19 @@
 /* reply.c: answers over HTTP, each counted by its status. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "actors/ingress/ingress.h"
 #include "core/retry_after.h"
+#include "core/text.h"
 
 #define RETRY_AFTER_DEFAULT_MS 1000u
 #define REFUSAL_LINES_MAX 10u /* a second */
 
 static void reply(const scene_t *s, uint64_t token, const http_reply_t *what)
 {
-    char code[8];
-    snprintf(code, sizeof code, "%u", what->status);
-    wish_count(s->effects, METRIC_REQUESTS, bytes_str(code), 1);
+    char room[8];
+    text_t code = text_in(room, sizeof room);
+    text_put_number(&code, what->status);
+    wish_count(s->effects, METRIC_REQUESTS, text_so_far(&code), 1);
     wish_reply(s->effects, token, what);
 }
 
@@ -26,13 +27,15 @@ static void reply_with(const scene_t *s, uint64_t token, const http_reply_t *bas
                        const reply_extra_t *extra)
 {
     http_field_t headers[4];
-    char seconds[24];
+    char room[24];
+    text_t seconds = text_in(room, sizeof room);
     http_reply_t what = *base;
     what.headers = headers;
     if (what.status == 429 || what.status == 503) {
         uint64_t ms = extra->retry_after_ms ? extra->retry_after_ms : RETRY_AFTER_DEFAULT_MS;
-        snprintf(seconds, sizeof seconds, "%llu", (unsigned long long)retry_after_seconds(ms));
-        add(headers, &what.header_count, "Retry-After", seconds);
+        text_put_number(&seconds, retry_after_seconds(ms));
+        must(text_close(&seconds));
+        add(headers, &what.header_count, "Retry-After", room);
     }
     add(headers, &what.header_count, "Location", extra->location);
     add(headers, &what.header_count, "Allow", extra->allow);

@@ -150,10 +150,12 @@ int64_t bucket_estimate_us(const limiter_t *l, const bucket_t *b, answer_can_t w
 /* shown.c */
 void bucket_value(const bucket_t *b, char *out, size_t size);  /* for people: "a/b, c" */
 void bucket_shown(const bucket_t *b, char *out, size_t size);  /* as the limit's `shown` says */
-/* As a JSON array for LEASED. only: the one that keeps it, or -1 for all. "[]" if it is more than
+#define BUCKET_SHOWN_ROOM (BUCKET_NAME_MAX + 256)
+/* Cut to SHOWN_BYTES_MAX; it lies in `out`. */
+bytes_t bucket_shown_short(const bucket_t *b, char out[BUCKET_SHOWN_ROOM]);
+/* As a JSON array for LEASED; returns its length, there is no closing NUL. "[]" if it is more than
  * fits. */
-void needs_shown(const limiter_t *l, const needs_t *needs, int only,
-                 char out[LEASE_LIMITS_BYTES_MAX + 1]);
+size_t needs_shown(const limiter_t *l, const needs_t *needs, char out[LEASE_LIMITS_BYTES_MAX]);
 long bucket_override(const bucket_t *b); /* its place in the limit's values; -1: none */
 
 /* needs.c */

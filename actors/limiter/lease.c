@@ -265,14 +265,14 @@ static void refuse(const asking_t *a, grant_t grant, const char *reason, uint64_
 static void granted(const asking_t *a, lease_t *lease, bool repeated)
 {
     limiter_t *l = a->l;
-    char limits[LEASE_LIMITS_BYTES_MAX + 1];
-    needs_shown(l, lease->needs, -1, limits);
+    char limits[LEASE_LIMITS_BYTES_MAX];
+    size_t length = needs_shown(l, lease->needs, limits);
     int64_t left = lease->expiry.due.us - l->now.at.us;
     answer(a,
            (msg_leased_t){.grant = GRANT_GRANTED,
                           .fence = lease->fence,
                           .left_ms = left > 0 ? (uint64_t)(left / US_PER_MS) : 0,
-                          .limits = bytes_str(limits),
+                          .limits = bytes_of(limits, length),
                           .repeated = repeated},
            true);
 }
@@ -319,21 +319,26 @@ static needs_t *limits_asked(limiter_t *l, bytes_t text, uint64_t *ttl_ms, const
     return needs;
 }
 
-static void limited(const asking_t *a, needs_t *needs, int nth, answer_can_t why)
+/* `keeps`: the first that does. */
+static void limited(const asking_t *a, const need_t *keeps, answer_can_t why)
 {
-    limiter_t *l = a->l;
-    const need_t *need = &needs->of[nth];
-    char limits[LEASE_LIMITS_BYTES_MAX + 1];
-    needs_shown(l, needs, nth, limits);
-    need->bucket->of->kept++;
-    wish_count(l->e, METRIC_KEPT, bytes_str(need->bucket->of->limit->name), 1);
-    answer(a,
-           (msg_leased_t){.grant = why.can == CAN_CAPPED ? GRANT_CAPPED : GRANT_LIMITED,
-                          .retry_after_ms = bucket_retry_ms(l, need->bucket, why, need->cost),
-                          .limits = bytes_str(limits),
-                          .reason = bytes_str(why.can == CAN_CAPPED ? "usage_cap_exceeded"
-                                                                    : "rate_limit_exceeded")},
-           false);
+    const limiter_t *l = a->l;
+    const bucket_t *b = keeps->bucket;
+    bool capped = why.can == CAN_CAPPED;
+    char shown[BUCKET_SHOWN_ROOM];
+    uint32_t slots = bucket_slots(l, b, CLASS_CRITICAL);
+    b->of->kept++;
+    wish_count(l->e, METRIC_KEPT, bytes_str(b->of->limit->name), 1);
+    answer(
+        a,
+        (msg_leased_t){.grant = capped ? GRANT_CAPPED : GRANT_LIMITED,
+                       .retry_after_ms = bucket_retry_ms(l, b, why, keeps->cost),
+                       .limit = bytes_str(b->of->limit->name),
+                       .shown = bucket_shown_short(b, shown),
+                       .in_use = b->in_use,
+                       .slots = slots == SLOTS_ANY ? 0 : slots,
+                       .reason = bytes_str(capped ? "usage_cap_exceeded" : "rate_limit_exceeded")},
+        false);
 }
 
 /* As long as is asked for now, or as before. */
@@ -410,7 +415,7 @@ static void acquire(const asking_t *a)
     }
     int nth = a->m->provisional ? -1 : needs_keep(l, needs, CLASS_NORMAL, true, &can);
     if (nth >= 0) {
-        limited(a, needs, nth, can);
+        limited(a, &needs->of[nth], can);
         needs_free(l, &needs);
         return;
     }

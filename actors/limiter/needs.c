@@ -1,7 +1,8 @@
 /* needs.c: what one level takes together, all of it or nothing. */
 #include "actors/limiter/parts.h"
 
-#include <stdio.h>
+#include "core/text.h"
+
 #include <stdlib.h>
 
 #define NEEDS_BYTES_MAX 3900 /* two levels fit one row */
@@ -204,43 +205,25 @@ int64_t needs_start_within_us(const needs_t *needs, unsigned most_ms)
 
 /* ---- in the row ---- */
 
-static char *put(char *at, const char *text, size_t length)
-{
-    memcpy(at, text, length);
-    return at + length;
-}
-
-/* By hand: it is done for each limit whenever a row is written, and printf showed. */
-static char *put_number(char *at, uint32_t number)
-{
-    char digits[10], *first = digits + sizeof digits;
-    do
-        *--first = (char)('0' + number % 10);
-    while (number /= 10);
-    return put(at, first, (size_t)(digits + sizeof digits - first));
-}
-
 size_t needs_text(const needs_t *needs, char level, char *out, size_t size)
 {
-    char *at = out;
+    text_t t = text_in(out, size);
     for (size_t n = 0; needs && n < needs->count; n++) {
         const bucket_t *b = needs->of[n].bucket;
-        const char *name = b->of->limit->name;
-        size_t named = strlen(name);
         if (b->of->limit->own)
             continue; /* it follows from the step */
-        must((size_t)(at - out) + named + b->length + 16 < size);
-        if (at != out)
-            *at++ = '\n';
-        *at++ = level;
-        *at++ = '\t';
-        at = put(at, name, named);
-        *at++ = '\t';
-        at = put_number(at, needs->of[n].cost);
-        *at++ = '\t';
-        at = put(at, b->name, b->length);
+        if (t.at != t.begin)
+            text_put_str(&t, "\n");
+        text_put(&t, bytes_of(&level, 1));
+        text_put_str(&t, "\t");
+        text_put_str(&t, b->of->limit->name);
+        text_put_str(&t, "\t");
+        text_put_number(&t, needs->of[n].cost);
+        text_put_str(&t, "\t");
+        text_put(&t, bytes_of(b->name, b->length));
     }
-    return (size_t)(at - out);
+    must(!t.cut);
+    return text_so_far(&t).len;
 }
 
 static bytes_t part_to(bytes_t *rest, char end)

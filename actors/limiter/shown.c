@@ -1,9 +1,7 @@
 /* shown.c: a bucket as people read it. */
 #include "actors/limiter/parts.h"
 
-#include <stdio.h>
-
-#define SHOWN_BYTES_MAX 300u /* of one name */
+#include "core/text.h"
 
 void bucket_value(const bucket_t *b, char *out, size_t size)
 {
@@ -60,31 +58,45 @@ void bucket_shown(const bucket_t *b, char *out, size_t size)
     out[n] = '\0';
 }
 
-static size_t limit_row(const limiter_t *l, const need_t *need, char *out, size_t size)
+bytes_t bucket_shown_short(const bucket_t *b, char out[BUCKET_SHOWN_ROOM])
 {
-    const bucket_t *b = need->bucket;
-    char shown[BUCKET_NAME_MAX + 256], quoted[JSON_QUOTED_BYTES(SHOWN_BYTES_MAX)],
-        slots[16] = "null";
-    bucket_shown(b, shown, sizeof shown);
-    json_text_quote(bytes_of(shown, utf8_prefix(bytes_str(shown), SHOWN_BYTES_MAX)), quoted);
-    uint32_t most = bucket_slots(l, b, CLASS_CRITICAL);
-    if (most != SLOTS_ANY)
-        snprintf(slots, sizeof slots, "%u", most);
-    return (size_t)snprintf(out, size,
-                            "{\"name\":\"%s\",\"shown\":%s,\"cost\":%u,\"in_use\":%u,\"slots\":%s}",
-                            b->of->limit->name, quoted, need->cost, b->in_use, slots);
+    bucket_shown(b, out, BUCKET_SHOWN_ROOM);
+    return bytes_of(out, utf8_prefix(bytes_str(out), SHOWN_BYTES_MAX));
 }
 
-void needs_shown(const limiter_t *l, const needs_t *needs, int only,
-                 char out[LEASE_LIMITS_BYTES_MAX + 1])
+static void put_row(const limiter_t *l, const need_t *need, text_t *t)
 {
-    size_t length = 1, size = LEASE_LIMITS_BYTES_MAX; /* and the closing bracket */
-    out[0] = '[';
-    for (int n = 0; needs && n < needs->count && length < size; n++)
-        if ((only < 0 || n == only) && !needs->of[n].bucket->whole) {
-            if (length > 1)
-                out[length++] = ',';
-            length += limit_row(l, &needs->of[n], out + length, size - length);
+    const bucket_t *b = need->bucket;
+    char shown[BUCKET_SHOWN_ROOM];
+    uint32_t most = bucket_slots(l, b, CLASS_CRITICAL);
+    text_put_str(t, "{\"name\":");
+    text_put_quoted(t, bytes_str(b->of->limit->name));
+    text_put_str(t, ",\"shown\":");
+    text_put_quoted(t, bucket_shown_short(b, shown));
+    text_put_str(t, ",\"cost\":");
+    text_put_number(t, need->cost);
+    text_put_str(t, ",\"in_use\":");
+    text_put_number(t, b->in_use);
+    text_put_str(t, ",\"slots\":");
+    if (most == SLOTS_ANY)
+        text_put_str(t, "null");
+    else
+        text_put_number(t, most);
+    text_put_str(t, "}");
+}
+
+size_t needs_shown(const limiter_t *l, const needs_t *needs, char out[LEASE_LIMITS_BYTES_MAX])
+{
+    text_t t = text_in(out, LEASE_LIMITS_BYTES_MAX);
+    text_put_str(&t, "[");
+    for (int n = 0; needs && n < needs->count; n++)
+        if (!needs->of[n].bucket->whole) {
+            text_put_str(&t, t.at - t.begin > 1 ? "," : "");
+            put_row(l, &needs->of[n], &t);
         }
-    strcpy(length < size ? out + length : out + 1, "]");
+    text_put_str(&t, "]");
+    if (!t.cut)
+        return text_so_far(&t).len;
+    memcpy(out, "[]", 2);
+    return 2;
 }

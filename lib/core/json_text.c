@@ -68,26 +68,3 @@ size_t text_printable(bytes_t from, char *out, size_t size)
     out[length] = '\0';
     return length;
 }
-
-size_t json_text_quote(bytes_t from, char *out)
-{
-    static const char hex[] = "0123456789abcdef";
-    char *at = out;
-    *at++ = '"';
-    for (size_t i = 0; i < from.len; i++) {
-        uint8_t c = from.data[i];
-        if (c < ' ') {
-            memcpy(at, "\\u00", 4);
-            at[4] = hex[c >> 4];
-            at[5] = hex[c & 15];
-            at += 6;
-            continue;
-        }
-        if (c == '"' || c == '\\')
-            *at++ = '\\';
-        *at++ = (char)c;
-    }
-    *at++ = '"';
-    *at = '\0';
-    return (size_t)(at - out);
-}

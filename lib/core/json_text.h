@@ -1,6 +1,5 @@
 /* json_text.h: JSON text from outside, read once and strictly: nesting within a bound before the
- * parser recurses, no member twice, errors with line and column. And texts of our own, written
- * where a tree would cost more than what is in it. Pure. */
+ * parser recurses, no member twice, errors with line and column. Pure. */
 #ifndef WEIR_CORE_JSON_TEXT_H
 #define WEIR_CORE_JSON_TEXT_H
 
@@ -21,9 +20,5 @@ json_t *json_text_parse(bytes_t text, json_text_error_t *error);
 /* Copies `from` as printable ASCII on one line, '?' for the rest, cut to size with a closing NUL.
  * Returns the length. */
 size_t text_printable(bytes_t from, char *out, size_t size);
-/* Writes `from`, valid UTF-8, as a JSON string with its quotes and a closing NUL. Returns the
- * length; out: room for JSON_QUOTED_BYTES(from.len). */
-#define JSON_QUOTED_BYTES(length) ((length)*6 + 3)
-size_t json_text_quote(bytes_t from, char *out);
 
 #endif

@@ -21,11 +21,10 @@ static void check_body(bytes_t text)
                     : kind == 1 ? lease_read(&config, json, LEASE_RENEW, &w, &why)
                                 : lease_read_element(&config, json, &w, &why);
         must(good || why.problem.kind == PROBLEM_UNPROCESSABLE);
-        must(!good || (w.order == LEASE_ACQUIRE) == (w.text != NULL));
-        must(!w.text || (strlen(w.text) <= LEASE_LIMITS_BYTES_MAX && w.limit_count > 0));
+        must(!good || (w.order == LEASE_ACQUIRE) == (w.text_len > 0));
+        must(!good || !w.text_len || (w.text_len <= sizeof w.text && w.limit_count > 0));
         for (size_t i = 0; good && i < w.limit_count; i++)
             must(w.limits[i] < COUNT_OF(limits));
-        lease_wanted_clear(&w);
     }
     json_decref(json);
 }

@@ -7,7 +7,11 @@
 static const char yaml[] = "limits:\n"
                            "  calls: {slots: 10}\n"
                            "  campaign: {slots: 3, per: campaign}\n"
-                           "  shift: {slots: 3, per: [site, team]}\n";
+                           "  shift: {slots: 3, per: [site, team]}\n"
+                           "  wide: {slots: 3, per: [a, b, c, d]}\n"
+                           "  wider: {slots: 3, per: [a, b, c, d]}\n"
+                           "  widest: {slots: 3, per: [a, b, c, d]}\n"
+                           "  wild: {slots: 3, per: [a, b, c, d]}\n";
 
 static config_t *config;
 
@@ -51,12 +55,11 @@ static void an_order_is_read_whole(void **state)
     assert_int_equal(w.limits[1], 1);
     assert_int_equal(w.ttl_ms, 60000);
     assert_memory_equal(w.holder, "dialer 7", w.holder_len);
-    assert_string_equal(w.text,
-                        "[{\"name\":\"calls\",\"labels\":{},\"cost\":1},"
-                        "{\"name\":\"campaign\",\"labels\":{\"campaign\":\"c42\"},\"cost\":2},"
-                        "{\"name\":\"shift\",\"labels\":{\"site\":\"s\",\"team\":\"t\"},"
-                        "\"cost\":1}]");
-    lease_wanted_clear(&w);
+    assert_true(bytes_is(bytes_of(w.text, w.text_len),
+                         "[{\"name\":\"calls\",\"labels\":{},\"cost\":1},"
+                         "{\"name\":\"campaign\",\"labels\":{\"campaign\":\"c42\"},\"cost\":2},"
+                         "{\"name\":\"shift\",\"labels\":{\"site\":\"s\",\"team\":\"t\"},"
+                         "\"cost\":1}]"));
 }
 
 static void an_element_of_a_batch_says_its_order(void **state)
@@ -66,14 +69,13 @@ static void an_element_of_a_batch_says_its_order(void **state)
     (void)state;
     assert_true(read_as("{\"limits\":[\"calls\"]}", -1, &w, &why));
     assert_int_equal(w.order, LEASE_ACQUIRE);
-    lease_wanted_clear(&w);
     assert_true(read_as("{\"order\":\"renew\",\"id\":\"x\",\"ttl_s\":5}", -1, &w, &why));
     assert_int_equal(w.order, LEASE_RENEW);
     assert_int_equal(w.ttl_ms, 5000);
     assert_true(read_as("{\"order\":\"release\",\"id\":\"x\",\"holder\":\"h\"}", -1, &w, &why));
     assert_int_equal(w.order, LEASE_RELEASE);
     assert_memory_equal(w.holder, "h", w.holder_len);
-    assert_null(w.text);
+    assert_int_equal(w.text_len, 0);
 }
 
 static void what_cannot_be_is_refused_with_its_place(void **state)
@@ -135,7 +137,7 @@ static void what_cannot_be_is_refused_with_its_place(void **state)
         assert_int_equal(why.problem.kind, PROBLEM_UNPROCESSABLE);
         assert_string_equal(why.pointer, rows[i].pointer);
         assert_contains(why.detail, rows[i].detail);
-        assert_null(w.text);
+        assert_int_equal(w.text_len, 0);
     }
 }
 
@@ -149,10 +151,26 @@ static void texts_over_their_bound_are_refused(void **state)
     assert_false(read_as(text, LEASE_ACQUIRE, &w, &why));
     snprintf(text, sizeof text, "{\"limits\":[\"calls\"],\"id\":\"%0*d\"}", 128, 7);
     assert_true(read_as(text, LEASE_ACQUIRE, &w, &why));
-    lease_wanted_clear(&w);
     snprintf(text, sizeof text, "{\"limits\":[\"campaign\"],\"labels\":{\"campaign\":\"%0*d\"}}",
              513, 7);
     assert_false(read_as(text, LEASE_ACQUIRE, &w, &why));
+}
+
+static void limits_that_are_too_long_together_are_refused(void **state)
+{
+    char text[4096];
+    lease_wanted_t w;
+    lease_doubt_t why;
+    (void)state;
+    for (int fourth = 0; fourth < 2; fourth++) {
+        snprintf(text, sizeof text,
+                 "{\"limits\":[\"wide\",\"wider\",\"widest\"%s],\"labels\":"
+                 "{\"a\":\"%0512d\",\"b\":\"%0512d\",\"c\":\"%0512d\",\"d\":\"%0512d\"}}",
+                 fourth ? ",\"wild\"" : "", 1, 2, 3, 4);
+        assert_int_equal(read_as(text, LEASE_ACQUIRE, &w, &why), !fourth);
+    }
+    assert_string_equal(why.pointer, "/limits");
+    assert_contains(why.detail, "too long together");
 }
 
 static void ids_in_paths_are_decoded_and_encoded(void **state)
@@ -191,6 +209,7 @@ int main(void)
         cmocka_unit_test(an_element_of_a_batch_says_its_order),
         cmocka_unit_test(what_cannot_be_is_refused_with_its_place),
         cmocka_unit_test(texts_over_their_bound_are_refused),
+        cmocka_unit_test(limits_that_are_too_long_together_are_refused),
         cmocka_unit_test(ids_in_paths_are_decoded_and_encoded),
     };
     return cmocka_run_group_tests(tests, open_config, close_config);

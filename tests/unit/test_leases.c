@@ -33,7 +33,11 @@ static void told(steps_t *s, uint64_t number, grant_t grant, const char *limits)
                                   .fence = 17,
                                   .left_ms = 60900,
                                   .retry_after_ms = 2500,
-                                  .limits = bytes_str(limits),
+                                  .limits = bytes_str(grant == GRANT_GRANTED ? limits : NULL),
+                                  .limit = bytes_str("calls"),
+                                  .shown = bytes_str("sem:calls"),
+                                  .in_use = 4,
+                                  .slots = 10,
                                   .reason = bytes_str("because")});
 }
 

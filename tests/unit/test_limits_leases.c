@@ -49,6 +49,7 @@ static void the_same_id_is_the_same_lease_and_a_full_limit_says_so(void **s)
     const msg_leased_t *full = acquire(r, "c", CALLS);
     assert_int_equal(full->grant, GRANT_LIMITED);
     assert_true(bytes_is(full->reason, "rate_limit_exceeded") && full->retry_after_ms > 0);
+    assert_true(bytes_is(full->limit, "calls") && full->in_use == 2 && full->slots == 2);
     assert_int_equal(order(r, LEASE_RELEASE, "a"), GRANT_RELEASED);
     assert_int_equal(order(r, LEASE_RELEASE, "a"), GRANT_RELEASED);
     assert_int_equal(limits_bucket(r, "calls")->in_use, 1);

@@ -133,27 +133,6 @@ static void text_is_cut_to_its_room(void **state)
     assert_string_equal(out, "");
 }
 
-static void a_quoted_text_is_read_back_as_it_was(void **state)
-{
-    static const char *const texts[] = {"",
-                                        "plain",
-                                        "\"\\/",
-                                        "\x01\x1f\n\t\r",
-                                        "\x7f",
-                                        "Gr\xc3\xbc\xc3\x9f"
-                                        "e"};
-    char out[JSON_QUOTED_BYTES(16)];
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        size_t length = json_text_quote(bytes_str(texts[i]), out);
-        assert_int_equal(length, strlen(out));
-        json_t *json = json_loads(out, JSON_DECODE_ANY, NULL);
-        assert_non_null(json);
-        assert_string_equal(json_string_value(json), texts[i]);
-        json_decref(json);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,7 +144,6 @@ int main(void)
         cmocka_unit_test(nesting_has_a_bound_that_strings_do_not_count_for),
         cmocka_unit_test(any_json_value_is_a_message),
         cmocka_unit_test(text_is_cut_to_its_room),
-        cmocka_unit_test(a_quoted_text_is_read_back_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
