@@ -66,6 +66,7 @@ static void keep_stats(outside_t *o, const msg_stats_t *stats)
         memcpy(copy, stats->text.data, stats->text.len);
     o->stats = copy;
     o->stats_len = stats->text.len;
+    o->stats_at = loop_now().at;
 }
 
 static void push_own_stats(supervisor_t *s, const outside_t *to)

@@ -55,6 +55,7 @@ typedef struct outside {
     bool obeyed;          /* it said READY again since it was told to begin or to retire */
     char *stats;          /* its latest numbers; NULL: none */
     size_t stats_len;
+    instant_t stats_at; /* when they came */
 } outside_t;
 
 /* Actors that are being replaced by successors (reload.h). */

@@ -192,17 +192,23 @@ static json_t *config_json(const supervisor_t *s)
     return j;
 }
 
-/* The sample lines of everybody, as each told them last. */
+/* The sample lines of everybody, as each told them last, and how long ago that was. */
 static json_t *metrics_json(const supervisor_t *s)
 {
     char text[64u << 10];
+    instant_t now = loop_now().at;
     size_t len = metrics_samples(s->metrics, actor_name(ACTOR_SUPERVISOR), 0, text, sizeof text);
-    json_t *list = json_pack("[{s:s, s:s%}]", "actor", "supervisor", "text", text, len);
-    for (size_t i = 0; i < s->family.count; i++)
-        if (s->outside[i].stats_len && s->family.children[i].role == CHILD_IN_OFFICE)
-            must(json_array_append_new(
-                     list, json_pack("{s:s, s:s%}", "actor", s->family.children[i].name, "text",
-                                     s->outside[i].stats, s->outside[i].stats_len)) == 0);
+    json_t *list =
+        json_pack("[{s:s, s:i, s:s%}]", "actor", "supervisor", "age_ms", 0, "text", text, len);
+    for (size_t i = 0; i < s->family.count; i++) {
+        const outside_t *o = &s->outside[i];
+        if (!o->stats_len || s->family.children[i].role != CHILD_IN_OFFICE)
+            continue;
+        json_t *one = json_pack("{s:s, s:I, s:s%}", "actor", s->family.children[i].name, "age_ms",
+                                (json_int_t)(instant_since_us(now, o->stats_at) / US_PER_MS),
+                                "text", o->stats, o->stats_len);
+        must(json_array_append_new(list, one) == 0);
+    }
     json_t *j = json_pack("{s:b, s:o}", "ok", 1, "metrics", list);
     must(j);
     return j;

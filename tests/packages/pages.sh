@@ -88,7 +88,7 @@ as_before() {
 # The statuses that are right here; 1: refused as things are; 66: the name is the page's, not this host's.
 right_statuses() {
     case $1 in
-    *--follow* | weir-sandbox*) echo 124 ;; # it goes on until it is ended
+    *--follow* | weirctl\ top* | weir-sandbox*) echo 124 ;; # it goes on until it is ended
     *"redrive cancel"* | *"backup cancel"* | *"backup take"* | *"backup begin"*) echo 0 1 ;;
     *" calls"* | *" zendesk"* | *" call-17"* | *LEASE*) echo 0 66 ;;
     "weirctl dead redrive" | "weirctl dead drop" | "weirctl hold" | "weirctl release") echo 64 ;; # the page only names it
@@ -133,7 +133,7 @@ every_command_of_the_pages_works_as_written() {
         in_ systemctl reset-failed weir
         typed=$(filled "$command")
         status=0
-        case $typed in *--follow* | weir-sandbox*) typed="exec timeout 2 $typed" ;; esac
+        case $typed in *--follow* | weirctl\ top* | weir-sandbox*) typed="exec timeout 2 $typed" ;; esac
         said=$(in_ timeout 30 bash -c "cd /root/pages && $typed" 2>&1 </dev/null) || status=$?
         case " $(right_statuses "$command") " in
         *" $status "*) ;;

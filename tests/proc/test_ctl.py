@@ -117,7 +117,7 @@ def every_verb_answers_by_its_schema():
                   ["mode", "normal"], ["mode", "show"], ["safe", "off"], ["drain", "--wait", "--timeout", "20"], ["undrain"], ["limits", "ls"], ["actors", "ls"],
                   ["actors", "restart", "classifier"], ["names"], ["metrics"], ["config", "running"], ["backup", "status"],
                   ["backup", file], ["store", "check"], ["store", "check", file], ["send", "tickets", body], ["version"],
-                  ["report", "--output", weir.folder / "report.txt"], ["help"], ["check"], ["config", "show"],
+                  ["report", "--output", weir.folder / "report.txt"], ["top", "--every", "1", "--count", "1"], ["help"], ["check"], ["config", "show"],
                   ["config", "effective"], ["config", "diff"], ["config", "explain", "http.listen"], ["init"],
                   ["init", "support-desk", weir.folder / "desk"],
                   ["try", "tickets", body], ["store", "snapshot", weir.folder / "look.db"]):
@@ -483,6 +483,39 @@ def a_report_has_what_helps_and_no_secrets_and_no_messages():
     check(status == 0 and CANARY not in said, "also of a Weir that does not run")
     for part in ("does not run", "===== config =====", "shop-token", "===== store.check =====", '"damaged": 0', "===== host ====="):
         check(part in said, f"{part} is in it: {said[:2000]}")
+    weir.remove()
+
+
+# ---- top ------------------------------------------------------------------------------------------------------------
+
+@test
+def top_shows_what_happens_again_and_again():
+    weir, _ = with_sandbox("top")
+    check(weirctl(weir, "top")[0] == 69, "not running")
+    weir.start()
+    sender = load(weir.folder, weir.port, "--rate", 40, "--seconds", 8, "--resend")
+    status, out, err = weirctl(weir, "top", "--every", "1", "--count", "3", "--json")
+    check(status == 0, f"{status} {err}")
+    pictures = [json.loads(line) for line in out.splitlines()]
+    judge_lines(pictures)
+    check(len(pictures) == 3, f"as many as asked for: {len(pictures)}")
+    last = pictures[-1]
+    for name in ("accepted", "done", "calls"):
+        check(last["a_second"][name] > 5, f"{name} is a rate: {last['a_second']}")
+    desk = last["downstreams"][0]
+    check(desk["name"] == "helpdesk" and desk["calls"] > 5, f"calls by downstream: {desk}")
+    check(all(a["memory_bytes"] > 1 << 20 and a["open_fds"] > 3 and a["cpu_percent"] is not None for a in last["actors"]),
+          f"each actor's work: {last['actors']}")
+    status, out, err = weirctl(weir, "top", "--every", "1", "--timeout", "2")
+    check(status == 0 and " accepted, " in out and "helpdesk" in out and "limiter/0 " in out and "writes " in out, f"{status} {out} {err}")
+    check("\033" not in out, "no screen where there is no terminal")
+    weir.kill("limiter")
+    out = weirctl(weir, "top", "--every", "1", "--count", "1", "--json")[1]
+    check(json.loads(out)["actors"][0]["restarts"] == 1, f"it goes on over the end of an actor: {out}")
+    for words in (("--every", "0"), ("--count", "0"), ("--every", "x"), ("now",)):
+        check(weirctl(weir, "top", *words)[0] == 64, f"{words} is refused")
+    sender.end()
+    weir.stop()
     weir.remove()
 
 

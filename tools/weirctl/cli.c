@@ -283,7 +283,7 @@ void cli_print_json(json_t *object)
 {
     must(object);
     object = with_schema(object);
-    json_dumpf(object, stdout, JSON_COMPACT);
+    json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15)); /* 0.1 as 0.1 */
     putchar('\n');
     fflush(stdout);
     json_decref(object);

@@ -144,6 +144,7 @@ static const struct {
     [CTL_VERB_STORE_REBUILD] = {.run = run_store_rebuild},
     [CTL_VERB_RESTORE] = {.run = run_restore},
     [CTL_VERB_REPORT] = {.run = run_report},
+    [CTL_VERB_TOP] = {.run = run_top},
     [CTL_VERB_MODE] = {.show = show_mode},
     [CTL_VERB_MODE_SHOW] = {.show = show_mode_now},
     [CTL_VERB_SAFE] = {.show = show_mode},

@@ -23,6 +23,7 @@ int run_store_rebuild(const cli_t *cli);
 int run_restore(const cli_t *cli);
 int run_report(const cli_t *cli); /* report.c */
 int run_events(const cli_t *cli); /* events.c */
+int run_top(const cli_t *cli);    /* top.c */
 int run_reload(const cli_t *cli); /* reload.c: also of the restart of an actor */
 void show_reload(const json_t *answer);
 void show_restart(const json_t *answer);
