@@ -305,10 +305,16 @@ static bool is_gated(const limiter_t *l, const route_t *r, bool gives, enum at_d
 
 /* A little room is kept for what gives slots back: a queue full of those who wait for slots must
  * not keep it out. */
-static uint64_t messages_most(const limiter_t *l, bool gives)
+static uint64_t most_of(const limiter_t *l, uint64_t most, bool gives)
 {
-    uint64_t most = l->config->queue.messages_max;
     return gives || !l->releases ? most : most - most / 20;
+}
+
+static bool queue_is_full(const limiter_t *l, bool gives)
+{
+    return (l->tally.live >= most_of(l, l->config->queue.messages_max, gives) &&
+            !BUG(QUEUE_OVERFULL)) ||
+           l->tally.live_bytes >= most_of(l, l->config->queue.bytes_max, gives);
 }
 
 /* False: refused, and answered. When Weir stops, the door decides: what it lets in is kept. */
@@ -317,15 +323,11 @@ static bool may_enter(limiter_t *l, const msg_submit_t *s, const route_t *r, boo
     const char *why;
     if (intake_refused(l, &why))
         refuse(l, &s->id, VERDICT_UNAVAILABLE, why);
-    else if (l->tally.live >= messages_most(l, gives) && !BUG(QUEUE_OVERFULL))
+    else if (queue_is_full(l, gives))
         refuse(l, &s->id, VERDICT_OVERLOADED, "the queue is full");
-    else if (gives && !l->stopping)
-        return true;
     else if (is_gated(l, r, gives, AT_DRAIN_REFUSE))
         refuse(l, &s->id, gated[mode_gate(l, r)].verdict, gated[mode_gate(l, r)].why);
-    else if (l->tally.live_bytes >= l->config->queue.bytes_max)
-        refuse(l, &s->id, VERDICT_OVERLOADED, "the queue is full");
-    else if (source_is_full(l, r->source))
+    else if (!gives && source_is_full(l, r->source))
         refuse(l, &s->id, VERDICT_OVERLOADED, "this source has its share of the queue");
     else
         return true;

@@ -13,7 +13,7 @@ static const char CONFIG[] =
     "\"refused\":{\"path\":\"/refused\",\"source\":\"s\",\"steps\":["
     "{\"name\":\"end\",\"when\":{\"/message/a\":\"ended\"},\"release\":{\"id\":\"x\"}}]}}}";
 
-static void submit(rig_t *r, const char *route, unsigned n, const char *what)
+static void submit_body(rig_t *r, const char *route, unsigned n, const char *what, bytes_t body)
 {
     char fields[64];
     snprintf(fields, sizeof fields, "{\"/message/a\":\"%s\"}", what);
@@ -22,10 +22,22 @@ static void submit(rig_t *r, const char *route, unsigned n, const char *what)
                       .route = bytes_str(route),
                       .body_hash = n,
                       .received_us = 1,
-                      .body = bytes_str("{}"),
+                      .body = body,
                       .fields = bytes_str(fields)};
     memcpy(s.print.b, s.id.b, 16);
     rig_say(r, CONN_INGRESS, MESSAGE_SUBMIT, &s);
+}
+
+static void submit(rig_t *r, const char *route, unsigned n, const char *what)
+{
+    submit_body(r, route, n, what, bytes_str("{}"));
+}
+
+static bool is_taken(rig_t *r, unsigned n, const char *what)
+{
+    static const char body[8192];
+    submit_body(r, "r", n, what, bytes_of(body, sizeof body));
+    return rig_verdict(r)->verdict == VERDICT_ACCEPTED;
 }
 
 static void in_a_drain_only_a_release_is_begun_of_a_route_that_has_both(void **state)
@@ -54,10 +66,33 @@ static void in_a_drain_only_a_release_is_begun_of_a_route_that_has_both(void **s
     rig_destroy(r);
 }
 
+/* A twentieth of the bytes, as of the messages, is kept for it. Credit is the bound of all. */
+static void what_gives_slots_back_finds_room_in_a_queue_that_is_full_of_bytes(void **state)
+{
+    static const char config[] =
+        "{\"state_dir\":\"/tmp/x\",\"run_dir\":\"/tmp/y\",\"queue\":{\"bytes_max\":1048576},"
+        "\"sources\":{\"s\":{\"auth\":\"none-on-loopback\"}},"
+        "\"downstreams\":{\"d\":{\"url\":\"http://127.0.0.1:9\",\"allow_private\":true}},"
+        "\"routes\":{\"r\":{\"path\":\"/r\",\"source\":\"s\",\"steps\":["
+        "{\"name\":\"end\",\"when\":{\"/message/a\":\"ended\"},\"release\":{\"id\":\"x\"}},"
+        "{\"name\":\"go\",\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]}}}";
+    unsigned n = 0, begun = 0;
+    (void)state;
+    rig_t *r = rig_new(config);
+    rig_peers_up(r); /* without credit: nothing is called, all of it stays */
+    while (n < 200 && is_taken(r, ++n, "begun"))
+        begun++;
+    assert_in_range(begun, 100, 190);
+    for (unsigned ended = 0; ended < 4; ended++)
+        assert_true(is_taken(r, ++n, "ended"));
+    rig_destroy(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_a_drain_only_a_release_is_begun_of_a_route_that_has_both),
+        cmocka_unit_test(what_gives_slots_back_finds_room_in_a_queue_that_is_full_of_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
