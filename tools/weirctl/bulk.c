@@ -137,10 +137,10 @@ static int stop_waiting(const bulk_t *b, enum bulk_wait why, const cli_t *cli, i
                                  (json_int_t)left));
     if (why != BULK_INTERRUPTED)
         snprintf(within, sizeof within, "not drained within %lld s", (long long)cli->timeout_s);
-    return cli_complain(why == BULK_INTERRUPTED ? EXIT_INTERRUPTED : EXIT_AGAIN,
-                        "%s; it goes on: weirctl drain%s%s --wait waits again, weirctl undrain%s%s "
-                        "ends it",
-                        within, option, route ? route : "", option, route ? route : "");
+    cli_complain(
+        0, "%s; it goes on: weirctl drain%s%s --wait waits again, weirctl undrain%s%s ends it",
+        within, option, route ? route : "", option, route ? route : "");
+    return why == BULK_INTERRUPTED ? EXIT_INTERRUPTED : EXIT_AGAIN;
 }
 
 static int wait_drained(const cli_t *cli)

@@ -1,18 +1,48 @@
 #include "cli.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+static bool speaks_json; /* --json was typed, wherever */
+
+static void error_as_json(int code, const char *error)
+{
+    json_t *text = json_string(error);
+    cli_print_json(json_pack("{s:s, s:b, s:i, s:o}", "schema", "weir.error/1", "ok", 0, "exit_code",
+                             code, "error", text ? text : json_string("?")));
+}
+
 int cli_complain(int code, const char *format, ...)
 {
+    char text[2048];
     va_list args;
-    fputs("weirctl: ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    fputc('\n', stderr);
+    fprintf(stderr, "weirctl: %s\n", text);
+    if (speaks_json && code)
+        error_as_json(code, text);
     return code;
+}
+
+void cli_on_config_error(void *arg, const char *line)
+{
+    (void)arg;
+    fprintf(stderr, "%s\n", line);
+    if (speaks_json)
+        error_as_json(EXIT_CONFIG, line);
+}
+
+int cli_end(int code)
+{
+    bool wrote = fflush(stdout) == 0 && !ferror(stdout);
+    if (wrote || code)
+        return code;
+    speaks_json = false;
+    return cli_complain(EXIT_CANNOT_WRITE, "not all of the answer could be written: %s",
+                        strerror(errno));
 }
 
 int cli_no_command(const char *word)
@@ -216,6 +246,8 @@ int cli_read(int argc, char **argv, cli_t *out)
 {
     cli_t cli = {0};
     bool only_words = false;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        speaks_json |= strcmp(argv[i], "--json") == 0;
     typed_t t = {argc, argv, 1};
     for (; t.at < argc; t.at++) {
         int code = read_word(&cli, &t, &only_words);

@@ -58,6 +58,12 @@ int run_help(const cli_t *cli);
 void help_typed(const char *name, char mark, char typed, char *out, size_t size);
 /* There is no such command: says which begin so. The exit code. */
 int cli_no_command(const char *word);
+/* Onto the standard error; with --json also an object, weir.error/1, unless code is 0: a note, or
+ * told as JSON already. Returns the code. */
 int cli_complain(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* For config_read() and its like: a line of what is wrong. */
+void cli_on_config_error(void *arg, const char *line);
+/* The last thing: was all of it written? The exit code. */
+int cli_end(int code);
 
 #endif

@@ -18,16 +18,10 @@ struct client {
 
 /* ---- where Weir is ---------------------------------------------------------------------- */
 
-static void on_config_error(void *arg, const char *line)
-{
-    (void)arg;
-    fprintf(stderr, "%s\n", line);
-}
-
 static int socket_of_config(const char *file, char *out, size_t size)
 {
     json_t *json = NULL;
-    if (config_read(file, &json, on_config_error, NULL) < 0)
+    if (config_read(file, &json, cli_on_config_error, NULL) < 0)
         return EXIT_CONFIG;
     const char *run_dir = json_string_value(json_object_get(json, "run_dir"));
     snprintf(out, size, "%s/ctl.sock", run_dir ? run_dir : "/run/weir");
@@ -40,10 +34,10 @@ static int socket_of(const cli_t *cli, char *out, size_t size)
     const char *from_environment = getenv("WEIR_SOCKET");
     if (cli->socket)
         snprintf(out, size, "%s", cli->socket);
-    else if (from_environment && *from_environment)
-        snprintf(out, size, "%s", from_environment);
     else if (cli->config)
         return socket_of_config(cli->config, out, size);
+    else if (from_environment && *from_environment)
+        snprintf(out, size, "%s", from_environment);
     else
         snprintf(out, size, CLI_SOCKET_DEFAULT);
     return EXIT_OK;

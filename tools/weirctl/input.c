@@ -40,12 +40,6 @@ int input_header(const char *typed, char *name, size_t size, const char **value)
     return EXIT_OK;
 }
 
-static void on_config_error(void *arg, const char *line)
-{
-    (void)arg;
-    fprintf(stderr, "%s\n", line);
-}
-
 const char *input_config_file(const cli_t *cli)
 {
     return cli->config ? cli->config : CLI_CONFIG_DEFAULT;
@@ -54,7 +48,7 @@ const char *input_config_file(const cli_t *cli)
 config_t *input_config(const cli_t *cli)
 {
     json_t *json = NULL;
-    if (config_read(input_config_file(cli), &json, on_config_error, NULL) < 0)
+    if (config_read(input_config_file(cli), &json, cli_on_config_error, NULL) < 0)
         return NULL;
     config_t *config = config_load(json);
     json_decref(json);
@@ -66,7 +60,7 @@ const route_t *input_route(const cli_t *cli, const config_t *config)
     const char *name = cli_value(cli, "route");
     const route_t *route = config_route(config, bytes_str(name));
     if (!route)
-        cli_complain(0, "%s has no route \"%s\"; weirctl check --config %s lists them",
+        cli_complain(EXIT_REFUSED, "%s has no route \"%s\"; weirctl check --config %s lists them",
                      input_config_file(cli), name, input_config_file(cli));
     return route;
 }

@@ -1,4 +1,5 @@
 /* show_top.c: the picture of `weirctl top` for people: on a terminal one screen, written anew. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -34,29 +35,45 @@ static void size_cell(table_t *t, const json_t *bytes)
 
 /* ---- above the tables ------------------------------------------------------------------- */
 
+/* One line, cut to the screen. */
+static void print_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void print_line(const char *format, ...)
+{
+    char line[512];
+    size_t width = table_width();
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    if (strlen(line) > width)
+        line[width] = '\0';
+    puts(line);
+}
+
 static void show_head(const json_t *p, int64_t every_s)
 {
     const json_t *q = json_object_get(p, "queue");
-    char age[32], size[32], clock[16] = "";
+    char age[32], size[32], free_space[32], clock[16] = "";
     time_t now = time(NULL);
     struct tm at;
     if (localtime_r(&now, &at))
         strftime(clock, sizeof clock, "%H:%M:%S", &at);
-    printf("Weir %s %s for %s; every %lld s, %s; Ctrl-C ends\n", text_at(p, "version"),
-           text_at(p, "phase"), table_age(number_at(p, "uptime_ms"), age), (long long)every_s,
-           clock);
+    print_line("Weir %s %s for %s; every %lld s, %s; Ctrl-C ends", text_at(p, "version"),
+               text_at(p, "phase"), table_age(number_at(p, "uptime_ms"), age), (long long)every_s,
+               clock);
     if (!json_is_object(q)) {
-        puts("the limiter is away: what waits is not known now\n");
+        print_line("the limiter is away: what waits is not known now");
+        puts("");
         return;
     }
-    printf("mode %s; %lld queued, %lld assigned, %lld held, %lld dead\n", text_at(q, "mode"),
-           (long long)number_at(q, "queued"), (long long)number_at(q, "assigned"),
-           (long long)number_at(q, "held"), (long long)number_at(q, "dead"));
-    printf("oldest %s", table_age(number_at(q, "oldest_ms"), age));
-    printf(", %s of messages", table_size(number_at(q, "bytes"), size));
-    printf(", %s of disk free%s\n", table_size(number_at(q, "disk_free"), size),
-           json_is_true(json_object_get(q, "disk_low")) ? ": nearly full, new work is refused"
-                                                        : "");
+    print_line("mode %s; %lld queued, %lld assigned, %lld held, %lld dead", text_at(q, "mode"),
+               (long long)number_at(q, "queued"), (long long)number_at(q, "assigned"),
+               (long long)number_at(q, "held"), (long long)number_at(q, "dead"));
+    print_line(
+        "oldest %s, %s of messages, %s of disk free%s", table_age(number_at(q, "oldest_ms"), age),
+        table_size(number_at(q, "bytes"), size), table_size(number_at(q, "disk_free"), free_space),
+        json_is_true(json_object_get(q, "disk_low")) ? ": nearly full, new work is refused" : "");
 }
 
 /* The last four only when there is something to tell, so that it fits a line. */
@@ -69,29 +86,33 @@ static void show_rates(const json_t *rates)
                 {"calls", "calls", true},       {"call_failures", "failed", false},
                 {"dead", "dead", false},        {"duplicates", "duplicates", false},
                 {"leases", "leases", false}};
-    fputs("a second: ", stdout);
+    char line[256] = "a second:";
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const json_t *rate = json_object_get(rates, rows[i].name);
         double value = json_number_value(rate);
+        size_t used = strlen(line);
         if (!rows[i].always && value <= 0)
             continue;
         if (json_is_number(rate))
-            printf("%s%.1f %s", i ? ", " : "", value, rows[i].shown);
+            snprintf(line + used, sizeof line - used, "%s %.1f %s", i ? "," : "", value,
+                     rows[i].shown);
         else
-            printf("%s- %s", i ? ", " : "", rows[i].shown);
+            snprintf(line + used, sizeof line - used, "%s - %s", i ? "," : "", rows[i].shown);
     }
-    puts("");
+    print_line("%s", line);
 }
 
 /* ---- tables: as many rows as fit -------------------------------------------------------- */
 
-static void show_actors_at_work(const json_t *actors)
+static void show_actors_at_work(const json_t *actors, size_t most)
 {
     size_t i;
     json_t *a;
     table_t *t = table_new("ACTOR|STATE|>CPU %|>MEMORY|>FILES|>RESTARTS");
     json_array_foreach(actors, i, a)
     {
+        if (i == most)
+            break;
         table_cell(t, "%s", text_at(a, "name"));
         table_cell(t, "%s", text_at(a, "state"));
         rate_cell(t, json_object_get(a, "cpu_percent"));
@@ -118,7 +139,6 @@ static void state_cell(table_t *t, const json_t *d)
         table_cell(t, "-");
 }
 
-/* Rows, at most; what is left out is said in the title. */
 static void show_downstreams(const json_t *list, size_t most)
 {
     size_t i;
@@ -163,7 +183,7 @@ static void show_busiest(const json_t *limits, size_t most)
     free(sorted);
 }
 
-/* A table is an empty line, its titles and its rows; at least two rows of each that has any. */
+/* A table is an empty line, its titles and its rows, at least two if it has them; else none. */
 static size_t rows_of(size_t rows, size_t *left)
 {
     if (!rows || *left < 4)
@@ -182,9 +202,10 @@ void show_top(const json_t *p, bool screen, int64_t every_s)
     fputs(screen ? "\033[H\033[2J" : "", stdout);
     show_head(p, every_s);
     show_rates(json_object_get(p, "a_second"));
-    if (rows_of(json_array_size(actors), &left)) {
+    size_t of_actors = rows_of(json_array_size(actors), &left);
+    if (of_actors) {
         puts("");
-        show_actors_at_work(actors);
+        show_actors_at_work(actors, of_actors);
     }
     size_t of_downstreams = json_array_size(downstreams);
     size_t half = left / 2 > 4 ? left / 2 : left, before = half; /* the limits want the rest */

@@ -45,14 +45,6 @@ static int code_of(int error)
     }
 }
 
-static int complain_json(const cli_t *cli, int code, const char *text)
-{
-    if (cli->json)
-        cli_print_json(json_pack("{s:s, s:b, s:i, s:s}", "schema", "weir.error/1", "ok", 0,
-                                 "status", code, "error", text));
-    return cli_complain(code, "%s", text);
-}
-
 /* ---- looking ---------------------------------------------------------------------------- */
 
 json_t *store_check_json(const char *verb, const store_check_t *c)
@@ -117,7 +109,7 @@ static int check_path(const cli_t *cli, const char *path, const char *what)
     store_check_t found;
     char why[512];
     int error = store_check(path, &found, why, sizeof why);
-    return error ? complain_json(cli, code_of(error), why) : show_or_print(cli, &found, what);
+    return error ? cli_complain(code_of(error), "%s", why) : show_or_print(cli, &found, what);
 }
 
 /* ---- a copy of the running store -------------------------------------------------------- */
@@ -303,12 +295,6 @@ int run_store_check(const cli_t *cli)
 
 /* ---- while Weir is stopped -------------------------------------------------------------- */
 
-static void on_config_error(void *arg, const char *line)
-{
-    (void)arg;
-    fprintf(stderr, "%s\n", line);
-}
-
 static int state_directory(const cli_t *cli, char *out, size_t size)
 {
     json_t *json = NULL;
@@ -317,8 +303,8 @@ static int state_directory(const cli_t *cli, char *out, size_t size)
         snprintf(out, size, "%s", typed);
         return EXIT_OK;
     }
-    if (config_read(cli->config ? cli->config : CLI_CONFIG_DEFAULT, &json, on_config_error, NULL) <
-        0)
+    if (config_read(cli->config ? cli->config : CLI_CONFIG_DEFAULT, &json, cli_on_config_error,
+                    NULL) < 0)
         return EXIT_CONFIG;
     snprintf(out, size, "%s", text_at(json, "state_dir"));
     json_decref(json);
@@ -361,7 +347,7 @@ int run_restore(const cli_t *cli)
                                   .now = wall_now()};
     int error = store_restore(&what, &done, why, sizeof why);
     if (error)
-        return complain_json(cli, code_of(error), why);
+        return cli_complain(code_of(error), "%s", why);
     if (!cli->json) {
         show_restored(&done, directory);
         return EXIT_OK;
@@ -452,7 +438,7 @@ int run_store_rebuild(const cli_t *cli)
                                        .arg = (void *)cli};
     int error = store_rebuild(&options, &report, why, sizeof why);
     if (error)
-        return complain_json(cli, code_of(error), why);
+        return cli_complain(code_of(error), "%s", why);
     give_to_owner(directory);
     if (cli->json)
         cli_print_json(rebuilt_json(&report, options.dry_run));
