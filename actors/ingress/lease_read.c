@@ -113,27 +113,41 @@ static long index_of(const config_t *c, const char *name)
     return -1;
 }
 
-/* The labels that the limit counts by; `own` before the shared ones. */
+/* `own` before the shared ones. */
+static bool say_label(reading_t *r, const limit_t *limit, const char *name, const json_t *own)
+{
+    const json_t *value = json_object_get(own, name);
+    value = value ? value : json_object_get(r->shared, name);
+    bytes_t text = text_of(value);
+    if (!json_is_string(value) || !text.len || text.len > KEY_BYTES_MAX || !is_printable(text)) {
+        char member[120];
+        snprintf(member, sizeof member, "/labels/%s", name);
+        return refuse(r, member, "limit %s counts by %s: say it in labels, a text of 1 to %u bytes",
+                      limit->name, name, KEY_BYTES_MAX);
+    }
+    text_put_str(&r->limits, r->limits.at[-1] == '{' ? "" : ",");
+    text_put_quoted(&r->limits, bytes_str(name));
+    text_put_str(&r->limits, ":");
+    text_put_quoted(&r->limits, text);
+    return true;
+}
+
+static bool counts_by(const limit_t *limit, const char *name)
+{
+    for (size_t i = 0; i < limit->per_count; i++)
+        if (strcmp(limit->per[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* The labels that the limit counts by, and the one that it is shared by. */
 static bool say_labels(reading_t *r, const limit_t *limit, const json_t *own)
 {
-    for (size_t i = 0; i < limit->per_count; i++) {
-        const json_t *value = json_object_get(own, limit->per[i]);
-        value = value ? value : json_object_get(r->shared, limit->per[i]);
-        bytes_t text = text_of(value);
-        if (!json_is_string(value) || !text.len || text.len > KEY_BYTES_MAX ||
-            !is_printable(text)) {
-            char member[120];
-            snprintf(member, sizeof member, "/labels/%s", limit->per[i]);
-            return refuse(r, member,
-                          "limit %s counts by %s: say it in labels, a text of 1 to %u bytes",
-                          limit->name, limit->per[i], KEY_BYTES_MAX);
-        }
-        text_put_str(&r->limits, i > 0 ? "," : "");
-        text_put_quoted(&r->limits, bytes_str(limit->per[i]));
-        text_put_str(&r->limits, ":");
-        text_put_quoted(&r->limits, text);
-    }
-    return true;
+    for (size_t i = 0; i < limit->per_count; i++)
+        if (!say_label(r, limit, limit->per[i], own))
+            return false;
+    return !limit->share_by || counts_by(limit, limit->share_by) ||
+           say_label(r, limit, limit->share_by, own);
 }
 
 static bool are_labels(const reading_t *r, const json_t *labels)

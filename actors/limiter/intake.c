@@ -365,7 +365,7 @@ static void submission(limiter_t *l, peer_t peer, const msg_submit_t *s)
         enqueue_dead(l, peer, s, r);
         return;
     }
-    if (!admit(l, s, r, &job))
+    if (!gives && !admit(l, s, r, &job)) /* what gives slots back waits for none */
         return;
     uint64_t ahead = queue_ahead(l, (uint16_t)route_index(l, r));
     item_t *i = enqueue(l, s, r);

@@ -67,6 +67,17 @@ gcra_rate_t bucket_rate(const limiter_t *l, const bucket_t *b)
     return b->of->pinned ? b->rate : gcra_slowed(b->rate, l->pace_percent);
 }
 
+/* Slowed down, a window lets a part of its count through: the rest counts as taken. What costs more
+ * than that part waits for the whole window. */
+static int64_t window_slowed_us(const limiter_t *l, const bucket_t *b, uint32_t wanted)
+{
+    uint32_t part =
+        b->of->pinned ? b->count : (uint32_t)((uint64_t)b->count * l->pace_percent / 100);
+    uint32_t all = wanted + b->count - (part > 0 ? part : 1);
+    return window_wait_us(b->window, l->now.at,
+                          wanted <= b->count && all > b->count ? b->count : all);
+}
+
 static answer_can_t rate_can(const limiter_t *l, const bucket_t *b, uint32_t wanted)
 {
     int64_t wait;
@@ -76,7 +87,7 @@ static answer_can_t rate_can(const limiter_t *l, const bucket_t *b, uint32_t wan
         return (answer_can_t){CAN_STOPPED, {0}};
     gcra_rate_t rate = bucket_rate(l, b);
     if (b->window)
-        wait = window_wait_us(b->window, l->now.at, wanted);
+        wait = window_slowed_us(l, b, wanted);
     else
         wait = gcra_wait_us(&b->gcra, &rate, l->now.at, wanted);
     if (wait < 0)

@@ -8,6 +8,7 @@ static const char yaml[] = "limits:\n"
                            "  calls: {slots: 10}\n"
                            "  campaign: {slots: 3, per: campaign}\n"
                            "  shift: {slots: 3, per: [site, team]}\n"
+                           "  fair: {slots: 8, per: site, share_by: repo, max_share_percent: 25}\n"
                            "  wide: {slots: 3, per: [a, b, c, d]}\n"
                            "  wider: {slots: 3, per: [a, b, c, d]}\n"
                            "  widest: {slots: 3, per: [a, b, c, d]}\n"
@@ -60,6 +61,21 @@ static void an_order_is_read_whole(void **state)
                          "{\"name\":\"campaign\",\"labels\":{\"campaign\":\"c42\"},\"cost\":2},"
                          "{\"name\":\"shift\",\"labels\":{\"site\":\"s\",\"team\":\"t\"},"
                          "\"cost\":1}]"));
+}
+
+static void the_label_that_a_limit_is_shared_by_is_said_too(void **state)
+{
+    lease_wanted_t w;
+    lease_doubt_t why;
+    (void)state;
+    assert_true(read_as("{\"limits\":[\"fair\"],\"labels\":{\"site\":\"s\",\"repo\":\"r\"}}",
+                        LEASE_ACQUIRE, &w, &why));
+    assert_true(bytes_is(bytes_of(w.text, w.text_len),
+                         "[{\"name\":\"fair\",\"labels\":{\"site\":\"s\",\"repo\":\"r\"},"
+                         "\"cost\":1}]"));
+    assert_false(
+        read_as("{\"limits\":[\"fair\"],\"labels\":{\"site\":\"s\"}}", LEASE_ACQUIRE, &w, &why));
+    assert_string_equal(why.pointer, "/limits/0/labels/repo");
 }
 
 static void an_element_of_a_batch_says_its_order(void **state)
@@ -206,6 +222,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_order_is_read_whole),
+        cmocka_unit_test(the_label_that_a_limit_is_shared_by_is_said_too),
         cmocka_unit_test(an_element_of_a_batch_says_its_order),
         cmocka_unit_test(what_cannot_be_is_refused_with_its_place),
         cmocka_unit_test(texts_over_their_bound_are_refused),

@@ -16,6 +16,7 @@ static const char config[] =
     "\"breaker\":{\"percent\":0,\"consecutive\":0}}},"
     "\"limits\":{\"two\":{\"slots\":2},\"each\":{\"slots\":1,\"per\":[\"key\"]},"
     "\"ten\":{\"slots\":10},"
+    "\"exact\":{\"rate\":{\"count\":4,\"per_ms\":60000,\"shape\":\"window\"}},"
     "\"paced\":{\"rate\":{\"count\":6,\"per_ms\":60000,\"burst\":4}}},"
     "\"routes\":{"
     "\"plain\":{\"path\":\"/plain\",\"source\":\"s\",\"steps\":[{\"name\":\"go\",\"attempts\":1,"
@@ -30,6 +31,8 @@ static const char config[] =
     "\"steps\":[{\"name\":\"go\",\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]},"
     "\"paced\":{\"path\":\"/paced\",\"source\":\"once\",\"steps\":[{\"name\":\"go\","
     "\"limits\":[\"paced\"],\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]},"
+    "\"exact\":{\"path\":\"/exact\",\"source\":\"once\",\"steps\":[{\"name\":\"go\","
+    "\"limits\":[\"exact\"],\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]},"
     "\"auto\":{\"path\":\"/auto\",\"source\":\"once\",\"steps\":["
     "{\"name\":\"look\",\"degraded\":\"skip\",\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}},"
     "{\"name\":\"people\",\"degraded\":\"only\",\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}},"
@@ -341,6 +344,25 @@ static void a_slower_pace_leaves_fewer_slots_and_a_whole_one_wakes_who_waits(voi
     assert_non_null(rig_assign(r, CONN_RESPONDER));
 }
 
+static void a_slower_pace_leaves_so_much_of_a_window(void **state)
+{
+    rig_t *r = *state;
+    order(r, (msg_mode_t){.mode = MODE_NORMAL, .pace_percent = 50});
+    for (unsigned n = 1; n <= 6; n++)
+        verdict_of(r, "exact", n);
+    for (unsigned n = 1; n <= 2; n++)
+        rig_settle_as(r, CONN_RESPONDER, rig_assign(r, CONN_RESPONDER), OUTCOME_OK);
+    assert_null(rig_assign(r, CONN_RESPONDER));
+    order(r, (msg_mode_t){.mode = MODE_NORMAL, .pace_percent = 1}); /* one, once none is left */
+    rig_pass(r, 70 * US_PER_S);
+    rig_settle_as(r, CONN_RESPONDER, rig_assign(r, CONN_RESPONDER), OUTCOME_OK);
+    assert_null(rig_assign(r, CONN_RESPONDER));
+    order(r, (msg_mode_t){.mode = MODE_NORMAL, .pace_percent = 100});
+    for (unsigned n = 1; n <= 3; n++)
+        rig_settle_as(r, CONN_RESPONDER, rig_assign(r, CONN_RESPONDER), OUTCOME_OK);
+    assert_null(rig_assign(r, CONN_RESPONDER));
+}
+
 static void a_source_has_its_share_of_the_queue_and_no_more(void **state)
 {
     rig_t *r = *state;
@@ -370,6 +392,7 @@ int main(void)
         T(degraded_and_safe_choose_the_steps),
         T(a_slower_pace_gives_nothing_of_a_rate_back_nor_does_a_restart_at_it),
         T(a_slower_pace_leaves_fewer_slots_and_a_whole_one_wakes_who_waits),
+        T(a_slower_pace_leaves_so_much_of_a_window),
         T(a_source_has_its_share_of_the_queue_and_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

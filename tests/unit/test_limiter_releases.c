@@ -66,6 +66,34 @@ static void in_a_drain_only_a_release_is_begun_of_a_route_that_has_both(void **s
     rig_destroy(r);
 }
 
+static void a_limit_that_refuses_does_not_refuse_what_gives_slots_back(void **state)
+{
+    static const char config[] =
+        "{\"state_dir\":\"/tmp/x\",\"run_dir\":\"/tmp/y\","
+        "\"sources\":{\"s\":{\"auth\":\"none-on-loopback\"}},"
+        "\"downstreams\":{\"d\":{\"url\":\"http://127.0.0.1:9\",\"allow_private\":true}},"
+        "\"limits\":{\"one\":{\"slots\":1,\"at_limit\":\"reject\"}},"
+        "\"routes\":{\"r\":{\"path\":\"/r\",\"source\":\"s\",\"limits\":[\"one\"],\"steps\":["
+        "{\"name\":\"end\",\"when\":{\"/message/a\":\"ended\"},\"release\":{\"id\":\"x\"}},"
+        "{\"name\":\"go\",\"when\":{\"/message/a\":\"begun\"},\"call\":{\"downstream\":\"d\","
+        "\"path\":\"/x\"}}]}}}";
+    (void)state;
+    rig_t *r = rig_new(config);
+    rig_peers_up(r);
+    rig_credit(r, CONN_RESPONDER, "d", 10);
+    submit(r, "r", 1, "begun");
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_ACCEPTED);
+    submit(r, "r", 2, "begun");
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_LIMITED);
+    submit(r, "r", 3, "ended");
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_ACCEPTED);
+    assert_int_equal(rig_state(r, 3), STATE_DONE);
+    rig_settle_as(r, CONN_RESPONDER, rig_assign(r, CONN_RESPONDER), OUTCOME_OK);
+    submit(r, "r", 4, "begun");
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_ACCEPTED);
+    rig_destroy(r);
+}
+
 /* A twentieth of the bytes, as of the messages, is kept for it. Credit is the bound of all. */
 static void what_gives_slots_back_finds_room_in_a_queue_that_is_full_of_bytes(void **state)
 {
@@ -92,6 +120,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_a_drain_only_a_release_is_begun_of_a_route_that_has_both),
+        cmocka_unit_test(a_limit_that_refuses_does_not_refuse_what_gives_slots_back),
         cmocka_unit_test(what_gives_slots_back_finds_room_in_a_queue_that_is_full_of_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
