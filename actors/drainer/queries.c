@@ -56,13 +56,23 @@ static json_t *more(uint64_t now, uint64_t before)
     return json_integer((json_int_t)(now >= before ? now - before : now));
 }
 
+/* Before or after: of the route alone when only that was asked for. */
+static json_t *mode_at(const asker_t *asker, work_mode_t mode, bool safe)
+{
+    json_t *at = *asker->route
+                     ? json_pack("{s:s, s:s}", "route", asker->route, "mode", mode_name(mode))
+                     : json_pack("{s:s, s:b}", "mode", mode_name(mode), "safe", safe);
+    must(at);
+    return at;
+}
+
 static json_t *mode_changed(const drainer_t *self, const asker_t *asker)
 {
-    json_t *body = json_pack(
-        "{s:s, s:s, s:s, s:b, s:{s:s, s:b}, s:{s:s, s:b}}", "mode", mode_name(self->mode.mode),
-        "who", self->mode.who, "why", self->mode.why, "safe", self->mode.safe, "before", "mode",
-        mode_name(asker->before), "safe", asker->was_safe, "after", "mode",
-        mode_name(*asker->route ? asker->mode : self->mode.mode), "safe", self->mode.safe);
+    work_mode_t now = *asker->route ? asker->mode : self->mode.mode;
+    json_t *body = json_pack("{s:s, s:s, s:s, s:b, s:o, s:o}", "mode", mode_name(self->mode.mode),
+                             "who", self->mode.who, "why", self->mode.why, "safe", self->mode.safe,
+                             "before", mode_at(asker, asker->before, asker->was_safe), "after",
+                             mode_at(asker, now, self->mode.safe));
     must(body);
     if (*asker->route)
         json_object_set_new(body, "route", json_string(asker->route));
@@ -249,13 +259,15 @@ static void ask_mode(const question_t *q)
 static void drain_route(const question_t *q, bytes_t route, work_mode_t mode)
 {
     bytes_t why;
-    if (!config_route(q->self->config, route)) {
+    const route_t *r = config_route(q->self->config, route);
+    if (!r) {
         refuse(q, 404, "no such route", "`weirctl names` lists the routes");
         return;
     }
     if (!may_change(q, &why))
         return;
     asker_t *asker = wait_for_it(q, mode);
+    asker->before = q->self->routes[r - q->self->config->routes] ? MODE_DRAINING : MODE_NORMAL;
     bytes_text(route, asker->route, sizeof asker->route);
     bytes_text(who_asks(q), asker->who, sizeof asker->who);
     bytes_text(why, asker->why, sizeof asker->why);

@@ -194,7 +194,10 @@ def safe_mode_sends_no_replies_whatever_the_mode_is_and_outlives_everything():
 @test
 def one_route_drains_alone_also_over_a_kill():
     weir, sandbox = begin("route")
-    check(weir.ctl("drain", route="desk", why="migration")["ok"], "the route drains")
+    said = weir.ctl("drain", route="desk", why="migration")
+    check(said["ok"] and said["mode"] == "normal", f"the route drains: {said}")
+    check((said["before"], said["after"]) == ({"route": "desk", "mode": "normal"}, {"route": "desk", "mode": "draining"}),
+          f"before and after are the route's: {said}")
     status, headers, said = send(weir, "d1")
     check(status == 503 and "retry-after" in headers, f"its senders are told to come again: {status} {said}")
     check(send(weir, "d2", "/strict")[0] == 202, "another route is open")
@@ -210,7 +213,10 @@ def one_route_drains_alone_also_over_a_kill():
     wait_until(lambda: weir.ctl("undrain", route="once")["ok"], 10, "one is open again, once the limiter is back")
     wait_state(weir, held["id"], "done")
     check(mode(weir)["routes_drained"] == ["desk"] and mode(weir)["mode"] == "normal", "the other drains on")
-    check(weir.ctl("undrain", route="desk")["ok"] and send(weir, "d1")[0] == 202, "open")
+    said = weir.ctl("undrain", route="desk")
+    check(said["ok"] and send(weir, "d1")[0] == 202, f"open: {said}")
+    check((said["before"], said["after"]) == ({"route": "desk", "mode": "draining"}, {"route": "desk", "mode": "normal"}),
+          f"and so are those of its end: {said}")
     check(not weir.ctl("drain", route="nowhere")["ok"], "no such route")
     end(weir, sandbox)
 

@@ -39,8 +39,7 @@ static void cancelling_calls_is_answered_with_how_many_when_all_have_ended(void 
     assert_null(ask(s, 1, "mode", "{\"mode\":\"maintenance\",\"cancel\":true}"));
     assert_int_equal(((const msg_mode_t *)steps_sent(s, MESSAGE_MODE, 0))->cancel, 1);
     limiter_says(s, (msg_mode_t){.cancelled = 10, .unknown = 4}); /* of before the order */
-    limiter_says(s,
-                 (msg_mode_t){.cancel = 1, .cancelling = 1, .cancelled = 10, .unknown = 4});
+    limiter_says(s, (msg_mode_t){.cancel = 1, .cancelling = 1, .cancelled = 10, .unknown = 4});
     assert_null(steps_sent(s, MESSAGE_ANSWER, 0));
     pressure(s, 5, 0, 0); /* older than the next word */
     limiter_says(s, (msg_mode_t){.cancel = 1, .cancelled = 15, .unknown = 6});
@@ -395,7 +394,8 @@ static void one_route_can_be_drained_alone(void **state)
     steps_message(
         s, ACTOR_LIMITER, MESSAGE_MODE,
         &(msg_mode_t){.mode = MODE_DRAINING, .who = bytes_str(""), .route = bytes_str("tickets")});
-    assert_answer(steps_sent(s, MESSAGE_ANSWER, 0), 200, "\"route\":\"tickets\"");
+    assert_answer(steps_sent(s, MESSAGE_ANSWER, 0), 200,
+                  "\"mode\":\"normal\"},\"after\":{\"route\":\"tickets\",\"mode\":\"draining\"}");
     assert_answer(ask(s, 3, "mode.show", "{}"), 200, "\"routes_drained\":[\"tickets\"]");
     assert_answer(ask(s, 4, "mode.show", "{}"), 200, "\"mode\":\"normal\"");
 }
