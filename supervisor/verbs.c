@@ -2,7 +2,11 @@
  * forwarded as a QUERY to who knows. Whatever happens to that actor, the person gets an answer. */
 #include <stdio.h>
 #include <stdlib.h>
+#include "core/utf8.h"
 #include "supervisor/supervisor.h"
+
+#define ARGS_SHOWN 800 /* bytes in the journal */
+#define STATE_SHOWN 400
 
 /* ---- forwarded -------------------------------------------------------------------------- */
 
@@ -22,6 +26,11 @@ static pending_t *pending_find(supervisor_t *s, uint64_t token)
     return NULL;
 }
 
+static int shown_of(const char *json, size_t most)
+{
+    return (int)utf8_prefix(bytes_str(json), most);
+}
+
 /* Of a change, what it came to is journaled, too. */
 static void journal_end(const ctl_verb_t *verb, uid_t uid, pid_t pid, const json_t *answer)
 {
@@ -33,10 +42,12 @@ static void journal_end(const ctl_verb_t *verb, uid_t uid, pid_t pid, const json
                  error ? error : "no reason");
         return;
     }
-    char *was = before ? json_dumps(before, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-    char *is = after ? json_dumps(after, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-    log_text(LOG_CTL, "%s by uid %u, pid %d: done; before %.400s, after %.400s", verb->name,
-             (unsigned)uid, (int)pid, was ? was : "-", is ? is : "-");
+    char *was = before ? json_dumps(before, JSON_COMPACT | JSON_ENCODE_ANY) : strdup("-");
+    char *is = after ? json_dumps(after, JSON_COMPACT | JSON_ENCODE_ANY) : strdup("-");
+    must(was && is);
+    log_text(LOG_CTL, "%s by uid %u, pid %d: done; before %.*s, after %.*s", verb->name,
+             (unsigned)uid, (int)pid, shown_of(was, STATE_SHOWN), was, shown_of(is, STATE_SHOWN),
+             is);
     free(was);
     free(is);
 }
@@ -166,7 +177,9 @@ static void say_who(const ctl_asked_t *asked, char *out, size_t size)
 static void journal(const ctl_asked_t *asked, const char *who)
 {
     char *args = json_dumps(asked->request->args, JSON_COMPACT);
-    log_text(LOG_CTL, "%s %s by %s", asked->request->verb->name, args ? args : "", who);
+    must(args);
+    log_text(LOG_CTL, "%s asked by %s: %.*s", asked->request->verb->name, who,
+             shown_of(args, ARGS_SHOWN), args);
     free(args);
 }
 

@@ -151,6 +151,8 @@ int64_t bucket_estimate_us(const limiter_t *l, const bucket_t *b, answer_can_t w
 void bucket_value(const bucket_t *b, char *out, size_t size);  /* for people: "a/b, c" */
 void bucket_shown(const bucket_t *b, char *out, size_t size);  /* as the limit's `shown` says */
 #define BUCKET_SHOWN_ROOM (BUCKET_NAME_MAX + 256)
+/* Of the limit with this name; of a downstream's or a route's own it names these, too. */
+log_line_t limit_line(enum log_event event, const char *limit, const char *text);
 /* Cut to SHOWN_BYTES_MAX; it lies in `out`. */
 bytes_t bucket_shown_short(const bucket_t *b, char out[BUCKET_SHOWN_ROOM]);
 /* As a JSON array for LEASED; returns its length, there is no closing NUL. "[]" if it is more than

@@ -104,12 +104,17 @@ static json_t *item_state(const item_t *i)
     return json_pack("{s:s,s:s}", "state", state_name(i->state), "class", class_name(i->class));
 }
 
-static void done_log(limiter_t *l, const struct question *q, const char *text)
+/* id: "" for many. */
+static void done_log(limiter_t *l, const struct question *q, const char *id, const route_t *route,
+                     const char *text)
 {
     char line[400];
     snprintf(line, sizeof line, "%s %s by %s", text, verb_of(q), q->who);
-    wish_log(l->e, &(log_line_t){
-                       .event = LOG_MESSAGE_CHANGED, .text = line, .reason = bytes_str(q->why)});
+    wish_log(l->e, &(log_line_t){.event = LOG_MESSAGE_CHANGED,
+                                 .text = line,
+                                 .message = bytes_str(id),
+                                 .route = bytes_str(route ? route->name : ""),
+                                 .reason = bytes_str(q->why)});
 }
 
 /* The message as the store has it; memory knows better where it stands. */
@@ -125,12 +130,13 @@ void message_read(limiter_t *l, const struct question *q, const stored_message_t
         return;
     }
     int64_t seq = i->seq;
+    const route_t *route = item_route(l, i);
     json_t *before = item_state(i);
     do_one(l, i, q);
     i = seqmap_find(l->live, seq);
     msgid_text(&m->envelope.id, id);
     snprintf(text, sizeof text, "message %s", id);
-    done_log(l, q, text);
+    done_log(l, q, id, route, text);
     query_reply(l, q, 200,
                 json_pack("{s:s,s:o,s:o}", "id", id, "before", before, "after",
                           i ? item_state(i) : json_pack("{s:s}", "state", "dead")));
@@ -141,9 +147,10 @@ void message_read(limiter_t *l, const struct question *q, const stored_message_t
 static void bulk_ends(limiter_t *l)
 {
     char text[200];
+    const route_t *route = &l->config->routes[l->bulk.route];
     snprintf(text, sizeof text, "%llu messages of %s", (unsigned long long)l->bulk.changed,
-             l->config->routes[l->bulk.route].name);
-    done_log(l, &l->bulk.q, text);
+             route->name);
+    done_log(l, &l->bulk.q, "", route, text);
     query_reply(l, &l->bulk.q, 200,
                 json_pack("{s:I,s:I,s:n,s:{s:I}}", "changed", (json_int_t)l->bulk.changed,
                           "left_alone", (json_int_t)l->bulk.left, "before", "after", "changed",

@@ -136,8 +136,8 @@ static void hand_kept(limiter_t *l, const char *name, json_t *said)
              "%.64s is not in the configuration any more: what was set by hand is forgotten with "
              "the next change; work goes on",
              name);
-    wish_log(l->e,
-             &(log_line_t){.event = LOG_LIMIT_CHANGED, .limit = bytes_str(name), .text = text});
+    log_line_t line = limit_line(LOG_LIMIT_CHANGED, name, text);
+    wish_log(l->e, &line);
 }
 
 static void setting_kept(void *arg, const store_setting_t *setting)

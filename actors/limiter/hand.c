@@ -84,10 +84,9 @@ void hand_said(limiter_t *l, const hand_t *h, const limit_state_t *s, json_t *be
     snprintf(text, sizeof text, "%s by %s: %.*s -> %.*s", h->verb, h->who,
              (int)utf8_prefix(bytes_str(old), SHOWN_MOST), old,
              (int)utf8_prefix(bytes_str(new), SHOWN_MOST), new);
-    wish_log(l->e, &(log_line_t){.event = LOG_LIMIT_CHANGED,
-                                 .limit = bytes_str(s->limit->name),
-                                 .reason = bytes_str(h->why),
-                                 .text = text});
+    log_line_t line = limit_line(LOG_LIMIT_CHANGED, s->limit->name, text);
+    line.reason = bytes_str(h->why);
+    wish_log(l->e, &line);
     free(old);
     free(new);
     query_reply(l, h->q, 200, json_pack("{s:o,s:o}", "before", before, "after", after));

@@ -19,10 +19,10 @@ static void bucket_log(limiter_t *l, const bucket_t *b, enum log_event event, co
 {
     char limit[256];
     bucket_shown(b, limit, sizeof limit);
-    wish_log(l->e, &(log_line_t){.event = event,
-                                 .text = text,
-                                 .limit = bytes_str(limit),
-                                 .reason = bytes_str(reason)});
+    log_line_t line = limit_line(event, b->of->limit->name, text);
+    line.limit = bytes_str(limit);
+    line.reason = bytes_str(reason);
+    wish_log(l->e, &line);
 }
 
 /* The limits that the far side's word is about: those that learn, else the downstream's own. */

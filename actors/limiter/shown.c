@@ -58,6 +58,18 @@ void bucket_shown(const bucket_t *b, char *out, size_t size)
     out[n] = '\0';
 }
 
+/* No limit of the configuration has a colon in its name. */
+log_line_t limit_line(enum log_event event, const char *limit, const char *text)
+{
+    static const char route[] = "route:", downstream[] = "downstream:";
+    log_line_t line = {.event = event, .limit = bytes_str(limit), .text = text};
+    if (strncmp(limit, route, sizeof route - 1) == 0)
+        line.route = bytes_str(limit + sizeof route - 1);
+    else if (strncmp(limit, downstream, sizeof downstream - 1) == 0)
+        line.downstream = bytes_str(limit + sizeof downstream - 1);
+    return line;
+}
+
 bytes_t bucket_shown_short(const bucket_t *b, char out[BUCKET_SHOWN_ROOM])
 {
     bucket_shown(b, out, BUCKET_SHOWN_ROOM);

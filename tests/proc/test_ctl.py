@@ -85,6 +85,13 @@ def a_change_is_journaled_with_who_asked_what_was_before_and_after():
     check(not weir.ctl("dead.drop", id=dead)["ok"], "a second time it is refused")
     wait_until(lambda: "dead.drop by uid" in weir.program.text() and ": refused, no such message" in weir.program.text(), 5,
                "and a refusal is told, too")
+    asked = f"undrain asked by uid {os.geteuid()}, pid {os.getpid()}: {{\"why\":\""
+    for why in ("\"" * 300 + "é" * 106, "x" + "\"" * 299 + "é" * 106):  # as long as may be, and longer as JSON
+        check(weir.ctl("undrain", why=why)["ok"], "a long reason")
+        said = [e["text"] for e in weir.ctl("events", kind="ctl")["events"]]
+        check(any(text.startswith(asked + why[0].replace("\"", "\\\"")) for text in said), f"an event says who asked: {said[-2:]}")
+    lines = [line for line in weir.program.text().splitlines() if asked in line]
+    check(len(lines) == 2 and all(line.endswith("é") for line in lines), f"what is cut has whole characters: {lines}")
     weir.stop()
     weir.remove()
 
@@ -245,6 +252,34 @@ def events_are_followed_by_route_message_and_kind():
     wait_until(lambda: any(e["kind"] == "child_died" for e in weir.ctl("events")["events"]), 10, "a death is an event")
     weir.check_log()
     weir.program.end()
+    weir.remove()
+
+
+@test
+def what_is_done_by_hand_is_found_by_its_message_route_and_downstream():
+    weir, _ = with_sandbox("by-hand", level="info")
+    weir.start()
+    weir.ctl("downstream.pause", name="helpdesk")
+
+    def last(kind, **where):
+        return (weir.ctl("events", kind=kind, **where)["events"] or [{"text": ""}])[-1]
+
+    one = weir.post(ticket(1))[2]["id"]
+    for verb, more, text in (("prioritise", {"class": "low"}, "given another class"), ("hold", {}, "held"),
+                             ("release", {}, "released"), ("cancel", {}, "cancelled")):
+        check(weir.ctl(verb, id=one, **more)["ok"], verb)
+        for where in ({"message": one}, {"route": "tickets"}):
+            wait_until(lambda: text in last("message_changed", **where)["text"], 5, f"{verb} is found by {where}")
+    check(weir.post(ticket(2))[0] == 202 and weir.ctl("hold", route="tickets")["ok"], "all of a route")
+    wait_until(lambda: "1 messages of tickets held" in last("message_changed", route="tickets")["text"], 5, "is found by it")
+    for verb in ("route.stop", "route.start"):
+        check(weir.ctl(verb, name="tickets")["ok"], verb)
+        wait_until(lambda: verb in last("limit_changed", route="tickets")["text"], 5, f"{verb} is found by the route")
+    for verb in ("downstream.probe", "downstream.resume", "downstream.pause"):
+        check(weir.ctl(verb, name="helpdesk")["ok"], verb)
+        wait_until(lambda: verb in last("limit_changed")["text"], 5, f"{verb} is told")
+        check(last("limit_changed").get("downstream") == "helpdesk", f"with the downstream's name: {last('limit_changed')}")
+    weir.stop()
     weir.remove()
 
 
