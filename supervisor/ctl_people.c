@@ -3,12 +3,11 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "sys/log.h"
 
 #define PEER_GROUPS_MAX 256
 #define NO_GROUP ((gid_t)-1)
@@ -65,24 +64,36 @@ static int find_group(const char *name, gid_t *out)
         *out = (gid_t)atol(name); /* a number is a group that needs no name on this host */
         return 0;
     }
-    if (!g) {
-        log_text(LOG_CONFIG_BAD, "supervisor.*_group: there is no group \"%s\" on this host", name);
+    if (!g)
         return errno ? -errno : -ENOENT;
-    }
     *out = g->gr_gid;
     return 0;
 }
 
-int ctl_people_find(ctl_people_t *p, const config_t *config)
+int ctl_people_find(ctl_people_t *p, const config_t *config, char *why, size_t size)
 {
-    int error = find_group(config->supervisor.viewer_group, &p->groups.viewer);
-    if (!error)
-        error = find_group(config->supervisor.operator_group, &p->groups.operator_);
-    if (!error)
-        error = find_group(config->supervisor.admin_group, &p->groups.admin);
+    const struct {
+        const char *key, *name;
+        gid_t *out;
+    } wanted[] = {{"viewer_group", config->supervisor.viewer_group, &p->groups.viewer},
+                  {"operator_group", config->supervisor.operator_group, &p->groups.operator_},
+                  {"admin_group", config->supervisor.admin_group, &p->groups.admin}};
+    for (size_t i = 0; i < COUNT_OF(wanted); i++) {
+        int error = find_group(wanted[i].name, wanted[i].out);
+        if (error == -ENOENT)
+            snprintf(why, size,
+                     "supervisor.%s: there is no group \"%s\" on this host; create it (groupadd), "
+                     "or correct the name",
+                     wanted[i].key, wanted[i].name);
+        else if (error)
+            snprintf(why, size, "supervisor.%s: the group \"%s\" cannot be looked up: %s",
+                     wanted[i].key, wanted[i].name, strerror(-error));
+        if (error)
+            return error;
+    }
     struct passwd *user = *config->supervisor.user ? getpwnam(config->supervisor.user) : NULL;
     p->actors_uid = user ? user->pw_uid : ANYBODY;
-    return error;
+    return 0;
 }
 
 /* The kernel tells who connects, so the mode only keeps out those who may do nothing anyway: one

@@ -380,17 +380,16 @@ static int listen_at(ctl_server_t *s, const char *run_dir)
     return ctl_people_mode(&s->people, s->path);
 }
 
-int ctl_server_open(loop_t *loop, const config_t *config,
+int ctl_server_open(loop_t *loop, const char *run_dir, const ctl_people_t *people,
                     void (*on_request)(void *, const ctl_asked_t *), void *arg, ctl_server_t **out)
 {
     ctl_server_t *s = calloc(1, sizeof *s);
     must(s);
-    *s = (ctl_server_t){.loop = loop, .fd = -1, .on_request = on_request, .arg = arg};
+    *s = (ctl_server_t){
+        .loop = loop, .fd = -1, .people = *people, .on_request = on_request, .arg = arg};
     for (size_t i = 0; i < CTL_CLIENTS_MAX; i++)
         s->clients[i] = (client_t){.server = s, .fd = -1, .give = -1};
-    int error = ctl_people_find(&s->people, config);
-    if (!error)
-        error = listen_at(s, config->run_dir);
+    int error = listen_at(s, run_dir);
     if (error) {
         ctl_server_close(&s);
         return error;

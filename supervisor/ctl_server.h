@@ -24,10 +24,9 @@ typedef struct ctl_asked {
 } ctl_asked_t;
 
 typedef struct ctl_server ctl_server_t;
-/* -ENOENT: a group of the configuration, a name or a number, does not exist (logged). on_request is
- * answered by ctl_server_answer(), from inside or later; the next request of that client waits for
- * it. */
-int ctl_server_open(loop_t *loop, const config_t *config,
+/* on_request is answered by ctl_server_answer(), from inside or later; the next request of that
+ * client waits for it. */
+int ctl_server_open(loop_t *loop, const char *run_dir, const ctl_people_t *people,
                     void (*on_request)(void *, const ctl_asked_t *), void *arg, ctl_server_t **out);
 /* Takes the answer, an object, which gets its schema. A client that has gone meanwhile: nothing
  * happens. */

@@ -100,6 +100,14 @@ static int find_user(supervisor_t *s)
                : 0;
 }
 
+/* A directory of groups that does not answer may do so later. */
+static int find_people(supervisor_t *s)
+{
+    char why[512];
+    int error = ctl_people_find(&s->people, s->config, why, sizeof why);
+    return error ? refuse(error == -ENOENT ? EXIT_CONFIG : EXIT_AGAIN, 0, "%s", why) : 0;
+}
+
 /* Others may pass through the run directory only when a group may talk to us; the sockets in it are
  * our own (0600), but for ctl.sock. */
 static mode_t run_dir_mode(const config_t *c)
@@ -203,7 +211,7 @@ static int open_sockets(supervisor_t *s)
     int error = peers_open(s);
     if (error)
         return refuse(EXIT_AGAIN, error, "%s/supervisor.sock cannot be opened", s->config->run_dir);
-    error = ctl_server_open(s->loop, s->config, verbs_request, s, &s->ctl);
+    error = ctl_server_open(s->loop, s->config->run_dir, &s->people, verbs_request, s, &s->ctl);
     return error ? refuse(EXIT_AGAIN, error, "%s/ctl.sock cannot be opened", s->config->run_dir)
                  : 0;
 }
@@ -226,6 +234,8 @@ int supervisor_open(supervisor_t *s, const options_t *options)
                       "the actors' programs are not there: set WEIR_LIBEXEC to their folder");
     if (code == 0)
         code = find_user(s);
+    if (code == 0)
+        code = find_people(s);
     if (code == 0)
         code = take_places(s);
     if (code == 0)

@@ -78,6 +78,7 @@ typedef struct supervisor {
     config_t *config;
     launch_t launch;
     listeners_t listeners;
+    ctl_people_t people;
     int own_lock;
     loop_t *loop;
     zlink_t *router;

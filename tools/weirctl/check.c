@@ -1,5 +1,5 @@
 /* check.c: weirctl check: what a start would make of a configuration and, where they are, of its
- * secrets. The code is the supervisor's own. */
+ * secrets and groups. The code is the supervisor's own. */
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "input.h"
 #include "show.h"
+#include "supervisor/ctl_people.h"
 #include "supervisor/launch.h"
 #include "sys/config.h"
 #include "sys/config_found.h"
@@ -89,21 +90,33 @@ static bool secrets_are_there(const char *file, const config_t *c, char *why, si
     return error == 0;
 }
 
-static int say_right(const cli_t *cli, const config_t *c, const char *problem)
+/* What this host lacks, and the one that Weir will run on may have; NULL: nothing. */
+typedef struct lacks {
+    const char *secrets, *groups;
+} lacks_t;
+
+static void say_lack(const char *lack)
+{
+    if (lack)
+        printf("to be known: %s; a start may be refused for it\n", lack);
+}
+
+static int say_right(const cli_t *cli, const config_t *c, const lacks_t *lacks)
 {
     if (cli->json) {
-        json_t *j = json_pack("{s:I, s:I, s:I, s:I, s:O, s:b}", "routes",
+        json_t *j = json_pack("{s:I, s:I, s:I, s:I, s:O, s:b, s:s*, s:b, s:s*}", "routes",
                               (json_int_t)c->route_count, "sources", (json_int_t)c->source_count,
                               "downstreams", (json_int_t)c->downstream_count, "limits",
-                              (json_int_t)c->named_limits, "files", c->files, "secrets", !problem);
-        if (problem)
-            must(json_object_set_new(j, "secrets_error", json_string(problem)) == 0);
+                              (json_int_t)c->named_limits, "files", c->files, "secrets",
+                              !lacks->secrets, "secrets_error", lacks->secrets, "groups",
+                              !lacks->groups, "groups_error", lacks->groups);
+        must(j);
         cli_print_json(j);
         return EXIT_OK;
     }
     show_right(c);
-    if (problem)
-        printf("to be known: %s; a start may be refused for it\n", problem);
+    say_lack(lacks->secrets);
+    say_lack(lacks->groups);
     return EXIT_OK;
 }
 
@@ -113,7 +126,8 @@ int run_check(const cli_t *cli)
     const char *file = typed ? typed : input_config_file(cli);
     reader_t reader = {.json = cli->json};
     config_found_t found;
-    char why[512];
+    char why[512], no_group[512];
+    ctl_people_t people;
     if (config_find(file, &found, on_error, &reader) < 0) {
         if (!cli->json)
             cli_complain(0, "%s: %u error%s; Weir would not start with it", file, reader.errors,
@@ -127,7 +141,8 @@ int run_check(const cli_t *cli)
         on_error(&reader, why);
         code = EXIT_CONFIG;
     } else {
-        code = say_right(cli, c, there ? NULL : why);
+        bool groups = ctl_people_find(&people, c, no_group, sizeof no_group) == 0;
+        code = say_right(cli, c, &(lacks_t){there ? NULL : why, groups ? NULL : no_group});
     }
     config_destroy(&c);
     return code;
