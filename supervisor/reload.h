@@ -4,7 +4,7 @@
  *   ROOM        too many who retired earlier still end their work: wait
  *   SUCCESSORS  they are started beside those in office, and stand by: they touch nothing
  *   LIMITER     all are ready; the limiter, of whom there can be one only, is stopped and started
- *               (only where it is meant: a new configuration)
+ *               (only where it is meant: a new configuration, its own restart)
  *   SETTLING    switched: the successors begin, those in office retire; it cannot fail any more,
  * and is over when all of them have said that they do, so that what is asked afterwards is answered
  * by the new ones UNDO        a successor or the new limiter ended or was too late: the successors

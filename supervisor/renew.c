@@ -217,7 +217,6 @@ void renew_reload(supervisor_t *s, uint64_t token, const char *who)
 
 /* ---- the restart of actors -------------------------------------------------------------- */
 
-/* The limiter has the queue for itself: it can only end and begin. */
 static void restart(supervisor_t *s, uint64_t token, const char *who, const char *name)
 {
     unsigned kinds = 0;
@@ -233,15 +232,7 @@ static void restart(supervisor_t *s, uint64_t token, const char *who, const char
     }
     if (!may_begin(s, token, who))
         return;
-    json_t *before = self_actors(s, name);
-    if (kinds == 1u << ACTOR_LIMITER) {
-        supervisor_restart(s, office_of(s, ACTOR_LIMITER));
-        answer(s, token,
-               json_pack("{s:b, s:i, s:o, s:o}", "ok", 1, "restarted", 1, "before", before, "after",
-                         self_actors(s, name)));
-        return;
-    }
-    replacement_t r = {.kinds = kinds, .launch = s->launch, .before = before};
+    replacement_t r = {.kinds = kinds, .launch = s->launch, .before = self_actors(s, name)};
     snprintf(r.name, sizeof r.name, "%s", name);
     begin(s, &r, token, who);
 }
@@ -287,16 +278,31 @@ static void say_done(supervisor_t *s, replacement_t *r)
     answer(s, r->token, said);
 }
 
+/* A limiter that was restarted has no predecessor to go back to. */
+static void say_failed(supervisor_t *s, const replacement_t *r)
+{
+    char error[sizeof r->why + 32];
+    if (r->plan.touched_limiter && !r->config) {
+        log_text(LOG_CTL, "actors.restart by %s: failed, %s; nothing is accepted until it is ready",
+                 r->who, r->why);
+        answer(s, r->token,
+               ctl_failure(503, r->why,
+                           "nothing is accepted until it is ready; weirctl actors ls shows how it "
+                           "stands, the journal says more"));
+        return;
+    }
+    snprintf(error, sizeof error, "rolled back: %s", r->why);
+    refuse(s, r->token, r->who, 503, error, "nothing has changed; the journal says more", NULL);
+}
+
 void renew_ended(supervisor_t *s, bool ok)
 {
     replacement_t r = s->replacement;
-    char error[sizeof r.why + 32];
     bool reloads = r.changes != NULL;
-    snprintf(error, sizeof error, "rolled back: %s", r.why);
     if (ok)
         say_done(s, &r);
     else
-        refuse(s, r.token, r.who, 503, error, "nothing has changed; the journal says more", NULL);
+        say_failed(s, &r);
     renew_forget(&r);
     s->replacement = (replacement_t){0};
     s->reloaded = reloads && s->told_ready;

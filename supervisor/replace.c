@@ -209,7 +209,8 @@ static void undo(supervisor_t *s)
     if (!r->why[0])
         snprintf(r->why, sizeof r->why, "the new limiter did not become ready: %s",
                  limiter->last_end);
-    restart_limiter(s, false);
+    if (r->config) /* else it was started as it was, and is tried again as ever */
+        restart_limiter(s, false);
 }
 
 static void carry_out(supervisor_t *s, enum reload_wish wish)
@@ -221,7 +222,7 @@ static void carry_out(supervisor_t *s, enum reload_wish wish)
         start_successors(s);
         break;
     case RELOAD_WISH_LIMITER:
-        restart_limiter(s, true);
+        restart_limiter(s, s->replacement.config != NULL);
         break;
     case RELOAD_WISH_SWITCH:
         switch_over(s);
@@ -241,8 +242,7 @@ static void carry_out(supervisor_t *s, enum reload_wish wish)
 void replace_begin(supervisor_t *s)
 {
     s->replacement.began = loop_now().at;
-    reload_begin(&s->replacement.plan,
-                 s->replacement.kinds >> ACTOR_LIMITER & 1 && s->replacement.config);
+    reload_begin(&s->replacement.plan, s->replacement.kinds >> ACTOR_LIMITER & 1);
     if (!has_room(s))
         log_text(LOG_GENERAL,
                  "%s: waits until some of those who retired have ended what they have in hand; "

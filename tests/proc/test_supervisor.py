@@ -262,6 +262,28 @@ def a_wrong_configuration_ends_with_78_and_says_where():
 
 
 @test
+def a_group_that_does_not_exist_is_told_by_check_and_ends_a_start_with_78():
+    weir = weir_of("stranger")
+    text = weir.config.read_text()
+    for key in ("viewer_group", "operator_group", "admin_group"):
+        weir.config.write_text(text.replace("supervisor: {", f"supervisor: {{{key}: nosuchgroup, "))
+        sentence = f'supervisor.{key}: there is no group "nosuchgroup" on this host'
+        status, said = run_supervisor("--config", weir.config, "--state", weir.state, "--run", weir.run, "--foreground")
+        check(status == 78 and said.count(sentence) == 1, f"the start: {status} {said}")
+        check(len(said.splitlines()) == 1, f"in one sentence: {said}")
+        done = subprocess.run([BUILD / "weirctl", "check", weir.config], capture_output=True, text=True)
+        check(done.returncode == 0 and f"to be known: {sentence}" in done.stdout, f"weirctl check tells it: {done}")
+        done = subprocess.run([BUILD / "weirctl", "--json", "check", weir.config], capture_output=True, text=True)
+        answer = json.loads(done.stdout)
+        check(answer["groups"] is False and sentence in answer["groups_error"], f"weirctl --json check: {answer}")
+    weir.config.write_text(text)
+    done = subprocess.run([BUILD / "weirctl", "--json", "check", weir.config], capture_output=True, text=True)
+    answer = json.loads(done.stdout)
+    check(answer["groups"] is True and "groups_error" not in answer, f"without groups: {answer}")
+    weir.remove()
+
+
+@test
 def wrong_use_ends_with_64_and_missing_programs_with_78():
     check(run_supervisor("--nonsense")[0] == 64, "an unknown option")
     check(run_supervisor("words")[0] == 64, "a word too many")
@@ -465,14 +487,38 @@ def an_actor_that_does_not_answer_costs_ten_seconds_not_the_tool():
 def an_ordered_restart_is_orderly_and_not_held_against_it():
     weir = weir_of("ordered").start()
     before = by_kind(weir)
-    status, out, _ = weirctl(weir, "actors", "restart", "limiter")
-    check(status == 0, f"{status} {out}")
-    wait_until(lambda: (a := by_kind(weir)["limiter"])["state"] == "ready" and a["pid"] != before["limiter"]["pid"], 10,
-               "a new limiter is ready")
+    answer = weir.ctl("actors.restart", name="limiter")
+    check(answer["ok"] and answer["restarted"] == 1, f"{answer}")
+    for row in answer["after"], [by_kind(weir)["limiter"]]:
+        check([(a["state"], a["pid"] != before["limiter"]["pid"]) for a in row] == [("ready", True)],
+              f"when it answers, a new limiter is ready: {answer}")
+    check(re.search(r"restarted by .*: 1 actors replaced in \d+ ms", weir.program.text()), "the journal says how it ended")
     check(by_kind(weir)["limiter"]["last_end"] == "exit (status 0)", "it stopped by itself")
     check("limiter/0: stopping -> starting on exit (status 0)" in weir.program.text(), "without a pause")
     check(re.search(r"actors\.restart .* by uid \d+, pid \d+", weir.program.text()), "the journal says who")
     check(weirctl(weir, "actors", "restart", "nobody")[0] == 66, "an unknown name is refused")
+    weir.stop()
+    weir.remove()
+
+
+@test
+def a_restart_of_the_limiter_that_fails_is_told_as_that():
+    weir = weir_of("unordered").start()
+    before = by_kind(weir)["limiter"]["pid"]
+    kept = weir.folder / "kept"
+    kept.mkdir()
+    wait_until(lambda: weir.queue()["queued"] == 0, 5, "nothing waits")
+    for file in weir.state.iterdir():
+        file.rename(kept / file.name)
+    (weir.state / "weir.db").write_bytes(b"this is no database of Weir" * 400)
+    answer = weir.ctl("actors.restart", name="limiter")
+    check(not answer["ok"] and "the new limiter did not become ready" in answer["error"], f"{answer}")
+    check("nothing has changed" not in json.dumps(answer), f"the old one is gone: {answer}")
+    check(re.search(r"actors\.restart by .*: failed, the new limiter", weir.program.text()), "and in the journal")
+    (weir.state / "weir.db").unlink()
+    answer = weir.ctl("actors.restart", name="limiter")
+    check(answer["ok"] and answer["after"][0]["state"] == "ready", f"the next one is: {answer}")
+    check(by_kind(weir)["limiter"]["pid"] != before, "a new limiter")
     weir.stop()
     weir.remove()
 
