@@ -57,6 +57,13 @@ bool gcra_rate_valid(const gcra_rate_t *rate)
            rate->period_us / rate->count < GCRA_SPAN_US_MAX / rate->burst;
 }
 
+bool gcra_can_slow(const gcra_rate_t *rate)
+{
+    if (rate->count > UINT32_MAX / 100 || rate->period_us > GCRA_SPAN_US_MAX / 100)
+        return false;
+    return gcra_rate_valid(&(gcra_rate_t){rate->period_us * 100, rate->count, rate->burst});
+}
+
 static uint64_t common_divisor(uint64_t a, uint64_t b)
 {
     while (b != 0) {

@@ -33,6 +33,8 @@ typedef uint32_t gcra_receipt_t;
 #define GCRA_SPAN_US_MAX (1LL << 55) /* a bucket fills in less: eleven centuries */
 /* All three above 0 and burst * period / count at most GCRA_SPAN_US_MAX: the others ask for it. */
 bool gcra_rate_valid(const gcra_rate_t *rate);
+/* It is, and so is every percentage of it. Who takes a rate from outside asks this. */
+bool gcra_can_slow(const gcra_rate_t *rate);
 /* `percent` (1 to 100) of the pace; the burst stays, so that whatever could be taken still can. */
 gcra_rate_t gcra_slowed(gcra_rate_t rate, unsigned percent);
 /* The pace becomes another percentage of its rate: what was taken stays taken, call for call. Else

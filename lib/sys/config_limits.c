@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "core/gcra.h"
 #include "core/overrides.h"
 #include "core/pointer.h"
 #include "sys/config_check.h"
@@ -69,6 +70,44 @@ void config_check_drawn_once(config_tree_t *tree, json_t *step, json_t *other, c
         }
 }
 
+/* After its headroom, as it is loaded. */
+static json_int_t rate_count(json_t *rate)
+{
+    json_int_t count = number(rate, "count") * (100 - number(rate, "headroom_percent")) / 100;
+    return count > 0 ? count : 1;
+}
+
+/* So many at once; 0: no rate keeps it. */
+static json_int_t rate_burst(json_t *rate)
+{
+    if (!rate)
+        return 0;
+    if (strcmp(word(rate, "shape"), "spacing") == 0)
+        return 1;
+    return has(rate, "burst") ? number(rate, "burst") : rate_count(rate);
+}
+
+/* What costs more would wait for ever, and all others behind it. */
+static void check_cost(config_tree_t *tree, const node_t *at, const char *name, json_t *limit,
+                       json_int_t cost)
+{
+    json_int_t slots = number(limit, "slots"),
+               share = slots * number(limit, "max_share_percent") / 100;
+    const struct {
+        json_int_t most; /* 0: it does not count this */
+        const char *what;
+    } counted[] = {{slots, "slots"},
+                   {slots > 0 && share == 0 ? 1 : share, "slots for one value of share_by"},
+                   {rate_burst(json_object_get(limit, "rate")), "of its rate at once"},
+                   {number(json_object_get(limit, "cap"), "count"), "in each period of its cap"}};
+    for (size_t i = 0; i < COUNT_OF(counted); i++)
+        if (counted[i].most > 0 && cost > counted[i].most) {
+            config_complain(tree, at, "limit %s has %lld %s: a cost of %lld never fits", name,
+                            (long long)counted[i].most, counted[i].what, (long long)cost);
+            return;
+        }
+}
+
 void config_check_draws(config_tree_t *tree, json_t *json, json_t *of, const char *place)
 {
     json_t *limits = json_object_get(of, "limits"), *costs = json_object_get(of, "costs"), *cost;
@@ -96,14 +135,13 @@ void config_check_draws(config_tree_t *tree, json_t *json, json_t *of, const cha
             drawn |= strcmp(name, json_string_value(json_array_get(limits, i))) == 0;
         const node_t *at = node_at(tree, "%s/costs/%s", place, name);
         json_t *limit = json_object_get(json_object_get(json, "limits"), name);
-        json_int_t slots = number(limit, "slots"), value = json_integer_value(cost);
+        json_int_t value = json_integer_value(cost);
         if (!drawn)
             config_complain(tree, at, "%s is not among the limits here", name);
         else if (value < 1 || value > 1000)
             config_complain(tree, at, "a cost is 1 to 1000");
-        else if (slots > 0 && value > slots)
-            config_complain(tree, at, "limit %s has %lld slots: a cost of %lld never fits", name,
-                            (long long)slots, (long long)value);
+        else
+            check_cost(tree, at, name, limit, value);
     }
 }
 
@@ -132,6 +170,14 @@ static void check_rate(const limit_walk_t *w)
     if (strcmp(shape, "window") == 0 && number(rate, "count") > WINDOW_MAX)
         config_complain(w->tree, limit_node(w, "rate/count"),
                         "shape window remembers each take: at most %d", WINDOW_MAX);
+    gcra_rate_t made = {.period_us = number(rate, "per_ms") * US_PER_MS,
+                        .count = (uint32_t)rate_count(rate),
+                        .burst = (uint32_t)rate_burst(rate)};
+    if (!gcra_can_slow(&made))
+        config_complain(w->tree, limit_node(w, "rate/burst"),
+                        "a burst of %u at %u per %lld ms would take more than eleven years to "
+                        "come back; lower burst or per_ms, or raise count",
+                        made.burst, made.count, (long long)number(rate, "per_ms"));
 }
 
 static bool zone_is_known(const char *name)
@@ -222,6 +268,11 @@ static void check_overrides(const limit_walk_t *w)
     if (json_object_size(overrides) > 0 && json_array_size(json_object_get(w->limit, "per")) == 0)
         config_complain(w->tree, limit_node(w, "overrides"),
                         "overrides are by the values of per: say which label");
+    if (json_object_size(overrides) > 0 && !has(w->limit, "slots") && !has(w->limit, "rate"))
+        config_complain(w->tree, limit_node(w, "overrides"),
+                        "overrides are of slots or of a rate's count, and limit %s has neither: a "
+                        "cap is the same for every value",
+                        w->name);
     const char *pattern;
     json_t *number, *otherwise = json_object_get(overrides, "default");
     size_t patterns = 0;
@@ -271,10 +322,10 @@ void config_check_limits(config_tree_t *tree, json_t *json)
     json_t *downstream;
     json_object_foreach(json_object_get(json, "limits"), w.name, w.limit)
     {
-        check_rate(&w);
-        check_cap(&w);
         merge_overrides(&w);
         check_overrides(&w);
+        check_rate(&w);
+        check_cap(&w);
         check_slots(&w);
         check_truth(&w);
     }

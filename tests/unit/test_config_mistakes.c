@@ -9,6 +9,11 @@
 
 #include "tests/config_said.h"
 
+/* A limit, and a step that takes so much of it. */
+#define COST(limit, cost)                                                                          \
+    "limits: {l: {" limit "}}\n" ROUTE("      - {name: a, limits: [l], costs: {l: " cost           \
+                                       "}, call: {downstream: d, path: /p}}")
+
 /* ---- what is wrong: the place, what, and what to do ---- */
 
 static const struct {
@@ -153,6 +158,31 @@ static const struct {
     {"downstreams: {d: {url: 'http://a', headers: {A: \"x\\r\\nB: y\"}}}", "control character"},
     {"downstreams: {d: {url: 'http://a', headers: {A: '${/id}'}}}", "headers are fixed"},
     {"limits: {l: {slots: 0}}", "0 is not a whole number from 1"},
+    {"limits: {l: {rate: {count: 1, per_ms: 86400000, burst: 1000000}}}",
+     "f.yaml:1:56: a burst of 1000000 at 1 per 86400000 ms would take more than eleven years"},
+    {"limits: {l: {rate: {count: 5000, shape: window}}}", "at most 4096"},
+    {"limits: {l: {rate: {count: 5, shape: window}, per: [key], overrides: {default: 5000}}}",
+     "at most 4096"},
+    {"limits: {l: {cap: {count: 5}, per: [key], overrides: {a: 1}}}",
+     "limit l has neither: a cap is the same for every value"},
+    {"limits: {l: {cap: {count: 5}, per: [key], overrides: {default: 1}}}",
+     "limit l has neither: a cap is the same for every value"},
+    {COST("slots: 1", "2"), "limit l has 1 slots: a cost of 2 never fits"},
+    {COST("slots: 8, share_by: key, max_share_percent: 25", "3"),
+     "limit l has 2 slots for one value of share_by: a cost of 3 never fits"},
+    {COST("slots: 8, share_by: key, max_share_percent: 1", "2"),
+     "limit l has 1 slots for one value of share_by: a cost of 2 never fits"},
+    {COST("rate: {count: 5, shape: spacing}", "2"),
+     "limit l has 1 of its rate at once: a cost of 2 never fits"},
+    {COST("rate: {count: 5, burst: 2}", "3"),
+     "limit l has 2 of its rate at once: a cost of 3 never fits"},
+    {COST("rate: {count: 5, shape: window}", "6"),
+     "limit l has 5 of its rate at once: a cost of 6 never fits"},
+    {COST("rate: {count: 10, headroom_percent: 50}", "6"),
+     "limit l has 5 of its rate at once: a cost of 6 never fits"},
+    {COST("cap: {count: 5}", "6"), "limit l has 5 in each period of its cap: a cost of 6 never"},
+    {COST("slots: 9, cap: {count: 5}", "6"),
+     "f.yaml:9:43: limit l has 5 in each period of its cap: a cost of 6 never fits"},
     {ROUTE(""), "steps is missing"},
     {ROUTE("      - {name: a, call: {downstream: d, path: /p}}\n    body: form"),
      "any web page open on this host"},

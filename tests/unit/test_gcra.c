@@ -283,20 +283,24 @@ static void impossible_rates_are_refused_and_the_greatest_do_not_overflow(void *
     static const struct {
         const char *label;
         gcra_rate_t rate;
-        bool valid;
+        bool valid, can_slow;
     } rows[] = {
-        {"no period", {0, 1, 1}, false},
-        {"negative period", {-1, 1, 1}, false},
-        {"no count", {1, 0, 1}, false},
-        {"no burst", {1, 1, 0}, false},
-        {"endless", {INT64_MAX, 1, UINT32_MAX}, false},
-        {"a century of burst", {86400 * US_PER_S, 1, 36500}, true},
-        {"as many as can be", {US_PER_S, UINT32_MAX, UINT32_MAX}, true},
-        {"the whole span", {GCRA_SPAN_US_MAX - 1, 1, 1}, true},
-        {"more than the span", {GCRA_SPAN_US_MAX, 1, 1}, false},
+        {"no period", {0, 1, 1}, false, false},
+        {"negative period", {-1, 1, 1}, false, false},
+        {"no count", {1, 0, 1}, false, false},
+        {"no burst", {1, 1, 0}, false, false},
+        {"endless", {INT64_MAX, 1, UINT32_MAX}, false, false},
+        {"a century of burst", {86400 * US_PER_S, 1, 36500}, true, false},
+        {"eleven years of burst", {86400 * US_PER_S, 1, 4015}, true, true},
+        {"as many as can be", {US_PER_S, UINT32_MAX, UINT32_MAX}, true, false},
+        {"the whole span", {GCRA_SPAN_US_MAX - 1, 1, 1}, true, false},
+        {"more than the span", {GCRA_SPAN_US_MAX, 1, 1}, false, false},
     };
     for (size_t n = 0; n < COUNT_OF(rows); n++) {
         assert_int_equal(gcra_rate_valid(&rows[n].rate), rows[n].valid);
+        assert_int_equal(gcra_can_slow(&rows[n].rate), rows[n].can_slow);
+        if (rows[n].can_slow)
+            gcra_slowed(rows[n].rate, 1);
         if (!rows[n].valid)
             continue;
         gcra_t g = {0};
