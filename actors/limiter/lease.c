@@ -14,9 +14,11 @@
 void leases_start(limiter_t *l)
 {
     l->leases = calloc(TABLE, sizeof(lease_t *));
-    l->expiries = agenda_new(l->config->queue.leases_max + STRICT_ROOM);
+    l->expiries = agenda_new(2 * (size_t)l->config->queue.leases_max + STRICT_ROOM);
     must(l->leases);
 }
+
+static bool is_tombstone(const lease_t *lease) { return lease->flags & LEASE_TOMBSTONE; }
 
 static void lease_free(limiter_t *l, lease_t *lease)
 {
@@ -25,6 +27,7 @@ static void lease_free(limiter_t *l, lease_t *lease)
         at = &(*at)->next;
     *at = lease->next;
     agenda_remove(l->expiries, &lease->expiry);
+    l->tombstone_count -= is_tombstone(lease);
     needs_free(l, &lease->needs);
     free(lease->holder);
     free(lease);
@@ -57,17 +60,19 @@ void leases_recount(const limiter_t *l, void (*each)(const needs_t *needs))
 
 const char *leases_check(const limiter_t *l)
 {
-    size_t count = 0;
+    size_t count = 0, tombstones = 0;
     for (size_t n = 0; n < TABLE; n++)
         for (const lease_t *lease = l->leases[n]; lease; lease = lease->next) {
             int64_t ttl = (int64_t)lease->ttl_ms * US_PER_MS;
             count++;
+            tombstones += is_tombstone(lease);
             if (lease_find(l, bytes_of(lease->id, lease->length)) != lease)
                 return "no two leases have one id";
             if (lease->renewed_us && lease->expiry.due.us < lease->renewed_us + ttl)
                 return "a renewed lease has all of its time";
         }
-    return count == l->lease_count ? NULL : "leases are counted right";
+    return count == l->lease_count && tombstones == l->tombstone_count ? NULL
+                                                                       : "leases are counted right";
 }
 
 bool leases_walk(limiter_t *l, size_t *chain, void (*each)(limiter_t *l, lease_t *lease))
@@ -142,16 +147,26 @@ static void may_exceed(const lease_t *lease)
         over->of[n].bucket->of->touched = true;
 }
 
+/* Tombstones have as much room of their own: releases of what was never here keep nobody out. */
+static bool is_full(const limiter_t *l, uint32_t flags)
+{
+    size_t most = l->config->queue.leases_max;
+    if (flags & LEASE_TOMBSTONE)
+        return l->tombstone_count >= most;
+    return l->lease_count - l->tombstone_count >=
+           most + (flags & LEASE_OF_MESSAGE ? STRICT_ROOM : 0);
+}
+
 lease_t *lease_new(limiter_t *l, bytes_t id, bytes_t holder, needs_t *needs, uint64_t ttl_ms,
                    uint32_t flags)
 {
-    size_t most = l->config->queue.leases_max + (flags & LEASE_OF_MESSAGE ? STRICT_ROOM : 0);
-    if (l->lease_count >= most)
+    if (is_full(l, flags))
         return NULL;
     lease_t *lease = lease_add(l, id, holder);
     lease->needs = needs;
     lease->ttl_ms = ttl_ms;
     lease->flags = flags;
+    l->tombstone_count += is_tombstone(lease);
     lease->made = l->now.wall;
     lease->fence = l->epoch << 32 | ++l->fences;
     lease->renewed_us = l->now.at.us;
@@ -181,6 +196,7 @@ void lease_renew(limiter_t *l, lease_t *lease)
 
 void lease_end(limiter_t *l, lease_t *lease, const char *why)
 {
+    needs_ended(lease->needs, why ? SLOW_START_LOST : SLOW_START_OK);
     if (!BUG(LEASE_LEAKED))
         needs_give(l, lease->needs);
     wish_change(l->e,
@@ -223,6 +239,7 @@ static void lease_kept(void *arg, const stored_lease_t *row)
     lease->needs = row->flags & LEASE_TOMBSTONE ? NULL : needs_parse(l, row->slots, 'L');
     lease->ttl_ms = row->ttl_ms;
     lease->flags = row->flags;
+    l->tombstone_count += is_tombstone(lease);
     lease->made = row->made;
     lease->fence = row->fence;
     for (size_t n = 0; lease->needs && n < lease->needs->count; n++)

@@ -124,7 +124,7 @@ struct limiter {
     uint64_t ended;      /* messages that ended in this life */
     bool releases;         /* a route begins with a release */
     struct lease **leases; /* by hash of the id */
-    size_t lease_count;
+    size_t lease_count, tombstone_count; /* the first counts both */
     agenda_t *expiries;
     uint64_t fences;       /* of leases, in this life */
     struct truth_state *truths;

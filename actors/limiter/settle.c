@@ -95,8 +95,24 @@ static void unknown(limiter_t *l, item_t *i, const char *reason, bool failed)
     }
 }
 
+/* Were the route's limits taken with this assignment? Those that refuse were taken at the door. */
+static bool job_came_with_it(const item_t *i)
+{
+    if (!i->job_held || !i->needs || !i->needs->count || !i->needs->of[0].taken_us)
+        return false;
+    for (size_t n = 0; n < i->job->count; n++)
+        if (i->job->of[n].bucket->of->limit->reject ||
+            i->job->of[n].taken_us != i->needs->of[0].taken_us)
+            return false;
+    return true;
+}
+
 void unbegun(limiter_t *l, item_t *i, bool pause)
 {
+    if (job_came_with_it(i)) {
+        needs_refund(l, i->job);
+        job_give(l, i);
+    }
     needs_refund(l, i->needs);
     taken_back(l, i, NULL);
     item_touch(l, i);

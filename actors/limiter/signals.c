@@ -122,7 +122,7 @@ static uint64_t over_all(limiter_t *l, unsigned signal, const uint64_t *percents
     case SIGNAL_MEMORY_MB:
         return l->memory >> 20;
     case SIGNAL_LEASES:
-        return l->lease_count;
+        return l->lease_count - l->tombstone_count;
     default:
         return of_calls(l, l->config->downstream_count, signal);
     }

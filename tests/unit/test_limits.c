@@ -47,8 +47,10 @@ static void what_was_not_begun_gives_its_token_back(void **s)
         "'pace':{'rate':{'count':1,'per_ms':60000,'shape':'window'}}",
         "'pace':{'rate':{'count':1,'per_ms':60000,'shape':'spacing'}}",
         "'pace':{'cap':{'count':1,'each':'day'}}"};
-    for (size_t n = 0; n < COUNT_OF(shapes); n++) {
-        rig_t *r = limits_rig("", shapes[n], ROUTE("a", "", CALL("'limits':['pace'],")));
+    static const char *const routes[] = {ROUTE("a", "", CALL("'limits':['pace'],")),
+                                         ROUTE("a", "'limits':['pace'],", CALL(""))};
+    for (size_t n = 0; n < COUNT_OF(shapes) * COUNT_OF(routes); n++) {
+        rig_t *r = limits_rig("", shapes[n / COUNT_OF(routes)], routes[n % COUNT_OF(routes)]);
         limits_offers(r, (offer_t){1, "a"}, 2);
         assert_int_equal(hand_fill(r), 1);
         hand_settle(r, 1, OUTCOME_UNBEGUN, 0, 0);

@@ -278,6 +278,24 @@ static void a_cap_that_is_used_up_says_so_and_takes_nothing_else(void **s)
     rig_destroy(r);
 }
 
+static void releases_of_what_was_never_here_keep_no_lease_out(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("'queue':{'leases_max':2},", LIMITS, ROUTES);
+    static const char *const values[] = {"x", "y", "z"};
+    for (unsigned n = 0; n < COUNT_OF(values); n++) {
+        limits_offers(r, (offer_t){n + 1, "end", .value = values[n]}, 1);
+        assert_true(is_done(r, n + 1));
+    }
+    assert_int_equal(acquire(r, "a", CALLS)->grant, GRANT_GRANTED);
+    assert_int_equal(acquire(r, "b", CALLS)->grant, GRANT_GRANTED);
+    assert_int_equal(order(r, LEASE_RELEASE, "a"), GRANT_RELEASED);
+    limits_restart(r, false);
+    assert_int_equal(acquire(r, "c", CALLS)->grant, GRANT_GRANTED);
+    assert_int_equal(acquire(r, "c-x", CALLS)->grant, GRANT_RELEASED); /* its release came first */
+    rig_destroy(r);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_same_id_is_the_same_lease_and_a_full_limit_says_so),
     cmocka_unit_test(an_id_that_is_held_is_not_granted_for_something_else),
@@ -290,6 +308,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_release_that_comes_first_voids_its_acquire_also_after_a_restart),
     cmocka_unit_test(an_acquire_step_waits_and_a_release_never_does),
     cmocka_unit_test(the_slots_of_a_call_become_a_lease_that_outlives_it_and_a_restart),
+    cmocka_unit_test(releases_of_what_was_never_here_keep_no_lease_out),
     cmocka_unit_test(a_provisional_lease_counts_above_the_limit_and_a_used_up_rate),
     cmocka_unit_test(a_cap_that_is_used_up_says_so_and_takes_nothing_else),
 };
