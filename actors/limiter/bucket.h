@@ -60,7 +60,7 @@ struct bucket {
     uint32_t users;         /* needs that name it */
     uint32_t slots, count;  /* of this value, as overridden */
     uint32_t in_use, woken; /* woken: cost of those on their way */
-    uint32_t counted;       /* in_use counted anew, for limiter_check() */
+    uint32_t counted, counted_slow; /* in_use and slow.out counted anew, for limiter_check() */
     gcra_rate_t rate;
     gcra_t gcra;
     window_t *window;       /* shape window; else NULL */
@@ -177,7 +177,10 @@ void needs_free(limiter_t *l, needs_t **needs);
 int needs_keep(const limiter_t *l, const needs_t *needs, uint8_t class, bool fresh,
                answer_can_t *why);
 void needs_take(limiter_t *l, needs_t *needs);
-void needs_give(limiter_t *l, const needs_t *needs);
+/* How it went, for the slow start that counts it: told once, before it is given back. */
+void need_ended(need_t *need, slow_start_end_t end);
+void needs_ended(needs_t *needs, slow_start_end_t end);
+void needs_give(limiter_t *l, needs_t *needs);
 void needs_refund(limiter_t *l, const needs_t *needs);
 /* For the row, a line each: level TAB limit TAB cost TAB values [TAB share]. Returns its length. */
 size_t needs_text(const needs_t *needs, char level, char *out, size_t size);

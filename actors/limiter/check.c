@@ -85,8 +85,12 @@ static void check_item(void *arg, void *value)
 
 static void recount_needs(const needs_t *needs)
 {
-    for (size_t n = 0; needs && n < needs->count; n++)
-        needs->of[n].bucket->counted += needs->of[n].cost;
+    for (size_t n = 0; needs && n < needs->count; n++) {
+        const need_t *need = &needs->of[n];
+        const slow_start_t *slow = &need->bucket->slow;
+        need->bucket->counted += need->cost;
+        need->bucket->counted_slow += slow->window > 0 && need->slow_turn == slow->turn;
+    }
 }
 
 static void recount_item(void *arg, void *value)
@@ -103,7 +107,7 @@ static void bucket_zero(limiter_t *l, bucket_t *b, void *arg)
 {
     (void)l;
     (void)arg;
-    b->counted = 0;
+    b->counted = b->counted_slow = 0;
 }
 
 static void bucket_check(limiter_t *l, bucket_t *b, void *arg)
@@ -112,6 +116,8 @@ static void bucket_check(limiter_t *l, bucket_t *b, void *arg)
     bool idle = l->phase == LOADED && mode_starts_work(l) && !l->look;
     size_t waiters = fair_count(&b->waiters);
     expect(s, b->counted == b->in_use, "slots in use are those of live holders");
+    expect(s, b->counted_slow == b->slow.out,
+           "the places in a slow start are those of live holders");
     expect(s, b->in_use <= b->slots || l->phase != LOADED || b->of->touched || b->of->observe,
            "no limit is exceeded");
     if (waiters == 0 || !idle)
@@ -129,7 +135,7 @@ static void bucket_check(limiter_t *l, bucket_t *b, void *arg)
 
 static void buckets_check(sums_t *s)
 {
-    limiter_t *l = (limiter_t *)s->l; /* only `counted` of the buckets is written */
+    limiter_t *l = (limiter_t *)s->l; /* only what is counted of the buckets is written */
     buckets_each(l, bucket_zero, NULL);
     seqmap_each(l->live, recount_item, NULL);
     leases_recount(l, recount_needs);

@@ -188,6 +188,8 @@ static double age_s(const limiter_t *l, const item_t *i)
 
 void item_finish(limiter_t *l, item_t *i, uint8_t state)
 {
+    if (i->job_held && state == STATE_DONE)
+        needs_ended(i->job, SLOW_START_OK);
     if (i->job_held)
         job_give(l, i);
     i->state = state;

@@ -106,7 +106,7 @@ void limits_learn(limiter_t *l, const item_t *i, const msg_settle_t *s)
     for (size_t n = 0; i->needs && n < i->needs->count; n++) {
         bucket_t *b = i->needs->of[n].bucket;
         instant_t started = {i->needs->of[n].taken_us};
-        slow_start_ended(&b->slow, i->needs->of[n].slow_turn, end);
+        need_ended(&i->needs->of[n], end);
         if (b->adaptive && end != SLOW_START_LOST)
             adapt(l, b, started, s, end == SLOW_START_OK);
         if (end == SLOW_START_LOST || end == SLOW_START_DEFERRED) {

@@ -149,8 +149,21 @@ void needs_take(limiter_t *l, needs_t *needs)
         bucket_take(l, &needs->of[n]);
 }
 
-void needs_give(limiter_t *l, const needs_t *needs)
+void need_ended(need_t *need, slow_start_end_t end)
 {
+    slow_start_ended(&need->bucket->slow, need->slow_turn, end);
+    need->slow_turn = 0;
+}
+
+void needs_ended(needs_t *needs, slow_start_end_t end)
+{
+    for (size_t n = 0; needs && n < needs->count; n++)
+        need_ended(&needs->of[n], end);
+}
+
+void needs_give(limiter_t *l, needs_t *needs)
+{
+    needs_ended(needs, SLOW_START_LOST); /* those whose end nobody told */
     for (size_t n = 0; needs && n < needs->count; n++)
         bucket_give(l, &needs->of[n]);
 }

@@ -143,6 +143,112 @@ static void adaptive_slots_go_down_on_429_and_up_again_on_successes(void **s)
     rig_destroy(r);
 }
 
+/* ---- slow starts: whoever takes a place in one gives it back ---- */
+
+#define END                                                                                        \
+    "'end':{'path':'/end','source':'s','labels':{'l':'/message/l'},'steps':[{'name':'g',"          \
+    "'release':{'id':'${/labels/l}'}}]}"
+#define ACQUIRE "{'name':'t','limits':['of'],'acquire':{'id':'${/labels/l}'}}"
+static const char SLOW_ROUTES[] =
+    ROUTE("a", "",
+          CALL("'limits':['of'],'attempts':1,")) "," END
+                                                 "," ROUTE("take", "", ACQUIRE) "," ROUTE(
+                                                     "job", "'limits':['of'],",
+                                                     CALL("'backoff_base_ms':1,'backoff_cap_ms':"
+                                                          "1,")) "," ROUTE("talk",
+                                                                           "'limits':['of'],",
+                                                                           "{'name':'g','classify':"
+                                                                           "{'otherwise':'p'}}");
+
+static const slow_start_t *slow_of(rig_t *r) { return &limits_bucket(r, "of")->slow; }
+
+/* The limit "of" begins slowly: one may go. */
+static rig_t *slow_rig(void)
+{
+    rig_t *r = limits_rig("", "'of':{'slots':8,'ttl_s':60,'learns':true}", SLOW_ROUTES);
+    limits_offer(r, (offer_t){1, "a"});
+    hand_fill(r);
+    hand_settle(r, 1, OUTCOME_DEFER, 429, 1000);
+    rig_pass(r, 1200 * US_PER_MS);
+    hand_fill(r);
+    hand_settle(r, 1, OUTCOME_RETRY, 500, 0);
+    assert_int_equal(slow_start_room(slow_of(r)), 1);
+    return r;
+}
+
+static uint64_t lease(rig_t *r, lease_order_t order, const char *id)
+{
+    static uint64_t number;
+    rig_say(r, CONN_INGRESS, MESSAGE_LEASE,
+            &(msg_lease_t){.number = ++number,
+                           .order = order,
+                           .id = bytes_str(id),
+                           .limits = bytes_str("[{\"name\":\"of\"}]")});
+    const msg_leased_t *said = rig_next(r, CONN_INGRESS, MESSAGE_LEASED);
+    assert_non_null(said);
+    return said->grant;
+}
+
+static void a_lease_gives_back_its_place_in_a_slow_start(void **s)
+{
+    (void)s;
+    rig_t *r = slow_rig();
+    assert_int_equal(lease(r, LEASE_ACQUIRE, "x"), GRANT_GRANTED);
+    assert_int_equal(lease(r, LEASE_ACQUIRE, "y"), GRANT_LIMITED);
+    rig_pass(r, 61 * US_PER_S); /* nobody says how it ended: another may try */
+    assert_int_equal(slow_start_room(slow_of(r)), 1);
+    for (unsigned n = 0; n < 20; n++) { /* released: it went well */
+        assert_int_equal(lease(r, LEASE_ACQUIRE, "x"), GRANT_GRANTED);
+        assert_int_equal(lease(r, LEASE_RELEASE, "x"), GRANT_RELEASED);
+    }
+    assert_int_equal(slow_start_room(slow_of(r)), UINT32_MAX);
+    rig_destroy(r);
+}
+
+static void who_waits_for_a_place_in_a_slow_start_is_woken_by_a_lease_that_ends(void **s)
+{
+    (void)s;
+    rig_t *r = slow_rig();
+    limits_offer(r, (offer_t){2, "take", .value = "x"});
+    limits_offer(r, (offer_t){3, "a"});
+    assert_true(is_done(r, 2) && !in_hand(3));
+    assert_int_equal(hand_fill(r), 0);
+    limits_offer(r, (offer_t){4, "end", .value = "x"});
+    assert_true(hand_fill(r) == 1 && in_hand(3));
+    assert_int_equal(lease(r, LEASE_ACQUIRE, "y"), GRANT_GRANTED);
+    limits_restart(r, false); /* what is held from before takes no place in it */
+    assert_int_equal(lease(r, LEASE_RELEASE, "y"), GRANT_RELEASED);
+    assert_int_equal(slow_of(r)->out, hand_fill(r));
+    rig_destroy(r);
+}
+
+static void the_limits_of_a_route_give_back_their_places_in_a_slow_start(void **s)
+{
+    (void)s;
+    rig_t *r = slow_rig();
+    limits_offer(r, (offer_t){2, "job"});
+    limits_offer(r, (offer_t){3, "a"});
+    assert_true(hand_fill(r) == 1 && in_hand(2) && !in_hand(3));
+    hand_settle(r, 2, OUTCOME_RETRY, 500, 0); /* it waits, and another one is tried */
+    assert_true(in_hand(3));
+    hand_settle(r, 3, OUTCOME_RETRY, 500, 0);
+    rig_pass(r, 10 * US_PER_MS);
+    hand_fill(r);
+    hand_settle(r, 2, OUTCOME_UNBEGUN, 0, 0);
+    rig_pass(r, 200 * US_PER_MS);
+    assert_int_equal(hand_fill(r), 1);
+    assert_int_equal(slow_of(r)->out, 1);
+    hand_ok(r, 2);
+    assert_int_equal(slow_start_room(slow_of(r)), 4);
+    for (unsigned n = 10; n < 20; n++) { /* no call of theirs says anything */
+        limits_offer(r, (offer_t){n, "talk"});
+        rig_settle_as(r, CONN_CLASSIFIER, rig_assign(r, CONN_CLASSIFIER), OUTCOME_OK);
+        assert_true(is_done(r, n));
+    }
+    assert_int_equal(slow_start_room(slow_of(r)), UINT32_MAX);
+    rig_destroy(r);
+}
+
 /* ---- deaths ---- */
 
 static void supervisor_up(rig_t *r)
@@ -233,6 +339,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_pause_that_is_over_leaves_nothing_behind_in_the_store),
     cmocka_unit_test(a_breaker_opens_after_failures_in_a_row_and_closes_by_a_probe),
     cmocka_unit_test(adaptive_slots_go_down_on_429_and_up_again_on_successes),
+    cmocka_unit_test(a_lease_gives_back_its_place_in_a_slow_start),
+    cmocka_unit_test(who_waits_for_a_place_in_a_slow_start_is_woken_by_a_lease_that_ends),
+    cmocka_unit_test(the_limits_of_a_route_give_back_their_places_in_a_slow_start),
     cmocka_unit_test(a_strict_slot_stays_taken_until_the_timeout_of_a_call_whose_actor_died),
     cmocka_unit_test(a_strict_slot_is_its_own_whatever_ids_the_leases_outside_have),
     cmocka_unit_test(what_kills_twice_is_tried_alone_and_what_kills_alone_is_a_dead_letter),
