@@ -137,6 +137,36 @@ static void yaml_add(char **text, size_t *length, const char *before, const json
     free(said);
 }
 
+static bool is_none(const json_t *slots)
+{
+    return json_is_integer(slots) && json_integer_value(slots) == 0;
+}
+
+/* Is there anything of it that the configuration can say? */
+static bool yaml_has(const json_t *by_hand)
+{
+    static const char *const words[] = {"rate", "per_ms", "observe", "values"};
+    const json_t *slots = json_object_get(by_hand, "slots");
+    bool has = slots && !is_none(slots);
+    for (size_t n = 0; n < COUNT_OF(words); n++)
+        has = has || json_object_get(by_hand, words[n]);
+    return has;
+}
+
+/* What the configuration cannot say is said as comments. */
+static void yaml_beside(char **text, size_t *length, const json_t *by_hand)
+{
+    static const char *const unsayable[] = {"disabled", "pinned"};
+    static const char beside[] = " by hand, which the configuration cannot say\n";
+    if (is_none(json_object_get(by_hand, "slots")))
+        yaml_add(text, length, "    # slots 0", NULL, beside);
+    for (size_t n = 0; n < COUNT_OF(unsayable); n++)
+        if (json_object_get(by_hand, unsayable[n])) {
+            yaml_add(text, length, "    # ", NULL, unsayable[n]);
+            yaml_add(text, length, beside, NULL, "");
+        }
+}
+
 static void yaml_limit(char **text, size_t *length, const limit_state_t *s)
 {
     json_t *h = s->by_hand, *slots = json_object_get(h, "slots"),
@@ -144,11 +174,11 @@ static void yaml_limit(char **text, size_t *length, const limit_state_t *s)
            *values = json_object_get(h, "values"), *number, *on = json_object_get(h, "observe"),
            *name = json_string(s->limit->name);
     const char *value;
-    yaml_add(text, length, "  ", name, ":");
+    yaml_add(text, length, yaml_has(h) ? "  " : "  # ", name, ":");
     yaml_add(text, length, "  # by ", json_object_get(h, "who"), "");
     yaml_add(text, length, ": ", json_object_get(h, "why"), "\n");
     json_decref(name);
-    if (slots)
+    if (slots && !is_none(slots))
         yaml_add(text, length, "    slots: ", slots, "\n");
     if (rate || per)
         yaml_add(text, length, "    rate:\n", NULL, "");
@@ -167,12 +197,7 @@ static void yaml_limit(char **text, size_t *length, const limit_state_t *s)
         yaml_add(text, length, "", number, "\n");
         json_decref(key);
     }
-    for (size_t n = 0; n < 2; n++) {
-        const char *switched = n ? "pinned" : "disabled";
-        if (json_object_get(h, switched))
-            yaml_add(text, length, n ? "    # pinned" : "    # disabled", NULL,
-                     " by hand, which the configuration cannot say\n");
-    }
+    yaml_beside(text, length, h);
 }
 
 static void limits_export(limiter_t *l, const hand_t *h)
@@ -180,16 +205,16 @@ static void limits_export(limiter_t *l, const hand_t *h)
     char *text = NULL;
     size_t length = 0;
     json_int_t count = 0;
+    bool has = false;
+    for (size_t n = 0; n < l->config->named_limits; n++)
+        has = has || yaml_has(l->limits[n].by_hand);
     yaml_add(&text, &length, "# what is set by hand and differs from the configuration\n", NULL,
-             "limits:");
+             has ? "limits:\n" : "limits: {}\n");
     for (size_t n = 0; n < l->config->named_limits; n++)
         if (l->limits[n].by_hand) {
-            if (count++ == 0)
-                yaml_add(&text, &length, "\n", NULL, "");
+            count++;
             yaml_limit(&text, &length, &l->limits[n]);
         }
-    if (count == 0)
-        yaml_add(&text, &length, " {}\n", NULL, "");
     query_reply(l, h->q, 200, json_pack("{s:I,s:s%}", "limits", count, "yaml", text, length));
     free(text);
 }

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """Limits, downstreams, routes and messages changed by people while Weir runs with real processes."""
+import json
+import re
 import subprocess
 
 from weir import BUILD, Weir, check, main, test, ticket, wait_until, with_sandbox
@@ -63,6 +65,43 @@ def limits_set_live_are_in_force_at_once_and_stay_over_kill():
     check(sandbox.summary()["most_at_once"] >= 8, "eight were called at once")
     for line in ("limits.reset by", "step tag begins, attempt", "step tag ended: ok", "message done after"):
         wait_until(lambda: line in weir.program.text(), 5, f"in the log: {line}")
+    weir.stop()
+    weir.remove()
+
+
+@test
+def what_is_exported_passes_check_as_a_part_of_the_configuration():
+    weir, _ = with_sandbox("export")
+    limits = {"writes": {"slots": 3}, "pace": {"rate": {"count": 9}},
+              "lines": {"slots": 4, "per": ["lang"]}}
+    text = weir.config.read_text()
+    weir.config.write_text(re.sub(r"^limits: .*$", lambda _: f"limits: {json.dumps(limits)}", text, flags=re.M)
+                           .replace("limits: [writes]", "limits: [writes, pace, lines]"))
+    weir.start()
+    drop_in = weir.config.parent / "conf.d/exported.yaml"
+    drop_in.parent.mkdir()
+
+    def is_right(text, part):
+        check(part in text, f"exported: {text}")
+        drop_in.write_text(text)
+        done = subprocess.run([BUILD / "weirctl", "check", weir.config], capture_output=True, text=True)
+        check(done.returncode == 0 and "with 1 drop-in" in done.stdout, f"{done} of {text}")
+
+    def export():
+        return said(weir, "limits.export")["yaml"]
+
+    is_right(export(), "limits: {}")
+    said(weir, "limits.set", name="writes", slots=0, why="they migrate")
+    is_right(export(), "slots 0")
+    said(weir, "limits.disable", name="pace")
+    is_right(export(), "disabled by hand")
+    said(weir, "limits.set", name="lines", value="acme", slots=0)
+    said(weir, "limits.observe", name="lines", on="on")
+    is_right(export(), '"acme": 0')
+    said(weir, "limits.set", name="pace", rate=5, per_ms=2000)
+    is_right(export(), "count: 5")
+    said(weir, "limits.set", name="writes", slots=2)
+    is_right(export(), "slots: 2")
     weir.stop()
     weir.remove()
 
