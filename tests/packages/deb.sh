@@ -297,10 +297,11 @@ nothing_failed_in_the_journal_meanwhile() {
 # ---- removal ----------------------------------------------------------------------------------------------
 
 removal_stops_everything_and_keeps_configuration_and_queue() {
+    echo NIGHT_SLOTS=2 >"$inside/etc/weir/env" # as the manual has it; the unit reads it
     in_ apt-get -q -y remove weir
     ! in_ pgrep 'weir-(supervisor|ingress|limiter|classifier|responder|drainer)' || because "something still runs"
     ! is_active weir.socket || because "the socket is still there"
-    in_ test -e /etc/weir/weir.yaml -a -e /var/lib/weir/weir.db -a -e /etc/weir/credentials/desk-token || because "something is gone"
+    in_ test -e /etc/weir/weir.yaml -a -e /var/lib/weir/weir.db -a -e /etc/weir/credentials/desk-token -a -e /etc/weir/env || because "something is gone"
 }
 
 a_purge_leaves_nothing() {
