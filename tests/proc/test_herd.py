@@ -66,6 +66,8 @@ def after_a_retry_after_one_call_goes_and_then_a_few_and_no_attempt_was_used_up(
     check(first >= told["at_us"] / 1e6 + RETRY_S, "nothing goes before the time is up")
     check(probing == 1, f"then one is tried: {probing}")
     check(1 <= second <= 5, f"then a few: {second}")
+    paused = weir.ctl("events", kind="pause")["events"]
+    check(paused and all(e.get("downstream") == "far" for e in paused), f"the journal has whose pause it was: {paused}")
     sandbox.no_script()
     weir.wait_empty(60)
     shown = weir.ctl("show", id=told["message"])
