@@ -198,6 +198,7 @@ static void prepare_family(supervisor_t *s)
         launch_secrets_print(&s->launch, &roster[i], bytes_of(s->print_key, sizeof s->print_key),
                              &s->secret_prints[i]);
     s->metrics = metrics_new();
+    metrics_set(s->metrics, METRIC_BUILD_INFO, bytes_str(WEIR_VERSION), 1);
     /* Told from the first day, so that a rise is seen. */
     for (size_t i = 0; i < s->family.count; i++)
         metrics_add(s->metrics, METRIC_RESTARTS, bytes_str(actor_name(s->family.children[i].actor)),

@@ -84,6 +84,9 @@ def everybody_becomes_ready_with_only_what_it_needs():
     birth = Path(f"/proc/{actors['limiter']['pid']}/environ").read_bytes()
     check(b"-value" not in birth, "a secret is in an environment")
     check(weir.get("/readyz")[0] == 200, "it answers")
+    version = weir.ctl("status")["version"]
+    build = f'weir_build_info{{actor="supervisor",instance="0",version="{version}"}}'
+    wait_until(lambda: weir.metrics().get(build) == 1, 10, "its metrics say which version it is")
     weir.stop()
     text = weir.program.text()
     ends = [text.index(f"{kind}/0: stopping -> down") for kind in ("ingress", "responder", "drainer", "limiter")]
