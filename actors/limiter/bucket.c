@@ -94,6 +94,13 @@ static uint32_t window_count(const bucket_t *b)
     return b->count > 0 ? least(b->count, WINDOW_COUNT_MAX) : 1;
 }
 
+/* A count that is lowered lowers a burst above it; one that is raised leaves it as configured. */
+static uint32_t burst_of(const limit_t *limit, uint32_t count)
+{
+    uint32_t burst = limit->rate.burst;
+    return burst == 0 ? count : count < limit->rate.count ? least(burst, count) : burst;
+}
+
 /* What this value may: the limit's numbers, or the most specific override of one of its values. */
 void bucket_set(limiter_t *l, bucket_t *b)
 {
@@ -108,11 +115,8 @@ void bucket_set(limiter_t *l, bucket_t *b)
     else if (place >= 0)
         b->count = s->values[place].value;
     const limit_t *limit = s->limit;
-    b->rate = (gcra_rate_t){.period_us = s->period_us,
-                            .count = b->count,
-                            .burst = limit->rate.shape == RATE_SPACING ? 1
-                                     : b->count == limit->rate.count   ? limit->rate.burst
-                                                                       : b->count};
+    b->rate = (gcra_rate_t){
+        .period_us = s->period_us, .count = b->count, .burst = burst_of(limit, b->count)};
     if (b->window)
         window_change(b->window, window_count(b), s->period_us + s->slack_us);
     if (b->adaptive) {

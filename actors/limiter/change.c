@@ -77,7 +77,11 @@ static void bucket_follow(limiter_t *l, bucket_t *b, void *arg)
 {
     if (b->of != arg)
         return;
+    gcra_rate_t before = b->rate;
     bucket_set(l, b);
+    unsigned pace = b->of->pinned ? 100 : l->pace_percent;
+    if (!b->window && gcra_rate_set(&b->gcra, l->now.at, &before, &b->rate, pace))
+        bucket_changed(l, b);
     bucket_look(l, b);
 }
 

@@ -157,6 +157,26 @@ static exact_t most_ahead(const gcra_rate_t *rate, instant_t now)
     return plus(at, later(bucket, (exact_t){rate->period_us, 0}), rate->count);
 }
 
+bool gcra_rate_set(gcra_t *g, instant_t now, const gcra_rate_t *from, const gcra_rate_t *to,
+                   unsigned percent)
+{
+    int64_t ahead = gcra_kept_us(g) - now.us;
+    bool same =
+        from->period_us == to->period_us && from->count == to->count && from->burst == to->burst;
+    if (ahead <= 0 || to->count == 0 || same)
+        return false;
+    gcra_rate_t slowed = gcra_slowed(*to, percent);
+    exact_t most = most_ahead(&slowed, now);
+    long double left = (long double)ahead; /* a product of five such numbers is no 64 bit one */
+    if (from->count > 0)
+        left = left * from->count / (long double)from->period_us * (long double)to->period_us /
+               to->count;
+    if (left < (long double)(most.us - now.us))
+        most = (exact_t){now.us + (int64_t)left + 1, 0};
+    set_full(g, &slowed, most);
+    return true;
+}
+
 gcra_t gcra_restored(const gcra_rate_t *rate, instant_t now, int64_t kept_us)
 {
     gcra_t g = {.last_us = now.us};

@@ -40,6 +40,11 @@ gcra_rate_t gcra_slowed(gcra_rate_t rate, unsigned percent);
 /* The pace becomes another percentage of its rate: what was taken stays taken, call for call. Else
  * a slower pace, whose burst is worth more time, would let more through at once. */
 void gcra_repace(gcra_t *g, instant_t now, unsigned from_percent, unsigned to_percent);
+/* The rate becomes another, of which `percent` is in force: what was taken stays taken, call for
+ * call, but no further ahead than gcra_restored() allows. A rate whose count is 0 lets nothing pass
+ * and leaves the bucket as it is. Whether anything changed. */
+bool gcra_rate_set(gcra_t *g, instant_t now, const gcra_rate_t *from, const gcra_rate_t *to,
+                   unsigned percent);
 
 /* When `cost` may be taken if nobody else takes before: 0 now, else in so many us. -1: never, the
  * cost is over the burst. */

@@ -30,7 +30,8 @@ typedef struct limit {
     uint32_t slots;       /* 0: any number at once */
     struct {
         enum rate_shape shape;
-        uint32_t count, burst; /* headroom taken off */
+        uint32_t count;       /* headroom taken off */
+        uint32_t burst;       /* 0: as many as the count */
         int64_t period_us;
     } rate;
     calendar_cap_t cap;   /* zone NULL: none */

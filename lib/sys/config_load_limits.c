@@ -38,9 +38,8 @@ static void load_rate(limit_t *limit, json_t *rate)
     limit->rate.shape = *shape == 'b' ? RATE_BUCKET : *shape == 's' ? RATE_SPACING : RATE_WINDOW;
     limit->rate.count = (uint32_t)(count < 100 ? 1 : count / 100);
     limit->rate.period_us = (int64_t)leaf_number(rate, "per_ms") * US_PER_MS;
-    limit->rate.burst = limit->rate.shape == RATE_SPACING
-                            ? 1
-                            : (uint32_t)number_or(rate, "burst", limit->rate.count);
+    limit->rate.burst =
+        limit->rate.shape == RATE_SPACING ? 1 : (uint32_t)number_or(rate, "burst", 0);
 }
 
 static void load_cap(loading_t *l, limit_t *limit, json_t *cap)

@@ -277,6 +277,38 @@ static void a_rate_changed_while_it_runs_takes_its_remainder_along(void **state)
     }
 }
 
+static void
+another_rate_leaves_as_many_calls_taken_but_never_keeps_longer_than_its_own(void **state)
+{
+    (void)state;
+    const int64_t hour = 3600 * US_PER_S;
+    static const gcra_rate_t none = {0};
+    const struct {
+        gcra_rate_t from, to;
+        int64_t ahead_us;
+        unsigned percent;
+        int64_t left_us;
+    } rows[] = {
+        {{hour, 1, 1}, {US_PER_S, 100, 1}, hour, 100, 10 * US_PER_MS},
+        {{hour, 1, 1}, {US_PER_S, 100, 1}, 2 * hour, 50, 20 * US_PER_MS},
+        {{US_PER_S, 100, 100}, {hour, 1, 1}, US_PER_S, 100, hour},
+        {{US_PER_S, 100, 100}, {hour, 1, 1}, US_PER_S, 50, 2 * hour},
+        {{hour, 1, 1}, {hour, 1, 1}, hour / 2, 100, hour / 2}, /* the same */
+        {{hour, 1, 1}, {hour, 0, 0}, hour / 2, 100, hour / 2}, /* nothing passes */
+        {none, {US_PER_S, 1, 1}, hour, 100, US_PER_S},         /* nothing passed */
+        {{hour, 1, 1}, {hour, 2, 1}, -hour, 100, -hour},       /* full */
+    };
+    for (size_t n = 0; n < COUNT_OF(rows); n++) {
+        instant_t now = {1LL << 50};
+        gcra_t g = {.full_us = now.us + rows[n].ahead_us, .last_us = 5, .taken = 7};
+        bool changed = gcra_rate_set(&g, now, &rows[n].from, &rows[n].to, rows[n].percent);
+        assert_int_equal(changed, rows[n].left_us != rows[n].ahead_us);
+        int64_t left = gcra_kept_us(&g) - now.us;
+        assert_true(left >= rows[n].left_us && left <= rows[n].left_us + changed);
+        assert_true(g.last_us == 5 && g.taken == 7); /* receipts stay good */
+    }
+}
+
 static void impossible_rates_are_refused_and_the_greatest_do_not_overflow(void **state)
 {
     (void)state;
@@ -325,6 +357,8 @@ int main(void)
         cmocka_unit_test(the_same_boot_goes_on_where_it_was),
         cmocka_unit_test(a_changed_rate_or_a_new_boot_blocks_for_a_bucket_or_a_period_at_most),
         cmocka_unit_test(a_rate_changed_while_it_runs_takes_its_remainder_along),
+        cmocka_unit_test(
+            another_rate_leaves_as_many_calls_taken_but_never_keeps_longer_than_its_own),
         cmocka_unit_test(impossible_rates_are_refused_and_the_greatest_do_not_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
