@@ -178,14 +178,15 @@ int needs_keep(const limiter_t *l, const needs_t *needs, uint8_t class, bool fre
                answer_can_t *why);
 void needs_take(limiter_t *l, needs_t *needs);
 /* How it went, for the slow start that counts it: told once, before it is given back. */
-void need_ended(need_t *need, slow_start_end_t end);
 void needs_ended(needs_t *needs, slow_start_end_t end);
+void need_ended(need_t *need, slow_start_end_t end);
 void needs_give(limiter_t *l, needs_t *needs);
 void needs_refund(limiter_t *l, const needs_t *needs);
 /* For the row, a line each: level TAB limit TAB cost TAB values [TAB share]. Returns its length. */
 size_t needs_text(const needs_t *needs, char level, char *out, size_t size);
 /* The lines of this level; what is no longer in the configuration is left out. NULL: none. */
 needs_t *needs_parse(limiter_t *l, bytes_t text, char level);
+bytes_t bucket_name_parse(bytes_t name, bytes_t *share); /* its values; share: empty, or of whom */
 void needs_add_own(limiter_t *l, needs_t **needs, const step_t *step, bool is_retry);
 /* A label's value, "" when it has none. out: room for LABEL_VALUE_MAX + 1 bytes. */
 void label_value(const label_values_t *of, const char *name, char *out);

@@ -99,8 +99,9 @@ static void pace_kept(void *arg, const stored_pace_t *pace)
         return;
     long limit =
         config_limit(l->config, bytes_of(pace->name.data, (size_t)(mark - pace->name.data)));
-    bytes_t values = bytes_of(mark + 1, pace->name.len - (size_t)(mark + 1 - pace->name.data));
-    bucket_t *b = limit < 0 ? NULL : bucket_get(l, &l->limits[limit], values, bytes_of(NULL, 0));
+    bytes_t name = bytes_of(mark + 1, pace->name.len - (size_t)(mark + 1 - pace->name.data));
+    bytes_t share, values = bucket_name_parse(name, &share);
+    bucket_t *b = limit < 0 ? NULL : bucket_get(l, &l->limits[limit], values, share);
     if (!b)
         return;
     const uint8_t *at = pace->data.data + 1;

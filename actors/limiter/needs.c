@@ -247,6 +247,14 @@ static bytes_t part_to(bytes_t *rest, char end)
     return part;
 }
 
+bytes_t bucket_name_parse(bytes_t name, bytes_t *share)
+{
+    const uint8_t *mark = name.len ? memchr(name.data, '\x1e', name.len) : NULL;
+    bytes_t values = mark ? bytes_of(name.data, (size_t)(mark - name.data)) : name;
+    *share = mark ? bytes_of(mark + 1, name.len - values.len - 1) : bytes_of(NULL, 0);
+    return values;
+}
+
 static void need_parse(limiter_t *l, needs_t *needs, bytes_t line)
 {
     part_to(&line, '\t'); /* the level */
@@ -257,9 +265,7 @@ static void need_parse(limiter_t *l, needs_t *needs, bytes_t line)
         number = number * 10 + (uint32_t)(cost.data[n] - '0');
     if (limit < 0 || number == 0)
         return;
-    const uint8_t *mark = line.len ? memchr(line.data, '\x1e', line.len) : NULL;
-    bytes_t values = mark ? bytes_of(line.data, (size_t)(mark - line.data)) : line;
-    bytes_t share = mark ? bytes_of(mark + 1, line.len - values.len - 1) : bytes_of(NULL, 0);
+    bytes_t share, values = bucket_name_parse(line, &share);
     need_add(l, needs, &l->limits[limit], number, values, share);
 }
 
