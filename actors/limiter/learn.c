@@ -56,6 +56,12 @@ static void pause(limiter_t *l, const item_t *i, const msg_settle_t *s, const ch
     }
 }
 
+static void share_look(limiter_t *l, bucket_t *b, void *whole)
+{
+    if (b->whole == whole)
+        bucket_look(l, b);
+}
+
 static void adapt(limiter_t *l, bucket_t *b, instant_t started, const msg_settle_t *s,
                   bool answered)
 {
@@ -69,6 +75,9 @@ static void adapt(limiter_t *l, bucket_t *b, instant_t started, const msg_settle
         adaptive_ended(&b->adaptive->now, &b->adaptive->rules, started, l->now.at, end, b->in_use);
     if (change.reason == ADAPTIVE_UNCHANGED)
         return;
+    bucket_look(l, b);
+    if (b->of->limit->share_by) /* each share is a part of it */
+        buckets_each(l, share_look, b);
     char text[128];
     snprintf(text, sizeof text, "adaptive slots %u -> %u", change.from, change.to);
     bucket_log(l, b, LOG_LIMIT_ADAPTED, text, adaptive_reason_text(change.reason));

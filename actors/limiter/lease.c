@@ -197,7 +197,6 @@ void lease_renew(limiter_t *l, lease_t *lease)
 void lease_end(limiter_t *l, lease_t *lease, const char *why)
 {
     needs_ended(lease->needs, why ? SLOW_START_LOST : SLOW_START_OK);
-    needs_ended(lease->needs, why ? SLOW_START_LOST : SLOW_START_OK);
     if (!BUG(LEASE_LEAKED))
         needs_give(l, lease->needs);
     wish_change(l->e,

@@ -143,6 +143,53 @@ static void adaptive_slots_go_down_on_429_and_up_again_on_successes(void **s)
     rig_destroy(r);
 }
 
+/* 0: none of these. */
+static unsigned one_in_hand(unsigned first, unsigned last)
+{
+    for (unsigned n = first; n <= last; n++)
+        if (in_hand(n))
+            return n;
+    return 0;
+}
+
+static void an_adaptive_limit_that_grows_wakes_every_share_of_it(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("",
+                          "'of':{'slots':32,'share_by':'l','max_share_percent':50,"
+                          "'adaptive':{'floor':2,'start':2,'stay_ms':0}}",
+                          ROUTE("a", "", CALL("'limits':['of'],")));
+    limits_offers(r, (offer_t){1, "a", .value = "x"}, 5);
+    limits_offers(r, (offer_t){11, "a", .value = "y"}, 20);
+    hand_fill(r);
+    assert_true(hand.count == 2 && in_hand(1) && in_hand(11));
+    for (unsigned n; !in_hand(2) && (n = one_in_hand(11, 30));)
+        hand_ok(r, n);
+    assert_true(in_hand(2)); /* and the rig saw nobody waiting for what is free */
+    rig_destroy(r);
+}
+
+static void a_share_that_learned_a_pause_is_a_share_after_a_restart(void **s)
+{
+    (void)s;
+    rig_t *r =
+        limits_rig("", "'of':{'slots':8,'share_by':'l','max_share_percent':25,'learns':true}",
+                   ROUTE("a", "", CALL("'limits':['of'],")));
+    limits_offer(r, (offer_t){1, "a", .value = "x"});
+    hand_fill(r);
+    hand_settle(r, 1, OUTCOME_DEFER, 429, 2000);
+    limits_restart(r, false);
+    limits_offers(r, (offer_t){2, "a", .value = "x"}, 20);
+    assert_int_equal(hand_fill(r), 0);
+    rig_pass(r, 2200 * US_PER_MS);
+    for (unsigned times = 0; times < 10; times++) {
+        hand_fill(r);
+        assert_in_range(hand.count, 1, 2);
+        hand_ok(r, one_in_hand(1, 21));
+    }
+    rig_destroy(r);
+}
+
 /* ---- slow starts: whoever takes a place in one gives it back ---- */
 
 #define END                                                                                        \
@@ -150,15 +197,12 @@ static void adaptive_slots_go_down_on_429_and_up_again_on_successes(void **s)
     "'release':{'id':'${/labels/l}'}}]}"
 #define ACQUIRE "{'name':'t','limits':['of'],'acquire':{'id':'${/labels/l}'}}"
 static const char SLOW_ROUTES[] =
-    ROUTE("a", "",
-          CALL("'limits':['of'],'attempts':1,")) "," END
-                                                 "," ROUTE("take", "", ACQUIRE) "," ROUTE(
-                                                     "job", "'limits':['of'],",
-                                                     CALL("'backoff_base_ms':1,'backoff_cap_ms':"
-                                                          "1,")) "," ROUTE("talk",
-                                                                           "'limits':['of'],",
-                                                                           "{'name':'g','classify':"
-                                                                           "{'otherwise':'p'}}");
+    ROUTE("a", "", CALL("'limits':['of'],'attempts':1,")) "," END "," ROUTE(
+        "take", "", ACQUIRE) "," ROUTE("job", "'limits':['of'],",
+                                       CALL("'backoff_base_ms':1,'backoff_cap_ms':"
+                                            "1,")) "," ROUTE("talk", "'limits':['of'],",
+                                                             "{'name':'g','classify':"
+                                                             "{'otherwise':'p'}}");
 
 static const slow_start_t *slow_of(rig_t *r) { return &limits_bucket(r, "of")->slow; }
 
@@ -339,6 +383,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_pause_that_is_over_leaves_nothing_behind_in_the_store),
     cmocka_unit_test(a_breaker_opens_after_failures_in_a_row_and_closes_by_a_probe),
     cmocka_unit_test(adaptive_slots_go_down_on_429_and_up_again_on_successes),
+    cmocka_unit_test(an_adaptive_limit_that_grows_wakes_every_share_of_it),
+    cmocka_unit_test(a_share_that_learned_a_pause_is_a_share_after_a_restart),
     cmocka_unit_test(a_lease_gives_back_its_place_in_a_slow_start),
     cmocka_unit_test(who_waits_for_a_place_in_a_slow_start_is_woken_by_a_lease_that_ends),
     cmocka_unit_test(the_limits_of_a_route_give_back_their_places_in_a_slow_start),
