@@ -64,7 +64,8 @@ static uint64_t slots(limiter_t *l)
         wish_gauge(l->e, METRIC_LIMIT_WAITING, name, (double)sums[n].waiting);
     }
     free(sums);
-    wish_gauge(l->e, METRIC_LEASES, bytes_of(NULL, 0), (double)(l->lease_count - l->tombstone_count));
+    wish_gauge(l->e, METRIC_LEASES, bytes_of(NULL, 0),
+               (double)(l->lease_count - l->tombstone_count));
     return kept;
 }
 
