@@ -1,10 +1,7 @@
 /* utf8.c: see utf8.h. */
 #include "core/utf8.h"
 
-static bool within(uint8_t c, uint8_t low, uint8_t high)
-{
-    return c >= low && c <= high;
-}
+static bool within(uint8_t c, uint8_t low, uint8_t high) { return c >= low && c <= high; }
 
 /* Length of the character that begins at p, 0 if none does (RFC 3629, section 4). */
 static size_t character(const uint8_t *p, size_t left)
@@ -22,10 +19,18 @@ static size_t character(const uint8_t *p, size_t left)
     if (len == 0 || len > left)
         return 0;
     switch (c) { /* where the second byte must be narrower: overlong forms, surrogates, the end */
-    case 0xe0: low = 0xa0; break;
-    case 0xed: high = 0x9f; break;
-    case 0xf0: low = 0x90; break;
-    case 0xf4: high = 0x8f; break;
+    case 0xe0:
+        low = 0xa0;
+        break;
+    case 0xed:
+        high = 0x9f;
+        break;
+    case 0xf0:
+        low = 0x90;
+        break;
+    case 0xf4:
+        high = 0x8f;
+        break;
     }
     if (!within(p[1], low, high))
         return 0;
@@ -57,4 +62,22 @@ size_t utf8_prefix(bytes_t text, size_t most)
         at += len;
     }
     return at;
+}
+
+static bool is_control(const uint8_t *p)
+{
+    return p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0);
+}
+
+void utf8_shown(bytes_t text, char *out)
+{
+    for (size_t at = 0, len; at < text.len; at += len) {
+        len = character(text.data + at, text.len - at);
+        bool shown = len > 0 && !is_control(text.data + at);
+        len = len ? len : 1;
+        if (shown)
+            memmove(out + at, text.data + at, len);
+        else
+            memset(out + at, '?', len);
+    }
 }

@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/utf8.h"
+
 #define CUT "... (cut)"
 #define FIELDS_MOST 9
 #define LOG_TEXT_ROOM 1024u /* of a datagram, kept for the sentence */
@@ -130,14 +132,11 @@ static size_t fields_of(const log_entry_t *entry, field_t *out)
     return count;
 }
 
-/* Control bytes would steer the terminal or forge a second line. */
 static void put_shown(text_t *t, bytes_t value)
 {
-    for (size_t i = 0; i < value.len; i++) {
-        uint8_t c = value.data[i];
-        if (!put(t, c < 0x20 || c == 0x7f ? (const uint8_t *)" " : &c, 1))
-            return;
-    }
+    size_t room = t->size - t->len, len = value.len < room ? value.len : room;
+    utf8_shown(bytes_of(value.data, len), t->out + t->len);
+    t->len += len;
 }
 
 /* The sentence and what belongs to it, as people read it: whoever looks at a terminal or types

@@ -492,10 +492,31 @@ def damage_is_found_told_and_mended():
 
 # ---- a report -------------------------------------------------------------------------------------------------------
 
+def fake_journalctl(folder):
+    """Lines of Weir as journalctl prints them: a PATH with it in front."""
+    lines = [("3bd4f4b6a1c54b0f9a0c8f3d6d2e1a10", f"dead after 5 attempts  message=01ABC route=tickets key={CANARY} reason={CANARY}"),
+             ("3bd4f4b6a1c54b0f9a0c8f3d6d2e1a14", f'limits.set asked by uid 0, pid 7: {{"value":"{CANARY}"}}'),
+             ("3bd4f4b6a1c54b0f9a0c8f3d6d2e1a14", f'limits.pin {{"why":"{CANARY}"}} by operator'),
+             ("3bd4f4b6a1c54b0f9a0c8f3d6d2e1a64", f'limits.set by uid 0, pid 7: {{"values":{{"{CANARY}":3}}}} -> {{}}'),
+             ("3bd4f4b6a1c54b0f9a0c8f3d6d2e1a63", f"lease {CANARY} ended by itself: its time is over"),
+             (None, f"12:01:01.123 limiter: limits.set by uid 0: {{{CANARY}}}  key={CANARY}"), (None, [72, 105]), (None, None)]
+    entries = [{"__REALTIME_TIMESTAMP": "1700000000000000", "SYSLOG_IDENTIFIER": "weir-limiter", "MESSAGE": text, "ERRNO": "5",
+                **({"MESSAGE_ID": kind} if kind else {})} for kind, text in lines]
+    (folder / "lines").write_text("".join(json.dumps(e) + "\n" for e in entries) + f'{{"MESSAGE": "{CANARY}{"x" * 300000}"}}\n{CANARY}\n')
+    (folder / "plain").write_text("".join(f"2023-11-14T22:13:20+0000 host weir-limiter[7]: {text}\n" for _, text in lines))
+    program = folder / "bin" / "journalctl"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "a hint" >&2\ncase "$*" in *--output=json*) cat {folder}/lines;; *) cat {folder}/plain;; esac\n')
+    program.chmod(0o755)
+    return {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
+
+
 @test
 def a_report_has_what_helps_and_no_secrets_and_no_messages():
     weir, sandbox = with_sandbox("report")
     text = weir.config.read_text()
+    text = text.replace("limits: {writes: {slots: 32}}", "limits: {writes: {slots: 32}, fax: {slots: 1, per: [lang]}}", 1)
+    text = text.replace("limits: [writes]", "limits: [writes, fax]", 1)
     text = text.replace("allow_private: true}", f"allow_private: true, secret: shop-token, headers: {{X-Team: \"{CANARY}\"}}}}", 1)
     weir.secret("shop-token", f"{CANARY}-token")
     weir.config.write_text(text)
@@ -504,20 +525,67 @@ def a_report_has_what_helps_and_no_secrets_and_no_messages():
     check(weir.post(ticket("x", key=f"{CANARY}-key", subject=f"{CANARY}-body"))[0] == 202, "accepted")
     weir.wait_empty(10)
     wait_until(lambda: "weir_queue_messages" in json.dumps(weir.ctl("metrics")), 5, "the limiter told its numbers")
+
+    def change(*words):
+        status, out, err = weirctl(weir, *words, "--why", f"{CANARY}-why")
+        check(status == 0, f"{words}: {status} {out} {err}")
+
+    for words in (["limits", "set", "fax", "--slots", "0"], ["limits", "set", "fax", "--slots", "3", "--value", f"{CANARY}-value"],
+                  ["safe", "on"], ["mode", "degraded"], ["mode", "normal"]):
+        change(*words)
+    for n in range(3):
+        check(weir.post(ticket(f"waits-{n}", lang=f"{CANARY}-lang"))[0] == 202, "accepted")
+    wait_until(lambda: any(v["waiting"] for l in weir.ctl("limits.ls")["limits"] for v in l.get("by_value", [])), 10,
+               "they wait for a value of a limit")
+    change("downstream", "pause", "helpdesk")
+    journal = fake_journalctl(weir.folder)
     file = weir.folder / "report.txt"
-    status, out, err = weirctl(weir, "report", "-o", file)
+    status, out, err = weirctl(weir, "report", "-o", file, env=journal)
     check(status == 0 and file.stat().st_mode & 0o777 == 0o600, f"{status} {out} {err}")
     said = file.read_text()
     check(CANARY not in said, f"the canary is in it: {said[max(0, said.find(CANARY) - 200):][:300]}")
     for part in ("===== status =====", "===== health =====", "===== config.running =====", "===== events =====",
-                 "weir_queue_messages", "shop-token", "5 actors ready", "===== host ====="):
-        check(part in said, f"{part} is in it")
+                 "weir_queue_messages", "shop-token", "5 actors ready", "===== host =====", '"name": "fax"', '"by_value": [',
+                 "2023-11-14T22:13:20Z weir-limiter: dead after 5 attempts (Input/output error)\n",
+                 "limits.set asked by uid 0, pid 7: (left out)", "weir-limiter: limits.pin (left out)",
+                 "12:01:01.123 limiter: limits.set by uid 0: (left out)", "a hint\n", '"text":"limits.set by uid',
+                 "downstream.pause by uid"):
+        check(part in said, f"{part} is in it: {said[-3000:]}")
     check(weirctl(weir, "report", "-o", file)[0] == 73, "a file that is there is kept")
     weir.stop()
-    status, said, _ = weirctl(weir, "report", "-o", "-")
+    status, said, _ = weirctl(weir, "report", "-o", "-", env={**os.environ, "PATH": "/nowhere"})
     check(status == 0 and CANARY not in said, "also of a Weir that does not run")
+    check("(journalctl ended with 127)" in said, f"and where there is no journal: {said[-500:]}")
     for part in ("does not run", "===== config =====", "shop-token", "===== store.check =====", '"damaged": 0', "===== host ====="):
         check(part in said, f"{part} is in it: {said[:2000]}")
+    weir.remove()
+
+
+# ---- what a terminal is sent ----------------------------------------------------------------------------------------
+
+@test
+def what_senders_and_people_wrote_does_not_steer_the_terminal():
+    weir, sandbox = with_sandbox("terminal", level="info")
+    weir.start()
+    forged = "\033[2J\u009b31m\nforged\x7f\tend"
+    check(weir.ctl("limits.set", name="writes", slots=0, why=f"why {forged}")["ok"], "set")
+    check(weir.ctl("safe", state="on", why=f"why {forged}")["ok"], "safe")
+    one = weir.post(ticket("forger", key=f"key {forged}", lang=forged, subject=forged))[2]["id"]
+    two = weir.post(ticket("second", key=f"key {forged}"))[2]["id"]
+    wait_until(lambda: weir.ctl("why", id=two)["why"]["keeps"], 10, "it waits")
+    for words in (["show", one], ["why", one], ["why", two], ["ls"], ["events"], ["status"], ["limits", "ls"], ["mode", "show"],
+                  ["shape", "--label", "lang"], ["slots", "ls"], ["downstream", "ls"], ["downstream", "pause", "helpdesk", "--why", forged],
+                  ["events", "--follow", "--timeout", "1"], ["top", "--count", "1"], ["dead", "ls"], ["health"]):
+        status, out, err = weirctl(weir, *words)
+        check(status in (0, 1), f"{words}: {status} {out} {err}")
+        wrong = [c for c in out + err if c != "\n" and (c < " " or "\x7f" <= c <= "\x9f")]
+        check(not wrong, f"{words} writes {wrong[:5]}: {out!r}")
+        check(not [l for l in out.splitlines() if l.startswith("forged")], f"{words} lets a line be forged: {out!r}")
+    check("key ?[2J??31m?forged??end" in weirctl(weir, "show", one)[1], "it is shown as it can be")
+    check(forged in said_json(weir, "show", one)[0]["key"], "and is whole for programs")
+    log = weir.program.text()
+    check("forged" in log and not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", log), "nor does the log in the foreground")
+    weir.stop()
     weir.remove()
 
 

@@ -76,9 +76,39 @@ static void every_sequence_of_two_or_three_bytes_is_judged_right(void **state)
     }
 }
 
+static void no_control_character_is_shown(void **state)
+{
+    static const struct {
+        const char *what, *bytes, *shown;
+        size_t len;
+    } texts[] = {
+        {"nothing", "", "", 0},
+        {"text", "a\xc3\xa9 \xe2\x82\xac\xf0\x9f\x98\x80~",
+         "a\xc3\xa9 \xe2\x82\xac\xf0\x9f\x98\x80~", 12},
+        {"an order to the terminal, and a line", "k\033[2J\nforged\t\r", "k?[2J?forged??", 14},
+        {"U+0000, DEL", "a\0b\x7f", "a?b?", 4},
+        {"C1, and what is next to it", "\xc2\x80\xc2\x9b\x33\x31m\xc2\x9f\xc2\xa0",
+         "????31m??\xc2\xa0", 11},
+        {"C1 in one byte", "\x9b\x33", "?3", 2},
+        {"cut in two", "ab\xc2", "ab?", 3},
+        {"overlong ESC", "\xc0\x9b", "??", 2},
+    };
+    char out[16];
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        utf8_shown(bytes_of(texts[i].bytes, texts[i].len), out);
+        if (memcmp(out, texts[i].shown, texts[i].len) != 0)
+            fail_msg("%s: %.*s", texts[i].what, (int)texts[i].len, out);
+    }
+    memcpy(out, "in\033place", 9);
+    utf8_shown(bytes_of(out, 8), out);
+    assert_string_equal(out, "in?place");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_control_character_is_shown),
         cmocka_unit_test(text_is_taken_up_to_its_first_wrong_byte),
         cmocka_unit_test(a_cut_never_splits_a_character),
         cmocka_unit_test(every_sequence_of_two_or_three_bytes_is_judged_right),

@@ -10,6 +10,13 @@
 
 /* ---- asking ----------------------------------------------------------------------------- */
 
+/* These come as texts of several lines, or are dumped again. */
+static bool is_text(enum ctl_verb_id verb)
+{
+    return verb == CTL_VERB_METRICS || verb == CTL_VERB_LIMITS_EXPORT ||
+           verb == CTL_VERB_CONFIG_RUNNING;
+}
+
 json_t *ask_typed(const cli_t *cli, json_t *args, int *code)
 {
     json_t *answer = client_ask(cli, cli->command->verb->name, args, code);
@@ -17,7 +24,7 @@ json_t *ask_typed(const cli_t *cli, json_t *args, int *code)
         return NULL;
     *code = client_verdict(cli, answer);
     if (*code == EXIT_OK)
-        return answer;
+        return cli->json || is_text(cli->command->verb->id) ? answer : show_safely(answer);
     json_decref(answer);
     return NULL;
 }

@@ -71,6 +71,8 @@ static bool take_line(const cli_t *cli, client_t *client, int *code)
         *code = cli_complain(EXIT_AGAIN, "Weir tells no more; it stopped, or was started anew");
     if (!line)
         return false;
+    if (!cli->json)
+        line = show_safely(line);
     bool failed = json_is_false(json_object_get(line, "ok"));
     if (failed)
         *code = client_verdict(cli, line);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "core/utf8.h"
+
 const char *text_at(const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
@@ -13,6 +15,49 @@ const char *text_at(const json_t *object, const char *name)
 int64_t number_at(const json_t *object, const char *name)
 {
     return json_integer_value(json_object_get(object, name));
+}
+
+static json_t *safe_text(const char *text, size_t length)
+{
+    char *safe = malloc(length + 1);
+    must(safe);
+    utf8_shown(bytes_of(text, length), safe);
+    json_t *made = json_stringn_nocheck(safe, length);
+    free(safe);
+    return made;
+}
+
+static json_t *safe_copy(const json_t *value)
+{
+    const char *name;
+    size_t i, length;
+    json_t *child, *copy, *title;
+    if (json_is_string(value))
+        return safe_text(json_string_value(value), json_string_length(value));
+    if (json_is_array(value)) {
+        copy = json_array();
+        json_array_foreach(value, i, child)
+            must(json_array_append_new(copy, safe_copy(child)) == 0);
+        return copy;
+    }
+    if (!json_is_object(value))
+        return json_deep_copy(value);
+    copy = json_object();
+    json_object_keylen_foreach((json_t *)value, name, length, child)
+    {
+        title = safe_text(name, length);
+        must(json_object_set_new_nocheck(copy, json_string_value(title), safe_copy(child)) == 0);
+        json_decref(title);
+    }
+    return copy;
+}
+
+json_t *show_safely(json_t *answer)
+{
+    json_t *safe = safe_copy(answer);
+    must(safe);
+    json_decref(answer);
+    return safe;
 }
 
 /* ---- status ----------------------------------------------------------------------------- */

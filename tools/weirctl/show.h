@@ -9,6 +9,9 @@
 const char *text_at(const json_t *object, const char *name); /* "-" when absent or empty */
 int64_t number_at(const json_t *object, const char *name);   /* 0 when absent */
 
+/* Takes over `answer`; what was read of senders is in the result as a terminal may be sent it. */
+json_t *show_safely(json_t *answer);
+
 void show_plain(const json_t *answer); /* show_plain.c: whatever it is */
 void show_status(const json_t *answer);
 void show_actors(const json_t *actors);

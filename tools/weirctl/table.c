@@ -27,9 +27,7 @@ static void add(table_t *t, const char *text)
     size_t len = strlen(text), kept = utf8_prefix(bytes_str(text), TABLE_CELL_BYTES - 4);
     memcpy(cell, text, kept);
     strcpy(cell + kept, kept < len ? "..." : "");
-    for (char *c = cell; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
+    utf8_shown(bytes_str(cell), cell);
 }
 
 table_t *table_new(const char *titles)
