@@ -58,23 +58,6 @@ void leases_recount(const limiter_t *l, void (*each)(const needs_t *needs))
             each(lease->needs);
 }
 
-const char *leases_check(const limiter_t *l)
-{
-    size_t count = 0, tombstones = 0;
-    for (size_t n = 0; n < TABLE; n++)
-        for (const lease_t *lease = l->leases[n]; lease; lease = lease->next) {
-            int64_t ttl = (int64_t)lease->ttl_ms * US_PER_MS;
-            count++;
-            tombstones += is_tombstone(lease);
-            if (lease_find(l, bytes_of(lease->id, lease->length)) != lease)
-                return "no two leases have one id";
-            if (lease->renewed_us && lease->expiry.due.us < lease->renewed_us + ttl)
-                return "a renewed lease has all of its time";
-        }
-    return count == l->lease_count && tombstones == l->tombstone_count ? NULL
-                                                                       : "leases are counted right";
-}
-
 bool leases_walk(limiter_t *l, size_t *chain, void (*each)(limiter_t *l, lease_t *lease))
 {
     for (; l->budget > 0 && effects_room(l->e) > 1024 && *chain < TABLE; ++*chain, l->budget--)

@@ -43,7 +43,6 @@ lease_t *lease_next(const limiter_t *l, const lease_t *after); /* of NULL: the f
 bool leases_walk(limiter_t *l, size_t *chain, void (*each)(limiter_t *l, lease_t *lease));
 void leases_recount(const limiter_t *l, void (*each)(const needs_t *needs)); /* for checks */
 
-const char *leases_check(const limiter_t *l); /* NULL, or the promise that is broken */
 
 /* lease_step.c: what steps do with leases */
 void own_step(limiter_t *l, item_t *i, const step_t *step); /* acquire, release */
