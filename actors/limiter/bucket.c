@@ -289,6 +289,7 @@ static item_t *next_waiter(const limiter_t *l, const bucket_t *b, answer_can_t *
     return first;
 }
 
+/* What became larger than its limit goes too: to its end, which is said where it is tried. */
 void bucket_pump(limiter_t *l, bucket_t *b)
 {
     list_remove(&l->looking, &b->looking);
@@ -298,7 +299,7 @@ void bucket_pump(limiter_t *l, bucket_t *b)
         item_t *i = next_waiter(l, b, &can);
         if (can.can == CAN_LATER || can.can == CAN_CAPPED)
             wake_at(l, b, can.at);
-        if (can.can != CAN_NOW)
+        if (can.can != CAN_NOW && blocker_cost(i) <= bucket_most(b))
             return;
         fair_take_head(&b->waiters, &i->place);
         b->woken += blocker_cost(i);

@@ -123,6 +123,10 @@ void bucket_end(limiter_t *l, bucket_t *b);
 void buckets_each(limiter_t *l, void (*each)(limiter_t *l, bucket_t *b, void *arg), void *arg);
 /* As many as there may be for a message of this class now; SLOTS_ANY: no maximum. */
 uint32_t bucket_slots(const limiter_t *l, const bucket_t *b, uint8_t class);
+/* What costs more never passes, however long it waits; SLOTS_ANY: all may. As set: what slow_down
+ * and an adaptive limit leave of it does not count. Where there is nothing at all, nobody passes
+ * for now: that is no mistake of who asks. */
+uint32_t bucket_most(const bucket_t *b);
 gcra_rate_t bucket_rate(const limiter_t *l, const bucket_t *b); /* at the pace of now */
 answer_can_t bucket_can(const limiter_t *l, const bucket_t *b, uint32_t ahead, uint32_t cost,
                         uint8_t class);
@@ -167,9 +171,8 @@ needs_t *needs_room(size_t count);
 bool needs_add(limiter_t *l, needs_t *needs, const draw_t *draw, const label_values_t *of);
 /* They take the same of the same. */
 bool needs_equal(const needs_t *a, const needs_t *b);
-/* One asks for more than its limit ever has. Where it has nothing at all, nobody passes for now:
- * that is no mistake of who asks. */
-bool needs_too_large(const needs_t *needs);
+/* The first that asks for more than bucket_most(); NULL: none. */
+const need_t *needs_too_large(const needs_t *needs);
 /* How late the first byte may be sent: what the step says, or sooner if a window counts on it. */
 int64_t needs_start_within_us(const needs_t *needs, unsigned most_ms);
 void needs_free(limiter_t *l, needs_t **needs);

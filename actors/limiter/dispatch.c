@@ -44,6 +44,30 @@ static bool needs_found(limiter_t *l, item_t *i, const step_t *step)
     return (i->job || r->draw_count == 0) && (i->needs || step->draw_count == 0);
 }
 
+/* A step of our own takes nothing of the route's limits. */
+static bool takes_of_job(const item_t *i, const step_t *step)
+{
+    return !i->job_held && step->kind != STEP_ACQUIRE && step->kind != STEP_RELEASE;
+}
+
+/* It would wait for ever, and all behind it. The limits of the route keep it from every step: there
+ * is none to skip. */
+static bool never_fits(limiter_t *l, item_t *i, const step_t *step)
+{
+    char reason[160];
+    const need_t *of_job = takes_of_job(i, step) ? needs_too_large(i->job) : NULL,
+                 *need = of_job ? of_job : needs_too_large(i->needs);
+    if (!need)
+        return false;
+    snprintf(reason, sizeof reason, "never_fits: limit %s has %u for it, and its cost is %u",
+             need->bucket->of->limit->name, bucket_most(need->bucket), need->cost);
+    if (of_job && item_route(l, i)->on_failure == ON_FAILURE_SKIP)
+        item_die(l, i, reason);
+    else
+        step_failed(l, i, reason);
+    return true;
+}
+
 /* What keeps it, as waits_on says it; WAITS_NOTHING: nothing. */
 static uint8_t kept_by(const limiter_t *l, const item_t *i, const step_t *step)
 {
@@ -51,8 +75,7 @@ static uint8_t kept_by(const limiter_t *l, const item_t *i, const step_t *step)
     const bucket_t *gate = route_gate(l, i->route);
     if (gate->stopped && !BUG(ROUTE_STOP_IGNORED))
         return WAITS_GATE;
-    bool own = step->kind == STEP_ACQUIRE || step->kind == STEP_RELEASE;
-    int n = i->job_held || own ? -1 : needs_keep(l, i->job, item_class(i), !i->woken, &why);
+    int n = takes_of_job(i, step) ? needs_keep(l, i->job, item_class(i), !i->woken, &why) : -1;
     if (n >= 0)
         return (uint8_t)(WAITS_JOB + n);
     n = needs_keep(l, i->needs, item_class(i), !i->woken, &why);
@@ -262,6 +285,8 @@ static void item_try(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
         pause_until(l, i, instant_after_us(l->now.at, US_PER_S));
         return;
     }
+    if (never_fits(l, i, step))
+        return;
     uint8_t on = kept_by(l, i, step);
     if (on != WAITS_NOTHING)
         item_keep(l, i, on);

@@ -186,23 +186,12 @@ bool needs_equal(const needs_t *a, const needs_t *b)
     return a->count == b->count;
 }
 
-static bool never_has(const bucket_t *b, uint32_t cost)
+const need_t *needs_too_large(const needs_t *needs)
 {
-    const limit_t *limit = b->of->limit;
-    bool paced = limit->rate.shape != RATE_NONE && !b->whole && b->count > 0;
-    if (b->of->disabled || b->of->observe)
-        return cost == 0;
-    return cost == 0 || (b->slots > 0 && cost > b->slots) ||
-           (paced && cost > (b->window ? b->count : b->rate.burst)) ||
-           (limit->cap.zone && cost > limit->cap.most);
-}
-
-bool needs_too_large(const needs_t *needs)
-{
-    for (size_t n = 0; n < needs->count; n++)
-        if (never_has(needs->of[n].bucket, needs->of[n].cost))
-            return true;
-    return false;
+    for (size_t n = 0; needs && n < needs->count; n++)
+        if (needs->of[n].cost == 0 || needs->of[n].cost > bucket_most(needs->of[n].bucket))
+            return &needs->of[n];
+    return NULL;
 }
 
 int64_t needs_start_within_us(const needs_t *needs, unsigned most_ms)

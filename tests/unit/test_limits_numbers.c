@@ -83,12 +83,98 @@ static void what_was_taken_before_a_rate_was_set_counts_as_so_many_calls_of_the_
     }
 }
 
+#define COSTS(cost) CALL("'limits':['of'],'costs':{'of':" cost "},")
+
+static void what_costs_more_than_a_values_override_is_a_dead_letter_and_keeps_nobody(void **s)
+{
+    (void)s;
+    static const char *const limits[] = {
+        "'of':{'slots':5,'per':['l'],'overrides':{'a':1}}",
+        "'of':{'rate':{'count':5,'per_ms':1000},'per':['l'],'overrides':{'a':1}}",
+        "'of':{'rate':{'count':5,'per_ms':1000,'shape':'window'},'per':['l'],'overrides':{'a':1}}",
+    };
+    for (size_t n = 0; n < 2 * COUNT_OF(limits); n++) {
+        bool of_route = n % 2 == 1;
+        rig_t *r = limits_rig(
+            "", limits[n / 2],
+            of_route ? ROUTE("two", "'limits':['of'],'costs':{'of':2},",
+                             CALL("")) "," ROUTE("one", "'limits':['of'],", CALL(""))
+                     : ROUTE("two", "", COSTS("2")) "," ROUTE("one", "", CALL("'limits':['of'],")));
+        limits_offer(r, (offer_t){1, "two", "a"});
+        limits_offer(r, (offer_t){2, "one", "a"});
+        limits_offer(r, (offer_t){3, "two", "b"});
+        hand_fill(r);
+        assert_true(hand.count == 2 && in_hand(2) && in_hand(3));
+        assert_int_equal(rig_state(r, 1), STATE_DEAD);
+        msgid_t id = rig_id(1);
+        assert_true(bytes_is(memory_disk_find(r->disk, &id)->progress.reason,
+                             "never_fits: limit of has 1 for it, and its cost is 2"));
+        rig_destroy(r);
+    }
+}
+
+static void what_never_fits_holds_or_skips_as_its_route_says_of_failures(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig(
+        "", "'of':{'slots':5,'per':['l'],'overrides':{'a':1}}",
+        ROUTE("block", "'on_failure':'block',", COSTS("2")) "," ROUTE(
+            "skip", "'on_failure':'skip',", COSTS("2")) "," ROUTE("job",
+                                                                  "'on_failure':'skip','limits':["
+                                                                  "'of'],'costs':{'of':2},",
+                                                                  CALL("")));
+    limits_offer(r, (offer_t){1, "block", "a"});
+    limits_offer(r, (offer_t){2, "skip", "a"});
+    limits_offer(r, (offer_t){3, "job", "a"});
+    assert_int_equal(hand_fill(r), 0);
+    assert_int_equal(rig_state(r, 1), STATE_HELD);
+    assert_true(is_done(r, 2));
+    assert_int_equal(rig_state(r, 3), STATE_DEAD);
+    rig_destroy(r);
+}
+
+static void what_waits_and_fits_no_more_is_told_at_once(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'of':{'slots':5,'per':['l'],'overrides':{'a':1}}",
+                          ROUTE("two", "", COSTS("2")));
+    set_to(r, "\"slots\":4,\"value\":\"a\"");
+    limits_offers(r, (offer_t){1, "two", "a"}, 4);
+    assert_int_equal(hand_fill(r), 2);
+    assert_int_equal(rig_state(r, 3), STATE_QUEUED);
+    rig_ask(r, "limits.reset", "{\"name\":\"of\",\"value\":\"a\"}");
+    assert_int_equal(rig_state(r, 3), STATE_DEAD);
+    assert_int_equal(rig_state(r, 4), STATE_DEAD);
+    hand_ok(r, 1);
+    hand_ok(r, 2); /* what runs ends */
+    assert_true(is_done(r, 1) && is_done(r, 2));
+    rig_destroy(r);
+}
+
+static void nobody_dies_of_a_value_that_may_do_nothing_for_now(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'of':{'slots':5,'per':['l'],'overrides':{'a':0}}",
+                          ROUTE("two", "", COSTS("2")));
+    limits_offer(r, (offer_t){1, "two", "a"});
+    assert_int_equal(hand_fill(r), 0);
+    assert_int_equal(rig_state(r, 1), STATE_QUEUED);
+    set_to(r, "\"slots\":4,\"value\":\"a\"");
+    hand_fill(r);
+    assert_true(in_hand(1));
+    rig_destroy(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_configured_burst_stays_when_the_count_is_set),
         cmocka_unit_test(
             what_was_taken_before_a_rate_was_set_counts_as_so_many_calls_of_the_new_one),
+        cmocka_unit_test(what_costs_more_than_a_values_override_is_a_dead_letter_and_keeps_nobody),
+        cmocka_unit_test(what_never_fits_holds_or_skips_as_its_route_says_of_failures),
+        cmocka_unit_test(what_waits_and_fits_no_more_is_told_at_once),
+        cmocka_unit_test(nobody_dies_of_a_value_that_may_do_nothing_for_now),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
