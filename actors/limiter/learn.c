@@ -25,25 +25,33 @@ static void bucket_log(limiter_t *l, const bucket_t *b, enum log_event event, co
     wish_log(l->e, &line);
 }
 
-/* The limits that the far side's word is about: those that learn, else the downstream's own. */
-static bool is_meant(const needs_t *needs, const bucket_t *b)
+/* The limits of its route learn from its calls; what a classifier says is not about a far side. */
+static needs_t *job_of(const limiter_t *l, const item_t *i)
+{
+    return i->job_held && item_step(l, i)->kind == STEP_CALL ? i->job : NULL;
+}
+
+static bool any_learns(const needs_t *needs)
 {
     bool learns = false;
-    for (size_t n = 0; n < needs->count; n++)
+    for (size_t n = 0; needs && n < needs->count; n++)
         learns |= needs->of[n].bucket->of->limit->learns;
+    return learns;
+}
+
+/* The limits that the far side's word is about: those that learn, else the downstream's own. */
+static bool is_meant(const bucket_t *b, bool learns)
+{
     return learns ? b->of->limit->learns : b->of->limit->own && !b->calls;
 }
 
-static void pause(limiter_t *l, const item_t *i, const msg_settle_t *s, const char *why)
+static void pause(limiter_t *l, const needs_t *needs, bool learns, int64_t wait, const char *why)
 {
     char text[160];
-    uint64_t ms = s->retry_after_ms < DEFER_MAX_MS ? s->retry_after_ms : DEFER_MAX_MS;
-    int64_t wait = ms ? (int64_t)ms * US_PER_MS : DEFER_US;
-    wait += (int64_t)rand_below(&l->chance, PAUSE_JITTER_US);
-    for (size_t n = 0; n < i->needs->count; n++) {
-        bucket_t *b = i->needs->of[n].bucket;
+    for (size_t n = 0; needs && n < needs->count; n++) {
+        bucket_t *b = needs->of[n].bucket;
         instant_t until = instant_after_us(l->now.at, wait);
-        if (!is_meant(i->needs, b) || BUG(PAUSE_ONE_MESSAGE_ONLY))
+        if (!is_meant(b, learns) || BUG(PAUSE_ONE_MESSAGE_ONLY))
             continue;
         if (until.us <= b->paused_until_us)
             continue;
@@ -54,6 +62,17 @@ static void pause(limiter_t *l, const item_t *i, const msg_settle_t *s, const ch
                  (long long)(wait / US_PER_MS));
         bucket_log(l, b, LOG_PAUSE, text, why);
     }
+}
+
+static void pause_all(limiter_t *l, const item_t *i, const msg_settle_t *s)
+{
+    const char *why = s->status == 429 ? "429" : s->status == 503 ? "503" : "Retry-After";
+    uint64_t ms = s->retry_after_ms < DEFER_MAX_MS ? s->retry_after_ms : DEFER_MAX_MS;
+    int64_t wait = ms ? (int64_t)ms * US_PER_MS : DEFER_US;
+    wait += (int64_t)rand_below(&l->chance, PAUSE_JITTER_US);
+    bool learns = any_learns(i->needs) || any_learns(job_of(l, i));
+    pause(l, i->needs, learns, wait, why);
+    pause(l, job_of(l, i), learns, wait, why);
 }
 
 static void share_look(limiter_t *l, bucket_t *b, void *whole)
@@ -109,10 +128,28 @@ static slow_start_end_t end_of(unsigned outcome)
                                                             : SLOW_START_FAILED;
 }
 
+/* Its place in a slow start stays its own where it will try again with the slot that it has, and
+ * goes back with the slot where its call said nothing. */
+static void job_learns(limiter_t *l, const item_t *i, const msg_settle_t *s, slow_start_end_t end)
+{
+    needs_t *job = job_of(l, i);
+    bool again = end == SLOW_START_FAILED && item_route(l, i)->keep_slots_in_backoff;
+    for (size_t n = 0; job && end != SLOW_START_LOST && n < job->count; n++) {
+        bucket_t *b = job->of[n].bucket;
+        if (!again)
+            need_ended(&job->of[n], end);
+        if (b->adaptive) /* the call began with its step's needs, and maybe not the first of it */
+            adapt(l, b, (instant_t){i->needs->of[0].taken_us}, s, end == SLOW_START_OK);
+        bucket_look(l, b);
+    }
+}
+
 void limits_learn(limiter_t *l, const item_t *i, const msg_settle_t *s)
 {
     slow_start_end_t end = end_of((unsigned)s->outcome);
-    for (size_t n = 0; i->needs && n < i->needs->count; n++) {
+    if (!i->needs || i->needs->count == 0)
+        return;
+    for (size_t n = 0; n < i->needs->count; n++) {
         bucket_t *b = i->needs->of[n].bucket;
         instant_t started = {i->needs->of[n].taken_us};
         need_ended(&i->needs->of[n], end);
@@ -126,7 +163,7 @@ void limits_learn(limiter_t *l, const item_t *i, const msg_settle_t *s)
         }
         bucket_look(l, b);
     }
-    if (i->needs &&
-        (end == SLOW_START_DEFERRED || (s->outcome == OUTCOME_RETRY && s->retry_after_ms > 0)))
-        pause(l, i, s, s->status == 429 ? "429" : s->status == 503 ? "503" : "Retry-After");
+    job_learns(l, i, s, end);
+    if (end == SLOW_START_DEFERRED || (s->outcome == OUTCOME_RETRY && s->retry_after_ms > 0))
+        pause_all(l, i, s);
 }

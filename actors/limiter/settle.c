@@ -180,6 +180,16 @@ static void succeeded(limiter_t *l, item_t *i, const msg_settle_t *s)
     step_ended(l, i);
 }
 
+/* Of its route's limits. */
+static instant_t job_paused_until(const item_t *i)
+{
+    instant_t until = {0};
+    for (size_t n = 0; i->job_held && n < i->job->count; n++)
+        if (i->job->of[n].bucket->paused_until_us > until.us)
+            until.us = i->job->of[n].bucket->paused_until_us;
+    return until;
+}
+
 /* The far side said when to come back: its limit waits, and everybody with it. Not an attempt. */
 static void deferred(limiter_t *l, item_t *i, const char *reason)
 {
@@ -187,6 +197,14 @@ static void deferred(limiter_t *l, item_t *i, const char *reason)
     item_touch(l, i);
     if (BUG(DEFER_IS_FAILING))
         i->failed++;
+    instant_t until = job_paused_until(i);
+    bool paused = until.us > l->now.at.us; /* which it would pass with the slots that it has */
+    if (paused && item_route(l, i)->keep_slots_in_backoff) {
+        pause_until(l, i, until);
+        return;
+    }
+    if (paused)
+        job_give(l, i);
     offer(l, i);
 }
 

@@ -190,6 +190,56 @@ static void a_share_that_learned_a_pause_is_a_share_after_a_restart(void **s)
     rig_destroy(r);
 }
 
+/* ---- the limits of a route learn from its calls ---- */
+
+static void adaptive_slots_of_a_route_follow_what_its_calls_meet(void **s)
+{
+    (void)s;
+    rig_t *r =
+        limits_rig("", "'of':{'slots':15,'adaptive':{'floor':5,'step':5,'start':5,'stay_ms':0}}",
+                   ROUTE("a", "'limits':['of'],", CALL("'backoff_base_ms':1,'backoff_cap_ms':1,")));
+    limits_offers(r, (offer_t){1, "a"}, 100);
+    assert_int_equal(hand_fill(r), 5);
+    rig_pass(r, US_PER_MS);
+    for (unsigned n; hand.count < 15 && (n = one_in_hand(1, 100));)
+        hand_ok(r, n);
+    assert_int_equal(bucket_slots(limits_self(r), limits_bucket(r, "of"), CLASS_NORMAL), 15);
+    rig_pass(r, US_PER_MS);
+    hand_settle(r, one_in_hand(1, 100), OUTCOME_RETRY, 429, 0);
+    assert_int_equal(bucket_slots(limits_self(r), limits_bucket(r, "of"), CLASS_NORMAL), 10);
+    hand_settle(r, one_in_hand(1, 100), OUTCOME_RETRY, 429, 0); /* it began before that */
+    assert_int_equal(bucket_slots(limits_self(r), limits_bucket(r, "of"), CLASS_NORMAL), 10);
+    rig_destroy(r);
+}
+
+static void a_retry_after_pauses_the_value_of_a_route_s_limit_that_learns(void **s)
+{
+    (void)s;
+    for (int keeps = 0; keeps < 2; keeps++) {
+        const char *calls = CALL("'attempts':1,");
+        char route[512];
+        snprintf(route, sizeof route,
+                 ROUTE("a", "'limits':['of'],'keep_slots_in_backoff':%s,", "%s"),
+                 keeps ? "true" : "false", calls);
+        rig_t *r = limits_rig("", "'of':{'slots':9,'per':['l'],'learns':true}", route);
+        limits_offer(r, (offer_t){1, "a", .value = "x"});
+        hand_fill(r);
+        hand_settle(r, 1, OUTCOME_DEFER, 429, 9000);
+        limits_offers(r, (offer_t){2, "a", .value = "x"}, 5);
+        limits_offer(r, (offer_t){11, "a", .value = "y"});
+        hand_fill(r);
+        assert_true(hand.count == 1 && in_hand(11)); /* nor does 1 pass for it has its slot */
+        rig_pass(r, 8900 * US_PER_MS);
+        assert_int_equal(hand_fill(r), 0);
+        rig_pass(r, 300 * US_PER_MS);
+        assert_int_equal(hand_fill(r), 1 + keeps);
+        for (unsigned n; (n = one_in_hand(1, 11));)
+            hand_ok(r, n);
+        assert_true(is_done(r, 1) && is_done(r, 6));
+        rig_destroy(r);
+    }
+}
+
 /* ---- slow starts: whoever takes a place in one gives it back ---- */
 
 #define END                                                                                        \
@@ -385,6 +435,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(adaptive_slots_go_down_on_429_and_up_again_on_successes),
     cmocka_unit_test(an_adaptive_limit_that_grows_wakes_every_share_of_it),
     cmocka_unit_test(a_share_that_learned_a_pause_is_a_share_after_a_restart),
+    cmocka_unit_test(adaptive_slots_of_a_route_follow_what_its_calls_meet),
+    cmocka_unit_test(a_retry_after_pauses_the_value_of_a_route_s_limit_that_learns),
     cmocka_unit_test(a_lease_gives_back_its_place_in_a_slow_start),
     cmocka_unit_test(who_waits_for_a_place_in_a_slow_start_is_woken_by_a_lease_that_ends),
     cmocka_unit_test(the_limits_of_a_route_give_back_their_places_in_a_slow_start),
