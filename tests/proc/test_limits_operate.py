@@ -141,6 +141,8 @@ def messages_are_held_released_cancelled_and_put_first():
     told = said(weir, "why", id=ids[5])["why"]
     mine = [row for row in told["limits"] if row["name"] == "writes"][0]
     check(mine["keeps"] and len(mine["holders"]) == 1, f"it names the limit and who holds it: {told}")
+    check("would be held" in shown(weir, "hold", "--route", "tickets", "--dry-run"), "a trial says how many")
+    check(weir.queue()["held"] == 0, "and changes nothing")
     said(weir, "hold", route="tickets")
     wait_until(lambda: weir.queue()["assigned"] == 0, 10, "what ran has ended")
     held = weir.queue()["held"]
@@ -155,6 +157,8 @@ def messages_are_held_released_cancelled_and_put_first():
     check(rows.get("critical") == 1, f"its class is kept: {rows}")
     said(weir, "release", id=waiting[-1])
     wait_until(lambda: said(weir, "show", id=waiting[-1])["state"] == "done", 10, "that one goes alone")
+    trial = json.loads(shown(weir, "release", "--route", "tickets", "--dry-run", "--json"))
+    check(trial["messages"] == weir.queue()["held"] > 0, f"as many as are held: {trial}")
     said(weir, "release", route="tickets")
     weir.wait_empty(20)
     check(said(weir, "show", id=waiting[0])["reason"].startswith("cancelled"), "it says who cancelled it")

@@ -289,3 +289,44 @@ int run_redrive(const cli_t *cli)
     int code = run_plain(cli);
     return code == EXIT_OK && !one && cli_value(cli, "wait") ? wait_done(cli) : code;
 }
+
+/* ---- messages held, and let go ------------------------------------------------------------- */
+
+/* How many of the route it would concern: who waits, or who is held. */
+static int hold_dry_run(const cli_t *cli, const char *route)
+{
+    const char *verb = cli->command->verb->name;
+    bool holds = cli->command->verb->id == CTL_VERB_HOLD;
+    int code;
+    json_t *answer = client_ask(cli, ctl_verbs[CTL_VERB_STATUS].name, json_object(), &code);
+    if (!answer)
+        return code;
+    const json_t *queue = json_object_get(answer, "queue"), *row = row_of_route(queue, route);
+    json_int_t count = number_at(row, holds ? "queued" : "held");
+    if (!json_is_object(queue))
+        code = cli_complain(EXIT_AGAIN, "the limiter is away; try again");
+    else if (!row)
+        code =
+            cli_complain(EXIT_NOT_FOUND, "there is no route %s; weirctl names lists them", route);
+    else if (cli->json)
+        cli_print_json(json_pack("{s:s, s:b, s:b, s:s, s:s, s:I}", "schema", "weir.hold.dry_run/1",
+                                 "ok", 1, "dry_run", 1, "verb", verb, "route", route, "messages",
+                                 count));
+    else
+        printf("nothing was changed; %lld messages of route %s would be %s\n", (long long)count,
+               route, holds ? "held; what runs would be left alone" : "let go");
+    json_decref(answer);
+    return code;
+}
+
+int run_hold(const cli_t *cli)
+{
+    const char *route = cli_value(cli, "route");
+    if (!cli_value(cli, "dry_run") || (!route && !cli_value(cli, "id")))
+        return run_plain(cli);
+    if (route)
+        return hold_dry_run(cli, route);
+    cli_t look = *cli;
+    look.command = command_find(ctl_verbs[CTL_VERB_SHOW].name);
+    return run_plain(&look);
+}

@@ -15,6 +15,7 @@ int run_send(const cli_t *cli);     /* send.c */
 int run_complete(const cli_t *cli); /* complete.c */
 int run_drain(const cli_t *cli);    /* bulk.c: what takes time */
 int run_redrive(const cli_t *cli);
+int run_hold(const cli_t *cli); /* also release */
 int run_backup(const cli_t *cli); /* store.c */
 int run_store_check(const cli_t *cli);
 struct store_check;
