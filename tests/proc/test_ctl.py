@@ -499,6 +499,7 @@ def fake_journalctl(folder):
              ("3bd4f4b6a1c54b0f9a0c8f3d6d2e1a14", f'limits.pin {{"why":"{CANARY}"}} by operator'),
              ("3bd4f4b6a1c54b0f9a0c8f3d6d2e1a64", f'limits.set by uid 0, pid 7: {{"values":{{"{CANARY}":3}}}} -> {{}}'),
              ("3bd4f4b6a1c54b0f9a0c8f3d6d2e1a63", f"lease {CANARY} ended by itself: its time is over"),
+             (None, "a line\n\u009b31mforged"),
              (None, f"12:01:01.123 limiter: limits.set by uid 0: {{{CANARY}}}  key={CANARY}"), (None, [72, 105]), (None, None)]
     entries = [{"__REALTIME_TIMESTAMP": "1700000000000000", "SYSLOG_IDENTIFIER": "weir-limiter", "MESSAGE": text, "ERRNO": "5",
                 **({"MESSAGE_ID": kind} if kind else {})} for kind, text in lines]
@@ -548,7 +549,7 @@ def a_report_has_what_helps_and_no_secrets_and_no_messages():
                  "weir_queue_messages", "shop-token", "5 actors ready", "===== host =====", '"name": "fax"', '"by_value": [',
                  "2023-11-14T22:13:20Z weir-limiter: dead after 5 attempts (Input/output error)\n",
                  "limits.set asked by uid 0, pid 7: (left out)", "weir-limiter: limits.pin (left out)",
-                 "12:01:01.123 limiter: limits.set by uid 0: (left out)", "a hint\n", '"text":"limits.set by uid',
+                 "12:01:01.123 limiter: limits.set by uid 0: (left out)", "a hint\n", "weir-limiter: a line???31mforged (", '"text":"limits.set by uid',
                  "downstream.pause by uid"):
         check(part in said, f"{part} is in it: {said[-3000:]}")
     check(weirctl(weir, "report", "-o", file)[0] == 73, "a file that is there is kept")

@@ -306,7 +306,8 @@ static void put_journal_entry(FILE *out, const json_t *entry)
     json_t *sentence = text
                            ? json_stringn_nocheck(text, tail ? (size_t)(tail - text) : strlen(text))
                            : json_string(LEFT_OUT); /* too long, or no text */
-    json_t *told = show_safely(said(kind, json_string_value(sentence)));
+    json_t *told = said(kind, json_string_value(sentence));
+    must(told);
     const char *words = json_string_value(told);
     size_t length = strcspn(words, "{");
     fprintf(out, "%s %s: %.*s%s",
@@ -328,7 +329,7 @@ static void put_journal(FILE *out, FILE *in)
         bool ends = strchr(line, '\n');
         json_t *entry = begins && ends ? json_loads(line, JSON_ALLOW_NUL, NULL) : NULL;
         if (json_is_object(entry))
-            put_journal_entry(out, entry);
+            put_journal_entry(out, entry = show_safely(entry));
         else
             unread += ends;
         begins = ends;
