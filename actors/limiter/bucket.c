@@ -95,7 +95,7 @@ static uint32_t window_count(const bucket_t *b)
 }
 
 /* A count that is lowered lowers a burst above it; one that is raised leaves it as configured. */
-static uint32_t burst_of(const limit_t *limit, uint32_t count)
+uint32_t limit_burst(const limit_t *limit, uint32_t count)
 {
     uint32_t burst = limit->rate.burst;
     return burst == 0 ? count : count < limit->rate.count ? least(burst, count) : burst;
@@ -116,7 +116,7 @@ void bucket_set(limiter_t *l, bucket_t *b)
         b->count = s->values[place].value;
     const limit_t *limit = s->limit;
     b->rate = (gcra_rate_t){
-        .period_us = s->period_us, .count = b->count, .burst = burst_of(limit, b->count)};
+        .period_us = s->period_us, .count = b->count, .burst = limit_burst(limit, b->count)};
     if (b->window)
         window_change(b->window, window_count(b), s->period_us + s->slack_us);
     if (b->adaptive) {

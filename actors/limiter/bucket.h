@@ -116,6 +116,7 @@ void buckets_end(limiter_t *l);
 /* NULL: as many values as there may be have a bucket already. The caller is a user of it. */
 bucket_t *bucket_get(limiter_t *l, limit_state_t *of, bytes_t values, bytes_t share);
 void bucket_release(limiter_t *l, bucket_t *b); /* one user less */
+uint32_t limit_burst(const limit_t *limit, uint32_t count); /* with another count than its own */
 void bucket_set(limiter_t *l, bucket_t *b);     /* its limit was changed */
 bool bucket_is_idle(const limiter_t *l, const bucket_t *b);
 void bucket_end(limiter_t *l, bucket_t *b);
@@ -123,9 +124,7 @@ void bucket_end(limiter_t *l, bucket_t *b);
 void buckets_each(limiter_t *l, void (*each)(limiter_t *l, bucket_t *b, void *arg), void *arg);
 /* As many as there may be for a message of this class now; SLOTS_ANY: no maximum. */
 uint32_t bucket_slots(const limiter_t *l, const bucket_t *b, uint8_t class);
-/* What costs more never passes, however long it waits; SLOTS_ANY: all may. As set: what slow_down
- * and an adaptive limit leave of it does not count. Where there is nothing at all, nobody passes
- * for now: that is no mistake of who asks. */
+/* What costs more never passes; SLOTS_ANY: all may, or where it is 0 slots, nobody for now. */
 uint32_t bucket_most(const bucket_t *b);
 gcra_rate_t bucket_rate(const limiter_t *l, const bucket_t *b); /* at the pace of now */
 answer_can_t bucket_can(const limiter_t *l, const bucket_t *b, uint32_t ahead, uint32_t cost,
@@ -169,10 +168,8 @@ long bucket_override(const bucket_t *b); /* its place in the limit's values; -1:
 needs_t *needs_new(limiter_t *l, const draw_t *draws, size_t count, const label_values_t *of);
 needs_t *needs_room(size_t count);
 bool needs_add(limiter_t *l, needs_t *needs, const draw_t *draw, const label_values_t *of);
-/* They take the same of the same. */
-bool needs_equal(const needs_t *a, const needs_t *b);
-/* The first that asks for more than bucket_most(); NULL: none. */
-const need_t *needs_too_large(const needs_t *needs);
+bool needs_equal(const needs_t *a, const needs_t *b); /* they take the same of the same */
+const need_t *needs_too_large(const needs_t *needs);  /* over bucket_most(); NULL: none is */
 /* How late the first byte may be sent: what the step says, or sooner if a window counts on it. */
 int64_t needs_start_within_us(const needs_t *needs, unsigned most_ms);
 void needs_free(limiter_t *l, needs_t **needs);

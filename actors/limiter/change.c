@@ -126,20 +126,31 @@ static void hands_keep(limiter_t *l)
     json_decref(all);
 }
 
+/* The configured burst comes back within gcra.h's bound, at every pace there can be. */
+static bool period_fits(const limit_state_t *s, const json_t *said)
+{
+    const limit_t *limit = s->limit;
+    json_int_t per_ms = json_integer_value(json_object_get(said, "per_ms"));
+    gcra_rate_t rate = {.period_us = per_ms * US_PER_MS,
+                        .count = limit->rate.count,
+                        .burst = limit_burst(limit, limit->rate.count)};
+    return limit->rate.shape == RATE_NONE || per_ms == 0 || gcra_can_slow(&rate);
+}
+
 static void hand_kept(limiter_t *l, const char *name, json_t *said)
 {
     char text[200];
     long at = config_limit(l->config, bytes_str(name));
-    if (at >= 0 && json_is_object(said)) {
+    if (at >= 0 && json_is_object(said) && period_fits(&l->limits[at], said)) {
         l->limits[at].by_hand = json_incref(said);
         l->limits[at].touched = true;
         limit_set(l, &l->limits[at]);
         return;
     }
     snprintf(text, sizeof text,
-             "%.64s is not in the configuration any more: what was set by hand is forgotten with "
-             "the next change; work goes on",
-             name);
+             "%.64s %s: what was set by hand is forgotten with the next change; work goes on", name,
+             at < 0 ? "is not in the configuration any more"
+                    : "has another burst now, which its period set by hand never fills");
     log_line_t line = limit_line(LOG_LIMIT_CHANGED, name, text);
     wish_log(l->e, &line);
 }
@@ -255,6 +266,9 @@ static const char *numbers_are_wrong(const limit_state_t *s, const json_t *args)
         return "this limit has no slots in the configuration";
     if ((rate || per) && s->limit->rate.shape == RATE_NONE)
         return "this limit has no rate in the configuration";
+    if (!period_fits(s, args))
+        return "with its burst this rate would take more than eleven years to come back: lower "
+               "per_ms, or burst in the configuration";
     if (s->limit->rate.shape == RATE_WINDOW && json_integer_value(rate) > WINDOW_COUNT_MAX)
         return "a window_safe rate is at most 4096";
     if (s->limit->adaptive.on && slots && json_integer_value(slots) == 0)
@@ -275,11 +289,22 @@ static uint32_t cost_of(const draw_t *draws, size_t count, uint16_t limit)
     return 0;
 }
 
-/* Fewer slots than one message takes, but none at all, would keep it and all that wait behind it,
- * and look like a limit that is only slow. */
+/* What bucket_most() would be; SLOTS_ANY: of these numbers none counts. */
+static json_int_t most_with(const limit_t *limit, const json_t *args)
+{
+    json_int_t slots = json_integer_value(json_object_get(args, "slots")),
+               rate = json_integer_value(json_object_get(args, "rate")), most = SLOTS_ANY;
+    json_int_t share = slots * limit->max_share_percent / 100; /* 100 without share_by */
+    if (slots > 0)
+        most = share > 0 ? share : 1;
+    if (rate > 0 && limit_burst(limit, (uint32_t)rate) < most)
+        most = limit_burst(limit, (uint32_t)rate);
+    return most;
+}
+
+/* Less than one message takes, but no slots at all, would fail it (never_fits). */
 static bool is_below_a_cost(const limiter_t *l, const limit_state_t *s, const json_t *args)
 {
-    json_int_t slots = json_integer_value(json_object_get(args, "slots"));
     uint32_t most = 0;
     for (size_t n = 0; n < l->config->route_count; n++) {
         const route_t *r = &l->config->routes[n];
@@ -290,7 +315,7 @@ static bool is_below_a_cost(const limiter_t *l, const limit_state_t *s, const js
             most = cost > most ? cost : most;
         }
     }
-    return slots > 0 && slots < (json_int_t)most;
+    return most_with(s->limit, args) < (json_int_t)most;
 }
 
 /* One text for each label: "a, b". */
@@ -356,7 +381,7 @@ static void set(limiter_t *l, const hand_t *h)
         return;
     }
     if (is_below_a_cost(l, s, h->args)) {
-        query_refuse(l, h->q, 409, "one message takes more slots of this limit at once than that",
+        query_refuse(l, h->q, 409, "one message takes more of this limit at once than that",
                      "its cost is in `costs` of a route or step; 0 slots let nobody pass");
         return;
     }

@@ -37,6 +37,7 @@ static uint32_t slots_set(const bucket_t *b, uint8_t class)
 
 static uint32_t less(uint32_t a, uint64_t b) { return a < b ? a : (uint32_t)b; }
 
+/* As set: what slow_down and an adaptive limit leave of it is no mistake of who asks. */
 uint32_t bucket_most(const bucket_t *b)
 {
     const limit_t *limit = b->of->limit;

@@ -151,6 +151,48 @@ static void what_waits_and_fits_no_more_is_told_at_once(void **s)
     rig_destroy(r);
 }
 
+static void a_person_cannot_set_less_than_one_message_takes_nor_what_never_comes_back(void **s)
+{
+    (void)s;
+    static const struct {
+        const char *of, *set;
+        unsigned status;
+    } rows[] = {
+        {"'slots':8,'share_by':'l','max_share_percent':50", "\"slots\":5", 409},
+        {"'slots':8,'share_by':'l','max_share_percent':50", "\"slots\":6", 200},
+        {"'rate':{'count':5,'per_ms':1000}", "\"rate\":2", 409},
+        {"'rate':{'count':5,'per_ms':1000}", "\"rate\":3", 200},
+        {"'rate':{'count':2,'per_ms':1000,'burst':9}", "\"rate\":1", 409},
+        {"'rate':{'count':5,'per_ms':1000,'shape':'window'}", "\"rate\":2", 409},
+        {"'rate':{'count':5,'per_ms':1000},'per':['l']", "\"rate\":2,\"value\":\"a\"", 409},
+        {"'rate':{'count':5,'per_ms':1000,'burst':1000000}", "\"per_ms\":86400000", 400},
+        {"'rate':{'count':5,'per_ms':1000,'burst':1000000}", "\"per_ms\":1000000", 200},
+    };
+    for (size_t n = 0; n < COUNT_OF(rows); n++) {
+        char limits[128], args[96];
+        snprintf(limits, sizeof limits, "'of':{%s}", rows[n].of);
+        snprintf(args, sizeof args, "{\"name\":\"of\",%s}", rows[n].set);
+        rig_t *r = limits_rig("", limits, ROUTE("three", "", COSTS("3")));
+        assert_int_equal(rig_ask(r, "limits.set", args)->status, rows[n].status);
+        rig_destroy(r);
+    }
+}
+
+static void a_period_set_by_hand_that_another_burst_does_not_fit_is_forgotten(void **s)
+{
+    (void)s;
+    rig_t *r = rate_rig("'rate':{'count':1,'per_ms':1000,'burst':2}");
+    set_to(r, "\"per_ms\":86400000");
+    rig_crash(r);
+    r->config->limits[0].rate.burst = 1000000; /* the configuration was changed meanwhile */
+    rig_start(r);
+    limits_up(r);
+    limits_offer(r, (offer_t){1, "a"});
+    assert_int_equal(hand_fill(r), 1);
+    assert_int_equal(limits_self(r)->limits[0].period_us, US_PER_S);
+    rig_destroy(r);
+}
+
 static void nobody_dies_of_a_value_that_may_do_nothing_for_now(void **s)
 {
     (void)s;
@@ -174,6 +216,8 @@ int main(void)
         cmocka_unit_test(what_costs_more_than_a_values_override_is_a_dead_letter_and_keeps_nobody),
         cmocka_unit_test(what_never_fits_holds_or_skips_as_its_route_says_of_failures),
         cmocka_unit_test(what_waits_and_fits_no_more_is_told_at_once),
+        cmocka_unit_test(a_person_cannot_set_less_than_one_message_takes_nor_what_never_comes_back),
+        cmocka_unit_test(a_period_set_by_hand_that_another_burst_does_not_fit_is_forgotten),
         cmocka_unit_test(nobody_dies_of_a_value_that_may_do_nothing_for_now),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
