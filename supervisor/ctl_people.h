@@ -20,8 +20,8 @@ typedef struct ctl_people {
     ctl_groups_t groups;
     uid_t actors_uid; /* (uid_t)-1: no such user is configured */
 } ctl_people_t;
-/* The groups and the user of the configuration. -ENOENT: a group, a name or a number, does not exist
- * on this host; other errors: it could not be looked up. `why` is one line. */
+/* The groups and the user of the configuration. -ENOENT: a group, a name or a number, does not
+ * exist on this host; other errors: it could not be looked up. `why` is one line. */
 int ctl_people_find(ctl_people_t *people, const config_t *config, char *why, size_t size);
 enum ctl_permission ctl_people_who(const ctl_people_t *people, int fd, uid_t *uid, pid_t *pid);
 /* The mode of the socket's file: only keeps out those who may do nothing anyway. */
