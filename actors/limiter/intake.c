@@ -276,6 +276,12 @@ static bool admit(limiter_t *l, const msg_submit_t *s, const route_t *r, needs_t
         refuse(l, &s->id, VERDICT_OVERLOADED, "too many label values");
         return false;
     }
+    if (needs_too_large(
+            *job)) { /* by a value's override: it would be told to come again for ever */
+        refuse(l, &s->id, VERDICT_REFUSED, "the cost is more than a limit of the route ever has");
+        needs_free(l, job);
+        return false;
+    }
     int n = needs_keep(l, *job, (uint8_t)s->class, true, &why);
     if (n >= 0 && BUG(REJECT_LEAVES_PRINT))
         prints_put(l->prints, &s->print, s->body_hash, l->tally.next_seq);

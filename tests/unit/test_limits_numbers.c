@@ -113,6 +113,19 @@ static void what_costs_more_than_a_values_override_is_a_dead_letter_and_keeps_no
     }
 }
 
+static void what_never_fits_is_not_told_at_the_door_to_come_again(void **s)
+{
+    (void)s;
+    rig_t *r =
+        limits_rig("", "'of':{'slots':5,'per':['l'],'overrides':{'a':1},'at_limit':'reject'}",
+                   ROUTE("two", "'limits':['of'],'costs':{'of':2},", CALL("")));
+    limits_offer(r, (offer_t){1, "two", "a"});
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_REFUSED);
+    limits_offer(r, (offer_t){2, "two", "b"});
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_ACCEPTED);
+    rig_destroy(r);
+}
+
 static void what_never_fits_holds_or_skips_as_its_route_says_of_failures(void **s)
 {
     (void)s;
@@ -214,6 +227,7 @@ int main(void)
         cmocka_unit_test(
             what_was_taken_before_a_rate_was_set_counts_as_so_many_calls_of_the_new_one),
         cmocka_unit_test(what_costs_more_than_a_values_override_is_a_dead_letter_and_keeps_nobody),
+        cmocka_unit_test(what_never_fits_is_not_told_at_the_door_to_come_again),
         cmocka_unit_test(what_never_fits_holds_or_skips_as_its_route_says_of_failures),
         cmocka_unit_test(what_waits_and_fits_no_more_is_told_at_once),
         cmocka_unit_test(a_person_cannot_set_less_than_one_message_takes_nor_what_never_comes_back),
