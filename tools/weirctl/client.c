@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "sys/config.h"
+#include "show.h"
 
 struct client {
     int fd, came; /* came: the descriptor that a line brought; -1: none */
@@ -253,23 +254,25 @@ static int code_of_status(json_int_t status)
     }
 }
 
+/* A sender's word may be in it. */
+static void complain_of(const json_t *answer)
+{
+    json_t *safe = show_safely(json_incref((json_t *)answer)), *line;
+    const char *error = json_string_value(json_object_get(safe, "error"));
+    const char *hint = json_string_value(json_object_get(safe, "hint"));
+    size_t n;
+    json_array_foreach(json_object_get(safe, "errors"), n, line)
+        cli_complain(0, "%s", json_string_value(line));
+    cli_complain(0, "%s%s%s", error ? error : "refused", hint ? "; " : "", hint ? hint : "");
+    json_decref(safe);
+}
+
 int client_verdict(const cli_t *cli, const json_t *answer)
 {
     bool ok = json_is_true(json_object_get(answer, "ok"));
     if (cli->json)
         cli_print_json(json_incref((json_t *)answer));
-    if (ok)
-        return EXIT_OK;
-    const char *error = json_string_value(json_object_get(answer, "error"));
-    const char *hint = json_string_value(json_object_get(answer, "hint"));
-    size_t n;
-    json_t *line;
-    json_array_foreach(json_object_get(answer, "errors"), n, line)
-    {
-        if (!cli->json)
-            cli_complain(0, "%s", json_string_value(line));
-    }
-    if (!cli->json)
-        cli_complain(0, "%s%s%s", error ? error : "refused", hint ? "; " : "", hint ? hint : "");
-    return code_of_status(json_integer_value(json_object_get(answer, "status")));
+    else if (!ok)
+        complain_of(answer);
+    return ok ? EXIT_OK : code_of_status(number_at(answer, "status"));
 }
