@@ -14,7 +14,8 @@
 void leases_start(limiter_t *l)
 {
     l->leases = calloc(TABLE, sizeof(lease_t *));
-    l->expiries = agenda_new(2 * (size_t)l->config->queue.leases_max + STRICT_ROOM);
+    l->expiries =
+        agenda_new(2 * LEASES_MOST + STRICT_ROOM); /* kept ones may be over a lower bound */
     must(l->leases);
 }
 

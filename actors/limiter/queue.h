@@ -35,6 +35,7 @@
 #define UNBEGUN_PAUSE_US (50 * US_PER_MS)
 #define NO_ROUTE UINT16_MAX
 #define SUSPECT_DEATHS 2
+#define LEASES_MOST 1000000u /* that queue.leases_max may say; as many tombstones */
 #define STRICT_ROOM 65536 /* leases above queue.leases_max for calls whose actor died */
 #define OWN_READS_MAX 64
 #define PACE_ROOM (WINDOW_BYTES_MAX + 64) /* bytes of one kept pace */

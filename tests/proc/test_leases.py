@@ -403,4 +403,25 @@ def a_release_that_comes_before_its_acquire_voids_it():
     weir.remove()
 
 
+@test
+def a_bound_that_is_lowered_keeps_the_leases_that_are_held():
+    """65,536 is the room above the bound, for slots of calls whose actor died: there are more of them than both."""
+    weir, held = Weir("lowered", config=CONFIG.replace("queue: {{", "queue: {{leases_max: 70000, ").replace(
+        f"slots: 100000, ttl_s: {TTL_S}", "slots: 100000, ttl_s: 600")), []
+    weir.secret("phones", "k-phones")
+    weir.start()
+    door = http.client.HTTPConnection("127.0.0.1", weir.port, timeout=20)
+    while len(held) < 66000:
+        door.request("POST", "/v1/leases", json.dumps({"leases": [{"limits": ["many"]}] * 64}),
+                     {"Authorization": "Bearer k-phones", "Content-Type": "application/json"})
+        held += [lease["id"] for lease in json.loads(door.getresponse().read())["leases"] if lease["status"] == 201]
+    door.close()
+    weir.config.write_text(weir.config.read_text().replace("leases_max: 70000", "leases_max: 10"))
+    check(weir.ctl("reload")["ok"], "the reload is whole")
+    wait_until(lambda: in_use(weir, "many") == len(held), 20, "all are held")
+    check(weir.ctl("slots.reclaim", id=held[-1], why="one of them")["ok"], "each by its name")
+    weir.stop()
+    weir.remove()
+
+
 main()

@@ -17,6 +17,14 @@ int64_t number_at(const json_t *object, const char *name)
     return json_integer_value(json_object_get(object, name));
 }
 
+void number_cell(table_t *t, const json_t *number)
+{
+    if (json_is_integer(number))
+        table_cell(t, "%lld", (long long)json_integer_value(number));
+    else
+        table_cell(t, "-");
+}
+
 static json_t *safe_text(const char *text, size_t length)
 {
     char *safe = malloc(length + 1);

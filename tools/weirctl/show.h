@@ -8,6 +8,7 @@
 
 const char *text_at(const json_t *object, const char *name); /* "-" when absent or empty */
 int64_t number_at(const json_t *object, const char *name);   /* 0 when absent */
+void number_cell(table_t *t, const json_t *number);          /* "-" when it is none */
 
 /* Takes over `answer`; what was read of senders is in the result as a terminal may be sent it. */
 json_t *show_safely(json_t *answer);

@@ -4,14 +4,6 @@
 
 #include "show.h"
 
-static void number_cell(table_t *t, const json_t *number)
-{
-    if (json_is_integer(number))
-        table_cell(t, "%lld", (long long)json_integer_value(number));
-    else
-        table_cell(t, "-");
-}
-
 /* "5 in 30 s", "20000 a day, 4978 left"; what a value does not tell, its limit does. */
 static void pace_cell(table_t *t, const json_t *limit, const json_t *l)
 {

@@ -117,11 +117,8 @@ static void show_actors_at_work(const json_t *actors, size_t most)
         table_cell(t, "%s", text_at(a, "state"));
         rate_cell(t, json_object_get(a, "cpu_percent"));
         size_cell(t, json_object_get(a, "memory_bytes"));
-        if (json_is_integer(json_object_get(a, "open_fds")))
-            table_cell(t, "%lld", (long long)number_at(a, "open_fds"));
-        else
-            table_cell(t, "-");
-        table_cell(t, "%lld", (long long)number_at(a, "restarts"));
+        number_cell(t, json_object_get(a, "open_fds"));
+        number_cell(t, json_object_get(a, "restarts"));
     }
     table_print(&t);
 }
@@ -151,8 +148,8 @@ static void show_downstreams(const json_t *list, size_t most)
         table_cell(t, "%s", text_at(d, "name"));
         rate_cell(t, json_object_get(d, "calls"));
         rate_cell(t, json_object_get(d, "call_failures"));
-        table_cell(t, "%lld", (long long)number_at(d, "in_use"));
-        table_cell(t, "%lld", (long long)number_at(d, "waiting"));
+        number_cell(t, json_object_get(d, "in_use"));
+        number_cell(t, json_object_get(d, "waiting"));
         state_cell(t, d);
     }
     table_print(&t);
