@@ -11,7 +11,7 @@ NOT_PURE = re.compile(r"^actors/(actor|birth)[a-z_]*\.c$|/main\.c$|"
 ALLOWED = re.compile(r"""^(
     mem(cpy|move|set|cmp|chr|rchr|mem) | str(len|nlen|cmp|ncmp|casecmp|ncasecmp|chr|rchr|chrnul|str|spn|cspn|cpy|ncpy|dup|ndup|pbrk) |
     stpcpy | malloc | calloc | realloc | reallocarray | free | qsort | bsearch | strto(d|l|ul|ll|ull|imax|umax) |
-    v?snprintf | v?asprintf | sscanf | __isoc99_sscanf | isfinite | log2 | pow | exp2 | lround | llround | round | floor | ceil |
+    v?snprintf | v?asprintf | sscanf | __isoc99_sscanf | isfinite | log2 | pow | exp | exp2 | lround | llround | round | floor | ceil |
     __(mem|str|stp)\w*_chk | __v?s(n)?printf_chk | __v?asprintf_chk | __stack_chk_fail | __ctype_(b|tolower|toupper)_loc | tolower | toupper |
     json_\w+ | XXH\w+ | msgpack_\w+ | must_failed | crash_point | planted_bug | _GLOBAL_OFFSET_TABLE_ |
     timegm | gmtime_r | abs | labs | strerrordesc_np
