@@ -101,20 +101,15 @@ uint32_t limit_burst(const limit_t *limit, uint32_t count)
     return burst == 0 ? count : count < limit->rate.count ? least(burst, count) : burst;
 }
 
-/* What this value may: the limit's numbers, or the most specific override of one of its values. */
+/* What this value may: of each number the most specific override, or the limit's own. */
 void bucket_set(limiter_t *l, bucket_t *b)
 {
     const limit_state_t *s = b->of;
-    b->slots = s->slots;
-    b->count = s->count;
-    long place = s->overrides && !b->whole ? bucket_override(b) : -1;
-    if (BUG(OVERRIDE_IGNORED))
-        place = -1;
-    if (place >= 0 && s->limit->slots > 0)
-        b->slots = s->values[place].value;
-    else if (place >= 0)
-        b->count = s->values[place].value;
     const limit_t *limit = s->limit;
+    b->slots = bucket_number(b, OF_SLOTS, s->slots);
+    b->count = bucket_number(b, OF_RATE, s->count);
+    b->cap = limit->cap;
+    b->cap.most = bucket_number(b, OF_CAP, s->cap);
     b->rate = (gcra_rate_t){
         .period_us = s->period_us, .count = b->count, .burst = limit_burst(limit, b->count)};
     if (b->window)
@@ -222,8 +217,7 @@ bool bucket_is_idle(const limiter_t *l, const bucket_t *b)
     return b->users == 0 && b->in_use == 0 && fair_count(&b->waiters) == 0 && !b->stopped &&
            b->paused_until_us <= l->now.at.us && gcra_kept_us(&b->gcra) <= l->now.at.us &&
            (!b->window || window_left(b->window, l->now.at) == window_count(b)) &&
-           (!b->of->limit->cap.zone ||
-            calendar_left(&b->of->limit->cap, &b->used, l->now.wall) == b->of->limit->cap.most);
+           (!b->cap.zone || calendar_used(&b->cap, &b->used, l->now.wall).count == 0);
 }
 
 void bucket_end(limiter_t *l, bucket_t *b)

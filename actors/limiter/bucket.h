@@ -36,7 +36,7 @@ typedef struct bucket bucket_t;
 typedef struct limit_state {
     const limit_t *limit;
     uint16_t index;
-    uint32_t slots, count;    /* as set: slots (SLOTS_ANY: no maximum), the rate's count */
+    uint32_t slots, count, cap; /* as set: slots (SLOTS_ANY: no maximum), the rate's, the cap's */
     int64_t period_us;        /* of the rate */
     int64_t slack_us;         /* shape window: a take reaches the wire within it */
     bool observe, disabled;   /* disabled: everything passes and nothing is counted as kept */
@@ -44,8 +44,8 @@ typedef struct limit_state {
     bool touched;             /* by people, or leases granted while we were away: in this life
                                  more may be in use than there may be */
     json_t *by_hand;          /* what is not the configuration's, and who said so (change.c) */
-    override_t *values;       /* those set by hand, then the configuration's */
-    overrides_t *overrides;   /* of values; NULL: none */
+    override_t *values[LIMIT_NUMBERS]; /* those set by hand, then the configuration's */
+    overrides_t *overrides[LIMIT_NUMBERS]; /* of values; NULL: none */
     bucket_t *only;           /* of a limit without labels; else NULL */
     uint64_t kept, would_keep, drift; /* how often it kept somebody; observed; leases corrected */
 } limit_state_t;
@@ -64,6 +64,7 @@ struct bucket {
     gcra_rate_t rate;
     gcra_t gcra;
     window_t *window;       /* shape window; else NULL */
+    calendar_cap_t cap;     /* of this value; zone NULL: none */
     calendar_use_t used;
     int64_t paused_until_us; /* Retry-After, breaker */
     slow_start_t slow;
@@ -161,7 +162,8 @@ bytes_t bucket_shown_short(const bucket_t *b, char out[BUCKET_SHOWN_ROOM]);
 /* As a JSON array for LEASED; returns its length, there is no closing NUL. "[]" if it is more than
  * fits. */
 size_t needs_shown(const limiter_t *l, const needs_t *needs, char out[LEASE_LIMITS_BYTES_MAX]);
-long bucket_override(const bucket_t *b); /* its place in the limit's values; -1: none */
+/* The number of the override that holds for it, or `otherwise`. */
+uint32_t bucket_number(const bucket_t *b, enum limit_number of, uint32_t otherwise);
 
 /* needs.c */
 /* NULL: more label values than there may be buckets, or too long ones. */
@@ -190,11 +192,5 @@ bytes_t bucket_name_parse(bytes_t name, bytes_t *share); /* its values; share: e
 void needs_add_own(limiter_t *l, needs_t **needs, const step_t *step, bool is_retry);
 /* A label's value, "" when it has none. out: room for LABEL_VALUE_MAX + 1 bytes. */
 void label_value(const label_values_t *of, const char *name, char *out);
-
-/* kept.c: rates over restarts */
-void bucket_changed(limiter_t *l, bucket_t *b);
-void paces_save(limiter_t *l);
-void paces_load(limiter_t *l, store_t *store);
-void paces_sweep(limiter_t *l); /* buckets that nobody needs go, a bounded slice a call */
 
 #endif

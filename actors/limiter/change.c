@@ -2,8 +2,8 @@
  * switches of routes and downstreams. What they said lies over the configuration in
  * limit_state.by_hand, in the words of the settings that keep it:
  *
- *   {"slots", "rate", "per_ms", "values": {value: number}, "observe", "disabled", "pinned",
- *    "stopped", "who", "why", "at_ms"}
+ *   {"slots", "rate", "per_ms", "cap", "values": {value: number or {"slots", "rate", "cap"}},
+ *    "observe", "disabled", "pinned", "stopped", "who", "why", "at_ms"}
  *
  * only what differs; without any of it there is none. All of them are one setting, "by_hand", an
  * object by limit: it is written whole, in the commit of the change. A change is checked before
@@ -17,10 +17,6 @@
 #include "actors/limiter/hand.h"
 
 #define SETTING "by_hand"
-#define SLOTS_MOST 1000000
-#define RATE_MOST 10000000
-#define PER_MS_MOST 86400000
-#define VALUES_MOST 256 /* overrides by hand of one limit */
 
 /* ---- in force ---- */
 
@@ -50,36 +46,54 @@ static int64_t slack_of(const config_t *c, int64_t period_us)
 }
 
 /* Of equal patterns the first counts: what is set by hand stands before the configuration's. */
-static void values_set(limit_state_t *s)
+static void values_set(limit_state_t *s, enum limit_number of)
 {
     const limit_t *limit = s->limit;
     json_t *said = json_object_get(s->by_hand, "values"), *value;
-    size_t count = 0, most = json_object_size(said) + limit->override_count;
+    size_t count = 0, most = json_object_size(said) + limit->overrides[of].count;
     bytes_t *texts = calloc(most + 1, sizeof *texts);
+    override_t *values = calloc(most + 1, sizeof *values);
     const char *name;
-    overrides_destroy(&s->overrides);
-    free(s->values);
-    s->values = calloc(most + 1, sizeof *s->values);
-    must(texts && s->values);
+    must(texts && values);
     json_object_foreach(said, name, value)
     {
-        s->values[count++] = (override_t){name, (uint32_t)json_integer_value(value)};
+        json_int_t number = override_says(value, limit->plain, of);
+        if (number >= 0)
+            values[count++] = (override_t){name, (uint32_t)number};
     }
-    for (size_t n = 0; n < limit->override_count; n++)
-        s->values[count++] = limit->overrides[n];
+    for (size_t n = 0; n < limit->overrides[of].count; n++)
+        values[count++] = limit->overrides[of].of[n];
     for (size_t n = 0; n < count; n++)
-        texts[n] = bytes_str(s->values[n].pattern);
-    s->overrides = overrides_new(texts, count);
+        texts[n] = bytes_str(values[n].pattern);
+    overrides_destroy(&s->overrides[of]);
+    free(s->values[of]);
+    s->values[of] = values;
+    s->overrides[of] = count > 0 ? overrides_new(texts, count) : NULL;
     free(texts);
 }
 
+static unsigned pace_of(const limiter_t *l, const limit_state_t *s)
+{
+    return s->pinned ? 100 : l->pace_percent;
+}
+
+typedef struct follow {
+    limit_state_t *of;
+    unsigned pace; /* percent of its rate until now */
+} follow_t;
+
 static void bucket_follow(limiter_t *l, bucket_t *b, void *arg)
 {
-    if (b->of != arg)
+    const follow_t *f = arg;
+    if (b->of != f->of)
         return;
     gcra_rate_t before = b->rate;
+    unsigned pace = pace_of(l, f->of);
     bucket_set(l, b);
-    unsigned pace = b->of->pinned ? 100 : l->pace_percent;
+    if (b->of->limit->rate.shape != RATE_NONE && !b->window && pace != f->pace) {
+        gcra_repace(&b->gcra, l->now.at, f->pace, pace);
+        bucket_changed(l, b);
+    }
     if (!b->window && gcra_rate_set(&b->gcra, l->now.at, &before, &b->rate, pace))
         bucket_changed(l, b);
     bucket_look(l, b);
@@ -88,24 +102,29 @@ static void bucket_follow(limiter_t *l, bucket_t *b, void *arg)
 void limit_set(limiter_t *l, limit_state_t *s)
 {
     const limit_t *limit = s->limit;
+    follow_t follow = {s, pace_of(l, s)};
     s->slots = (uint32_t)number_of(s, "slots", limit->slots ? limit->slots : SLOTS_ANY);
     s->count = (uint32_t)number_of(s, "rate", limit->rate.count);
     s->period_us = number_of(s, "per_ms", limit->rate.period_us / US_PER_MS) * US_PER_MS;
     s->slack_us = slack_of(l->config, s->period_us);
+    s->cap = (uint32_t)number_of(s, "cap", (json_int_t)limit->cap.most);
     s->observe = flag_of(s, "observe", limit->observe);
     s->disabled = flag_of(s, "disabled", false);
     s->pinned = flag_of(s, "pinned", false);
-    values_set(s);
+    for (enum limit_number of = OF_SLOTS; of < LIMIT_NUMBERS; of++)
+        values_set(s, of);
     if (s->only)
         s->only->stopped = flag_of(s, "stopped", false);
     if (!BUG(CHANGE_NOT_IN_FORCE))
-        buckets_each(l, bucket_follow, s);
+        buckets_each(l, bucket_follow, &follow);
 }
 
 void limit_end(limit_state_t *s)
 {
-    overrides_destroy(&s->overrides);
-    free(s->values);
+    for (enum limit_number of = OF_SLOTS; of < LIMIT_NUMBERS; of++) {
+        overrides_destroy(&s->overrides[of]);
+        free(s->values[of]);
+    }
     json_decref(s->by_hand);
 }
 
@@ -127,7 +146,7 @@ static void hands_keep(limiter_t *l)
 }
 
 /* The configured burst comes back within gcra.h's bound, at every pace there can be. */
-static bool period_fits(const limit_state_t *s, const json_t *said)
+bool hand_period_fits(const limit_state_t *s, const json_t *said)
 {
     const limit_t *limit = s->limit;
     json_int_t per_ms = json_integer_value(json_object_get(said, "per_ms"));
@@ -141,7 +160,7 @@ static void hand_kept(limiter_t *l, const char *name, json_t *said)
 {
     char text[200];
     long at = config_limit(l->config, bytes_str(name));
-    if (at >= 0 && json_is_object(said) && period_fits(&l->limits[at], said)) {
+    if (at >= 0 && json_is_object(said) && hand_period_fits(&l->limits[at], said)) {
         l->limits[at].by_hand = json_incref(said);
         l->limits[at].touched = true;
         limit_set(l, &l->limits[at]);
@@ -205,14 +224,14 @@ static void hand_put(limiter_t *l, const hand_t *h, limit_state_t *s, json_t *sa
     hands_keep(l);
 }
 
-static void hand_take(limiter_t *l, const hand_t *h, limit_state_t *s, json_t *said)
+void hand_change(limiter_t *l, const hand_t *h, limit_state_t *s, json_t *said)
 {
     json_t *before = hand_state(l, s);
     hand_put(l, h, s, said);
     hand_said(l, h, s, before);
 }
 
-static json_t *hand_copy(const limit_state_t *s)
+json_t *hand_copy(const limit_state_t *s)
 {
     return s->by_hand ? json_deep_copy(s->by_hand) : json_object();
 }
@@ -239,171 +258,6 @@ static void flag_set(limiter_t *l, const hand_t *h, limit_state_t *s, const char
 void hand_stop(limiter_t *l, const hand_t *h, limit_state_t *s, bool stopped)
 {
     flag_put(l, h, s, "stopped", stopped, false);
-}
-
-/* ---- limits.set ---- */
-
-/* NULL: fine. */
-static const char *numbers_are_wrong(const limit_state_t *s, const json_t *args)
-{
-    static const struct {
-        const char *name, *what;
-        json_int_t least, most;
-    } ranges[] = {{"slots", "slots is a whole number from 0 to 1000000", 0, SLOTS_MOST},
-                  {"rate", "rate is a whole number from 1 to 10000000", 1, RATE_MOST},
-                  {"per_ms", "per_ms is a whole number from 1 to 86400000", 1, PER_MS_MOST}};
-    for (size_t n = 0; n < COUNT_OF(ranges); n++) {
-        json_t *said = json_object_get(args, ranges[n].name);
-        json_int_t number = json_integer_value(said);
-        if (said && (!json_is_integer(said) || number < ranges[n].least || number > ranges[n].most))
-            return ranges[n].what;
-    }
-    json_t *slots = json_object_get(args, "slots"), *rate = json_object_get(args, "rate"),
-           *per = json_object_get(args, "per_ms"), *value = json_object_get(args, "value");
-    if (!slots && !rate && !per)
-        return "nothing to set: give slots, rate or per_ms";
-    if (slots && s->limit->slots == 0)
-        return "this limit has no slots in the configuration";
-    if ((rate || per) && s->limit->rate.shape == RATE_NONE)
-        return "this limit has no rate in the configuration";
-    if (!period_fits(s, args))
-        return "with its burst this rate would take more than eleven years to come back: lower "
-               "per_ms, or burst in the configuration";
-    if (s->limit->rate.shape == RATE_WINDOW && json_integer_value(rate) > WINDOW_COUNT_MAX)
-        return "a window_safe rate is at most 4096";
-    if (s->limit->adaptive.on && slots && json_integer_value(slots) == 0)
-        return "an adaptive limit has at least 1 slot";
-    if (value && s->limit->per_count == 0)
-        return "this limit has no labels (per), so no value of one";
-    if (value && (per || (s->limit->slots > 0 ? !slots || rate : !rate)))
-        return s->limit->slots > 0 ? "a value's override is of its slots, and of nothing else"
-                                   : "a value's override is of its rate, and of nothing else";
-    return NULL;
-}
-
-static uint32_t cost_of(const draw_t *draws, size_t count, uint16_t limit)
-{
-    for (size_t n = 0; n < count; n++)
-        if (draws[n].limit == limit)
-            return draws[n].cost;
-    return 0;
-}
-
-/* What bucket_most() would be; SLOTS_ANY: of these numbers none counts. */
-static json_int_t most_with(const limit_t *limit, const json_t *args)
-{
-    json_int_t slots = json_integer_value(json_object_get(args, "slots")),
-               rate = json_integer_value(json_object_get(args, "rate")), most = SLOTS_ANY;
-    json_int_t share = slots * limit->max_share_percent / 100; /* 100 without share_by */
-    if (slots > 0)
-        most = share > 0 ? share : 1;
-    if (rate > 0 && limit_burst(limit, (uint32_t)rate) < most)
-        most = limit_burst(limit, (uint32_t)rate);
-    return most;
-}
-
-/* Less than one message takes, but no slots at all, would fail it (never_fits). */
-static bool is_below_a_cost(const limiter_t *l, const limit_state_t *s, const json_t *args)
-{
-    uint32_t most = 0;
-    for (size_t n = 0; n < l->config->route_count; n++) {
-        const route_t *r = &l->config->routes[n];
-        uint32_t cost = cost_of(r->draws, r->draw_count, s->index);
-        most = cost > most ? cost : most;
-        for (size_t k = 0; k < r->step_count; k++) {
-            cost = cost_of(r->steps[k].draws, r->steps[k].draw_count, s->index);
-            most = cost > most ? cost : most;
-        }
-    }
-    return most_with(s->limit, args) < (json_int_t)most;
-}
-
-/* One text for each label: "a, b". */
-static bool is_value(const limit_state_t *s, const json_t *said)
-{
-    const char *at = json_string_value(said);
-    size_t parts = 1;
-    if (!at || !*at || strlen(at) >= 2 * LABEL_VALUE_MAX)
-        return false;
-    for (; *at; at++) {
-        if ((unsigned char)*at < 0x20 || *at == '*')
-            return false;
-        parts += s->limit->per_count > 1 && at[0] == ',' && at[1] == ' ';
-    }
-    return parts == s->limit->per_count;
-}
-
-static void value_set(limiter_t *l, const hand_t *h, limit_state_t *s, json_t *number)
-{
-    const json_t *value = json_object_get(h->args, "value");
-    const char *name = json_string_value(value);
-    if (!is_value(s, value)) {
-        query_refuse(l, h->q, 400, "that is no value of this limit's labels",
-                     "weirctl limits ls NAME shows them: one value, no pattern; several labels "
-                     "are typed \"a, b\"");
-        return;
-    }
-    json_t *said = hand_copy(s), *values = json_object_get(said, "values");
-    if (!values)
-        json_object_set_new(said, "values", values = json_object());
-    if (number)
-        json_object_set(values, name, number);
-    else
-        json_object_del(values, name);
-    if (json_object_size(values) > VALUES_MOST) {
-        json_decref(said);
-        query_refuse(l, h->q, 409, "this limit has 256 overrides by hand already",
-                     "put them into the configuration: weirctl limits export writes them");
-        return;
-    }
-    if (json_object_size(values) == 0)
-        json_object_del(said, "values");
-    hand_take(l, h, s, said);
-}
-
-static void number_put(json_t *said, const char *name, const json_t *args, json_int_t configured)
-{
-    json_t *number = json_object_get(args, name);
-    if (number && json_integer_value(number) == configured)
-        json_object_del(said, name);
-    else if (number)
-        json_object_set(said, name, number);
-}
-
-static void set(limiter_t *l, const hand_t *h)
-{
-    limit_state_t *s = hand_limit(l, h);
-    const char *wrong = s ? numbers_are_wrong(s, h->args) : NULL;
-    if (!s)
-        return;
-    if (wrong) {
-        query_refuse(l, h->q, 400, wrong, "weirctl limits ls shows what the limit has");
-        return;
-    }
-    if (is_below_a_cost(l, s, h->args)) {
-        query_refuse(l, h->q, 409, "one message takes more of this limit at once than that",
-                     "its cost is in `costs` of a route or step; 0 slots let nobody pass");
-        return;
-    }
-    if (json_object_get(h->args, "value")) {
-        json_t *slots = json_object_get(h->args, "slots");
-        value_set(l, h, s, slots ? slots : json_object_get(h->args, "rate"));
-        return;
-    }
-    json_t *said = hand_copy(s);
-    number_put(said, "slots", h->args, s->limit->slots);
-    number_put(said, "rate", h->args, s->limit->rate.count);
-    number_put(said, "per_ms", h->args, s->limit->rate.period_us / US_PER_MS);
-    hand_take(l, h, s, said);
-}
-
-static void reset(limiter_t *l, const hand_t *h)
-{
-    limit_state_t *s = hand_limit(l, h);
-    if (s && json_object_get(h->args, "value"))
-        value_set(l, h, s, NULL);
-    else if (s)
-        hand_take(l, h, s, json_object());
 }
 
 /* ---- switches ---- */
@@ -448,8 +302,8 @@ bool change_told(limiter_t *l, const hand_t *h)
     static const struct {
         const char *verb;
         void (*does)(limiter_t *l, const hand_t *h);
-    } verbs[] = {{"limits.set", set},
-                 {"limits.reset", reset},
+    } verbs[] = {{"limits.set", limits_set},
+                 {"limits.reset", limits_reset},
                  {"limits.pin", pin},
                  {"limits.unpin", pin},
                  {"limits.disable", disable},

@@ -127,10 +127,11 @@ static const char *kept_because(const limiter_t *l, const bucket_t *b, enum can 
         return "after a pause one call is tried first";
     if (b->breaker && !breaker_allows(&b->breaker->now, l->now.at))
         return "too many of its calls failed: its breaker is open";
-    return can == CAN_CAPPED  ? "its calendar's cap is used up"
-           : can == CAN_LATER ? "its rate"
-           : b->calls         ? "a part of its calls in flight may be retries"
-                              : "all of it is in use";
+    return can == CAN_CAPPED    ? "its calendar's cap is used up"
+           : can == CAN_LATER   ? "its rate"
+           : can == CAN_STOPPED ? "nothing of it is allowed for now"
+           : b->calls           ? "a part of its calls in flight may be retries"
+                                : "all of it is in use";
 }
 
 static void limit_keeps(story_t *s, const need_t *need, const char *shown, const char *because,

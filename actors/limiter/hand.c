@@ -70,6 +70,8 @@ json_t *hand_state(const limiter_t *l, const limit_state_t *s)
         json_object_set_new(state, "rate", json_integer(s->count));
         json_object_set_new(state, "per_ms", json_integer(s->period_us / US_PER_MS));
     }
+    if (s->limit->cap.zone)
+        json_object_set_new(state, "cap", json_integer(s->cap));
     if (said)
         json_object_set_new(state, "values", json_deep_copy(said));
     return state;

@@ -26,7 +26,18 @@ limit_state_t *hand_route(limiter_t *l, const hand_t *h);
 json_t *hand_state(const limiter_t *l, const limit_state_t *s); /* before, after */
 /* Journals the change and answers it; takes over `before`. */
 void hand_said(limiter_t *l, const hand_t *h, const limit_state_t *s, json_t *before);
-void hand_stop(limiter_t *l, const hand_t *h, limit_state_t *s, bool stopped); /* change.c */
+
+/* change.c */
+void hand_stop(limiter_t *l, const hand_t *h, limit_state_t *s, bool stopped);
+json_t *hand_copy(const limit_state_t *s); /* what is set by hand; the caller's */
+/* `said`, which was checked and which it takes over, is set by hand from now on; answers. */
+void hand_change(limiter_t *l, const hand_t *h, limit_state_t *s, json_t *said);
+/* The configured burst comes back within gcra.h's bound at the period said, if one is. */
+bool hand_period_fits(const limit_state_t *s, const json_t *said);
+
+/* numbers.c */
+void limits_set(limiter_t *l, const hand_t *h);
+void limits_reset(limiter_t *l, const hand_t *h);
 
 /* downstream.c */
 void downstream_pause(limiter_t *l, const hand_t *h);

@@ -46,6 +46,29 @@ static json_t *slots_json(uint32_t slots)
     return slots == SLOTS_ANY ? json_null() : json_integer(slots);
 }
 
+/* What may be taken in the period that began then, and what is. */
+static json_t *cap_of(const limiter_t *l, const bucket_t *b)
+{
+    calendar_used_t used = calendar_used(&b->cap, &b->used, l->now.wall);
+    return json_pack("{s:I,s:I,s:I,s:I}", "cap", (json_int_t)b->cap.most, "cap_used",
+                     (json_int_t)used.count, "cap_left",
+                     (json_int_t)calendar_left(&b->cap, &b->used, l->now.wall), "cap_since",
+                     (json_int_t)(used.begin.us / US_PER_MS));
+}
+
+static json_t *configured(const limit_t *limit)
+{
+    json_t *row =
+        json_pack("{s:o}", "slots", limit->slots ? json_integer(limit->slots) : json_null());
+    if (limit->rate.shape != RATE_NONE) {
+        json_object_set_new(row, "rate", json_integer(limit->rate.count));
+        json_object_set_new(row, "per_ms", json_integer(limit->rate.period_us / US_PER_MS));
+    }
+    if (limit->cap.zone)
+        json_object_set_new(row, "cap", json_integer((json_int_t)limit->cap.most));
+    return row;
+}
+
 /* runningCount and lastUpdated: as those know it who counted in a table of their own before. */
 static json_t *bucket_row(const limiter_t *l, const bucket_t *b)
 {
@@ -64,10 +87,8 @@ static json_t *bucket_row(const limiter_t *l, const bucket_t *b)
         json_object_set(row, limit->per[0], json_object_get(row, "value"));
     if (limit->rate.shape != RATE_NONE)
         json_object_set_new(row, "rate", json_integer(b->count));
-    if (limit->cap.zone)
-        json_object_set_new(
-            row, "cap_left",
-            json_integer((json_int_t)calendar_left(&limit->cap, &b->used, l->now.wall)));
+    if (b->cap.zone)
+        json_object_update_new(row, cap_of(l, b));
     if (b->adaptive)
         json_object_set_new(row, "adaptive", json_integer(b->adaptive->now.limit));
     json_object_update_new(row, pause_of(l, b));
@@ -90,8 +111,7 @@ static json_t *limit_row(limiter_t *l, const limit_state_t *s, bytes_t value, si
     json_object_set_new(row, "shown", json_string(limit->shown ? limit->shown : limit->name));
     if (limit->slots)
         json_object_set_new(row, "ttl_s", json_integer((json_int_t)(limit->ttl_ms / 1000)));
-    if (limit->cap.zone)
-        json_object_set_new(row, "cap", json_integer((json_int_t)limit->cap.most));
+    json_object_set_new(row, "configured", configured(limit));
     if (s->by_hand)
         json_object_set(row, "by_hand", s->by_hand);
     if (s->only)
@@ -146,8 +166,8 @@ static bool is_none(const json_t *slots)
 static bool yaml_has(const json_t *by_hand)
 {
     static const char *const words[] = {"rate", "per_ms", "observe", "values"};
-    const json_t *slots = json_object_get(by_hand, "slots");
-    bool has = slots && !is_none(slots);
+    const json_t *slots = json_object_get(by_hand, "slots"), *cap = json_object_get(by_hand, "cap");
+    bool has = (slots && !is_none(slots)) || (cap && !is_none(cap));
     for (size_t n = 0; n < COUNT_OF(words); n++)
         has = has || json_object_get(by_hand, words[n]);
     return has;
@@ -160,6 +180,8 @@ static void yaml_beside(char **text, size_t *length, const json_t *by_hand)
     static const char beside[] = " by hand, which the configuration cannot say\n";
     if (is_none(json_object_get(by_hand, "slots")))
         yaml_add(text, length, "    # slots 0", NULL, beside);
+    if (is_none(json_object_get(by_hand, "cap")))
+        yaml_add(text, length, "    # cap 0", NULL, beside);
     for (size_t n = 0; n < COUNT_OF(unsayable); n++)
         if (json_object_get(by_hand, unsayable[n])) {
             yaml_add(text, length, "    # ", NULL, unsayable[n]);
@@ -171,8 +193,8 @@ static void yaml_limit(char **text, size_t *length, const limit_state_t *s)
 {
     json_t *h = s->by_hand, *slots = json_object_get(h, "slots"),
            *rate = json_object_get(h, "rate"), *per = json_object_get(h, "per_ms"),
-           *values = json_object_get(h, "values"), *number, *on = json_object_get(h, "observe"),
-           *name = json_string(s->limit->name);
+           *cap = json_object_get(h, "cap"), *values = json_object_get(h, "values"), *number,
+           *on = json_object_get(h, "observe"), *name = json_string(s->limit->name);
     const char *value;
     yaml_add(text, length, yaml_has(h) ? "  " : "  # ", name, ":");
     yaml_add(text, length, "  # by ", json_object_get(h, "who"), "");
@@ -186,6 +208,8 @@ static void yaml_limit(char **text, size_t *length, const limit_state_t *s)
         yaml_add(text, length, "      count: ", rate, "\n");
     if (per)
         yaml_add(text, length, "      per_ms: ", per, "\n");
+    if (cap && !is_none(cap))
+        yaml_add(text, length, "    cap:\n      count: ", cap, "\n");
     if (on)
         yaml_add(text, length, "    observe: ", on, "\n");
     if (values)

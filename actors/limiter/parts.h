@@ -121,6 +121,12 @@ void echoes_read(limiter_t *l);
 bool begins_with_release(const route_t *r);
 void join_queue(limiter_t *l, item_t *i);
 
+/* kept.c: rates over restarts */
+void bucket_changed(limiter_t *l, bucket_t *b);
+void paces_save(limiter_t *l);
+void paces_load(limiter_t *l, store_t *store);
+void paces_sweep(limiter_t *l); /* buckets that nobody needs go, a bounded slice a call */
+
 /* load.c: after a start; keep.c: retention and redrive */
 void load_start(limiter_t *l);
 void mark_time(limiter_t *l, wall_t at, int64_t seq);

@@ -48,7 +48,7 @@ uint32_t bucket_most(const bucket_t *b)
         return most;
     if (limit->rate.shape != RATE_NONE && b->count > 0)
         most = less(most, b->window ? b->count : b->rate.burst);
-    return limit->cap.zone ? less(most, limit->cap.most) : most;
+    return b->cap.zone && b->cap.most > 0 ? less(most, b->cap.most) : most;
 }
 
 uint32_t bucket_slots(const limiter_t *l, const bucket_t *b, uint8_t class)
@@ -113,9 +113,11 @@ static answer_can_t rate_can(const limiter_t *l, const bucket_t *b, uint32_t wan
 
 static answer_can_t cap_can(const limiter_t *l, const bucket_t *b, uint32_t wanted)
 {
-    const calendar_cap_t *cap = &b->of->limit->cap;
-    int64_t wait =
-        b->whole || !cap->zone ? 0 : calendar_wait_us(cap, &b->used, l->now.wall, wanted);
+    if (b->whole || !b->cap.zone)
+        return (answer_can_t){CAN_NOW, {0}};
+    if (b->cap.most == 0)
+        return (answer_can_t){CAN_STOPPED, {0}};
+    int64_t wait = calendar_wait_us(&b->cap, &b->used, l->now.wall, wanted);
     if (wait < 0)
         return (answer_can_t){CAN_FULL, {0}};
     return (answer_can_t){wait > 0 ? CAN_CAPPED : CAN_NOW, instant_after_us(l->now.at, wait)};
@@ -200,9 +202,9 @@ void bucket_take(limiter_t *l, need_t *need)
         return;
     need->receipt = rate_can(l, b, need->cost).can == CAN_NOW ? rate_take(l, b, need->cost) : 0;
     need->cap_receipt = 0;
-    if (limit->cap.zone && cap_can(l, b, need->cost).can == CAN_NOW)
-        need->cap_receipt = calendar_take(&limit->cap, &b->used, l->now.wall, need->cost);
-    if (limit->rate.shape != RATE_NONE || limit->cap.zone)
+    if (b->cap.zone && cap_can(l, b, need->cost).can == CAN_NOW)
+        need->cap_receipt = calendar_take(&b->cap, &b->used, l->now.wall, need->cost);
+    if (limit->rate.shape != RATE_NONE || b->cap.zone)
         bucket_changed(l, b);
 }
 
@@ -236,11 +238,13 @@ void bucket_refund(limiter_t *l, const need_t *need)
         return;
     if (b->window && need->receipt)
         window_give(b->window, (instant_t){need->taken_us}, need->cost);
-    else if (!b->window && limit->rate.shape != RATE_NONE)
-        gcra_give(&b->gcra, &b->rate, need->receipt, need->cost);
-    if (limit->cap.zone && need->cap_receipt)
+    else if (!b->window && limit->rate.shape != RATE_NONE && b->count > 0) {
+        const gcra_rate_t rate = bucket_rate(l, b); /* what was taken is worth so much by now */
+        gcra_give(&b->gcra, &rate, need->receipt, need->cost);
+    }
+    if (b->cap.zone && need->cap_receipt)
         calendar_give(&b->used, need->cap_receipt, need->cost);
-    if (limit->rate.shape != RATE_NONE || limit->cap.zone)
+    if (limit->rate.shape != RATE_NONE || b->cap.zone)
         bucket_changed(l, b);
     bucket_look(l, b);
 }

@@ -18,11 +18,15 @@ void bucket_value(const bucket_t *b, char *out, size_t size)
 }
 
 /* They are written as people see values: "a, b". */
-long bucket_override(const bucket_t *b)
+uint32_t bucket_number(const bucket_t *b, enum limit_number of, uint32_t otherwise)
 {
+    const limit_state_t *s = b->of;
     char value[BUCKET_NAME_MAX];
+    if (!s->overrides[of] || b->whole || BUG(OVERRIDE_IGNORED))
+        return otherwise;
     bucket_value(b, value, sizeof value);
-    return overrides_find(b->of->overrides, bytes_str(value));
+    long place = overrides_find(s->overrides[of], bytes_str(value));
+    return place < 0 ? otherwise : s->values[of][place].value;
 }
 
 /* The value of the nth label of per. */

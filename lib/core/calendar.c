@@ -169,9 +169,15 @@ void calendar_give(calendar_use_t *use, int64_t receipt, uint32_t cost)
         use->used -= cost < use->used ? cost : use->used;
 }
 
+calendar_used_t calendar_used(const calendar_cap_t *cap, const calendar_use_t *use, wall_t now)
+{
+    calendar_used_t now_used;
+    now_used.begin = latest(cap, use, now, &now_used.count).begin;
+    return now_used;
+}
+
 uint64_t calendar_left(const calendar_cap_t *cap, const calendar_use_t *use, wall_t now)
 {
-    uint64_t used;
-    latest(cap, use, now, &used);
+    uint64_t used = calendar_used(cap, use, now).count;
     return used < cap->most ? cap->most - used : 0;
 }

@@ -59,6 +59,12 @@ int64_t calendar_wait_us(const calendar_cap_t *cap, const calendar_use_t *use, w
 int64_t calendar_take(const calendar_cap_t *cap, calendar_use_t *use, wall_t now, uint32_t cost);
 /* Gives back a take that came to nothing, once; of a period that has ended, nothing. */
 void calendar_give(calendar_use_t *use, int64_t receipt, uint32_t cost);
+/* Of the latest period that has begun, as a take of now would find it. */
+typedef struct calendar_used {
+    wall_t begin;
+    uint64_t count;
+} calendar_used_t;
+calendar_used_t calendar_used(const calendar_cap_t *cap, const calendar_use_t *use, wall_t now);
 uint64_t calendar_left(const calendar_cap_t *cap, const calendar_use_t *use, wall_t now);
 
 #endif

@@ -137,7 +137,7 @@ static void write_range(FILE *to, const config_key_t *key)
              (key->kind == KIND_NAMED || key->kind == KIND_ITEMS || key->kind == KIND_TEXTS ||
               key->kind == KIND_NAMES || key->kind == KIND_HEADERS ||
               key->kind == KIND_CONDITIONS || key->kind == KIND_POINTERS ||
-              key->kind == KIND_NUMBERS))
+              key->kind == KIND_NUMBERS || key->kind == KIND_OVERRIDES))
         fprintf(to, "%llu to %llu of them", (unsigned long long)key->min,
                 (unsigned long long)key->max);
 }
@@ -237,6 +237,7 @@ const char *config_key_example(const config_key_t *key)
     case KIND_URL:
         return "https://api.example.com";
     case KIND_NUMBERS:
+    case KIND_OVERRIDES:
         return "{NAME: 1}";
     case KIND_TEMPLATE:
         return "${/message/id}";

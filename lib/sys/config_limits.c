@@ -6,6 +6,7 @@
 #include "core/overrides.h"
 #include "core/pointer.h"
 #include "sys/config_check.h"
+#include "sys/config_limit.h"
 #include "sys/zone.h"
 
 #define OVERRIDES_FILE_MAX 10000
@@ -229,6 +230,46 @@ static const char *beside(const node_t *at, const char *path, char *room, size_t
     return room;
 }
 
+/* What a plain number is of: the first of slots, rate and cap that the limit has. */
+static enum limit_number plain_number(json_t *limit)
+{
+    enum limit_number of = OF_SLOTS;
+    while (of < OF_CAP && !has(limit, limit_words[of].text))
+        of++;
+    return of;
+}
+
+static void check_override(const limit_walk_t *w, const node_t *at, const char *value, json_t *said)
+{
+    json_t *rate = json_object_get(w->limit, "rate");
+    bool is_window = rate && strcmp(word(rate, "shape"), "window") == 0;
+    for (enum limit_number of = OF_SLOTS; of < LIMIT_NUMBERS; of++) {
+        json_int_t number = override_says(said, plain_number(w->limit), of),
+                   most = of == OF_RATE && is_window ? WINDOW_MAX : limit_words[of].most;
+        const char *what = limit_words[of].text;
+        if (number >= 0 && !has(w->limit, what))
+            config_complain(w->tree, at, "overrides: %.64s has %s, and limit %s has none: add it",
+                            value, what, w->name);
+        else if (number > most)
+            config_complain(w->tree, at, "overrides: %.64s: %s is at most %lld", value, what,
+                            (long long)most);
+    }
+}
+
+static bool is_count(const json_t *said)
+{
+    return json_is_integer(said) && json_integer_value(said) >= 0;
+}
+
+/* As override_value() of config_values.c has it. */
+static bool is_override(json_t *said)
+{
+    size_t counts = 0;
+    for (enum limit_number of = OF_SLOTS; of < LIMIT_NUMBERS; of++)
+        counts += is_count(json_object_get(said, limit_words[of].text));
+    return is_count(said) || (counts > 0 && counts == json_object_size(said));
+}
+
 /* {"value": number} of a file that others write, below what stands in the configuration. */
 static void merge_overrides(const limit_walk_t *w)
 {
@@ -248,12 +289,15 @@ static void merge_overrides(const limit_walk_t *w)
                         path, OVERRIDES_FILE_MAX);
     json_object_foreach(file, value, amount)
     {
-        json_int_t n = json_integer_value(amount);
-        if (!json_is_integer(amount) || n < 0 || n > 1000000)
-            config_complain(w->tree, at, "%s: %.64s is not a whole number from 0 to 1000000", path,
-                            value);
-        else if (strlen(value) > 256)
+        if (strlen(value) > 256)
             config_complain(w->tree, at, "%s: %.64s... has more than 256 bytes", path, value);
+        else if (is_override(amount))
+            check_override(w, at, value, amount);
+        else
+            config_complain(w->tree, at,
+                            "%s: %.64s is no whole number from 0, nor {\"slots\", \"rate\", "
+                            "\"cap\"} of such",
+                            path, value);
     }
     if (!given)
         json_object_set_new(w->limit, "overrides", given = json_object());
@@ -262,34 +306,57 @@ static void merge_overrides(const limit_walk_t *w)
     json_decref(file);
 }
 
+static void set_own(json_t *limit, enum limit_number of, json_int_t number)
+{
+    const char *what = limit_words[of].text;
+    if (of == OF_SLOTS)
+        json_object_set_new(limit, what, json_integer(number));
+    else
+        json_object_set_new(json_object_get(limit, what), "count", json_integer(number));
+}
+
+/* Whoever writes a file of overrides says the default there too: it is the limit's own number. No
+ * limit's own is 0: that is of the pattern which holds for all others. */
+static void take_default(const limit_walk_t *w, json_t *overrides)
+{
+    json_t *otherwise = json_object_get(overrides, "default"),
+           *all = json_object_get(overrides, "*"), *others = json_object();
+    for (enum limit_number of = OF_SLOTS; of < LIMIT_NUMBERS; of++) {
+        json_int_t number = override_says(otherwise, plain_number(w->limit), of),
+                   others_number = override_says(all, plain_number(w->limit), of);
+        if (number > 0)
+            set_own(w->limit, of, number);
+        else if (others_number < 0)
+            others_number = number;
+        if (others_number >= 0)
+            json_object_set_new(others, limit_words[of].text, json_integer(others_number));
+    }
+    if (json_object_size(others) > 0)
+        json_object_set(overrides, "*", others);
+    json_decref(others);
+    json_object_del(overrides, "default");
+}
+
 static void check_overrides(const limit_walk_t *w)
 {
-    json_t *overrides = json_object_get(w->limit, "overrides");
+    json_t *overrides = json_object_get(w->limit, "overrides"), *said;
+    const char *pattern;
+    size_t patterns = 0;
+    json_object_foreach(overrides, pattern, said)
+        check_override(w, limit_node(w, "overrides"), pattern, said);
+    merge_overrides(w);
+    overrides = json_object_get(w->limit, "overrides");
     if (json_object_size(overrides) > 0 && json_array_size(json_object_get(w->limit, "per")) == 0)
         config_complain(w->tree, limit_node(w, "overrides"),
                         "overrides are by the values of per: say which label");
-    if (json_object_size(overrides) > 0 && !has(w->limit, "slots") && !has(w->limit, "rate"))
-        config_complain(w->tree, limit_node(w, "overrides"),
-                        "overrides are of slots or of a rate's count, and limit %s has neither: a "
-                        "cap is the same for every value",
-                        w->name);
-    const char *pattern;
-    json_t *number, *otherwise = json_object_get(overrides, "default");
-    size_t patterns = 0;
-    json_object_foreach(overrides, pattern, number) patterns += strchr(pattern, '*') != NULL;
+    if (json_object_get(overrides, "default"))
+        take_default(w, overrides);
+    json_object_foreach(overrides, pattern, said) patterns += strchr(pattern, '*') != NULL;
     if (patterns > OVERRIDE_PATTERNS_MAX)
         config_complain(w->tree, limit_node(w, "overrides"),
                         "%zu of the overrides are patterns with *, and there may be %d; exact "
                         "values may be more",
                         patterns, OVERRIDE_PATTERNS_MAX);
-    if (!otherwise)
-        return;
-    /* The file that others write says the default too: it is the limit's own number. */
-    if (has(w->limit, "slots"))
-        json_object_set(w->limit, "slots", otherwise);
-    else if (has(w->limit, "rate"))
-        json_object_set(json_object_get(w->limit, "rate"), "count", otherwise);
-    json_object_del(overrides, "default");
 }
 
 static void check_truth(const limit_walk_t *w)
@@ -322,7 +389,6 @@ void config_check_limits(config_tree_t *tree, json_t *json)
     json_t *downstream;
     json_object_foreach(json_object_get(json, "limits"), w.name, w.limit)
     {
-        merge_overrides(&w);
         check_overrides(&w);
         check_rate(&w);
         check_cap(&w);

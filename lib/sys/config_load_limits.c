@@ -5,6 +5,18 @@
 #include "sys/config_load.h"
 #include "sys/zone.h"
 
+const struct limit_number_word limit_words[LIMIT_NUMBERS] = {[OF_SLOTS] = {"slots", 1000000},
+                                                             [OF_RATE] = {"rate", 10000000},
+                                                             [OF_CAP] = {"cap", 1000000000}};
+
+json_int_t override_says(const json_t *said, enum limit_number plain, enum limit_number of)
+{
+    const json_t *number = json_object_get(said, limit_words[of].text);
+    if (of == plain && json_is_integer(said))
+        number = said;
+    return number ? json_integer_value(number) : -1;
+}
+
 static int by_pattern(const void *a, const void *b)
 {
     return strcmp(((const override_t *)a)->pattern, ((const override_t *)b)->pattern);
@@ -29,14 +41,20 @@ static uint64_t number_or(json_t *json, const char *leaf, uint64_t otherwise)
     return json_object_get(json, leaf) ? leaf_number(json, leaf) : otherwise;
 }
 
+/* With the headroom taken off; of anything at least 1 is left. */
+static uint32_t rate_count(json_t *rate, uint64_t count)
+{
+    uint64_t left = count * (100 - leaf_number(rate, "headroom_percent")) / 100;
+    return count > 0 && left == 0 ? 1 : (uint32_t)left;
+}
+
 static void load_rate(limit_t *limit, json_t *rate)
 {
     if (!rate)
         return;
     const char *shape = leaf_word(rate, "shape");
-    uint64_t count = leaf_number(rate, "count") * (100 - leaf_number(rate, "headroom_percent"));
     limit->rate.shape = *shape == 'b' ? RATE_BUCKET : *shape == 's' ? RATE_SPACING : RATE_WINDOW;
-    limit->rate.count = (uint32_t)(count < 100 ? 1 : count / 100);
+    limit->rate.count = rate_count(rate, leaf_number(rate, "count"));
     limit->rate.period_us = (int64_t)leaf_number(rate, "per_ms") * US_PER_MS;
     limit->rate.burst =
         limit->rate.shape == RATE_SPACING ? 1 : (uint32_t)number_or(rate, "burst", 0);
@@ -59,6 +77,30 @@ static void load_cap(loading_t *l, limit_t *limit, json_t *cap)
     for (unsigned n = CALENDAR_HOUR; n <= CALENDAR_MONTH; n++)
         if (strcmp(leaf_word(cap, "each"), words[n]) == 0)
             limit->cap.unit = n;
+}
+
+/* Each number has a table of its own, of those that say it: what one does not say is asked of the
+ * next that matches. */
+static void load_overrides(loading_t *l, limit_t *limit, json_t *json)
+{
+    json_t *all = json_object_get(json, "overrides"), *said;
+    const char *pattern;
+    limit->plain = limit->slots > 0 ? OF_SLOTS : limit->rate.shape != RATE_NONE ? OF_RATE : OF_CAP;
+    for (enum limit_number of = 0; of < LIMIT_NUMBERS; of++) {
+        override_t *made = config_hold(l, json_object_size(all), sizeof *made), *at = made;
+        json_object_foreach(all, pattern, said)
+        {
+            json_int_t number = override_says(said, limit->plain, of);
+            if (number >= 0)
+                *at++ = (override_t){pattern, (uint32_t)number};
+            if (number >= 0 && of == OF_RATE)
+                at[-1].value = rate_count(json_object_get(json, "rate"), (uint64_t)number);
+        }
+        limit->overrides[of].of = made;
+        limit->overrides[of].count = (size_t)(at - made);
+        if (at > made)
+            qsort(made, (size_t)(at - made), sizeof *made, by_pattern);
+    }
 }
 
 static void load_adaptive(limit_t *limit, json_t *adaptive)
@@ -100,7 +142,7 @@ static void load_limit(loading_t *l, limit_t *limit, const char *name, json_t *j
     limit->per_count = json_array_size(per);
     for (size_t i = 0; i < limit->per_count; i++)
         limit->per[i] = json_string_value(json_array_get(per, i));
-    limit->overrides = load_numbers(l, json_object_get(json, "overrides"), &limit->override_count);
+    load_overrides(l, limit, json);
     limit->reject = *leaf_word(json, "at_limit") == 'r';
     limit->observe = leaf_bool(json, "observe");
     limit->strict = leaf_bool(json, "strict");

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sys/config_limit.h"
 #include "sys/config_table.h"
 
 static json_t *schema_of_section(const char *prefix);
@@ -121,6 +122,20 @@ static json_t *conditions_schema(const config_key_t *key)
     return table_schema(key, "^/.", either(of("pattern"), made(list)));
 }
 
+static json_t *count_schema(void)
+{
+    return either(json_pack("{s:s, s:i}", "type", "integer", "minimum", 0), of("place"));
+}
+
+static json_t *override_schema(void)
+{
+    json_t *object = made(json_pack("{s:s, s:b, s:i, s:{}}", "type", "object",
+                                    "additionalProperties", 0, "minProperties", 1, "properties"));
+    for (size_t n = 0; n < LIMIT_NUMBERS; n++)
+        set(json_object_get(object, "properties"), limit_words[n].text, count_schema());
+    return either(count_schema(), object);
+}
+
 /* What is inside stands for an entry; null takes out one of an earlier file. */
 static json_t *holder_schema(const config_key_t *key)
 {
@@ -179,9 +194,9 @@ static json_t *kind_schema(const config_key_t *key)
     case KIND_CONDITIONS:
         return conditions_schema(key);
     case KIND_NUMBERS:
-        return table_schema(
-            key, NULL,
-            either(json_pack("{s:s, s:i}", "type", "integer", "minimum", 0), of("place")));
+        return table_schema(key, NULL, count_schema());
+    case KIND_OVERRIDES:
+        return table_schema(key, NULL, override_schema());
     case KIND_COUNT:
         break;
     }

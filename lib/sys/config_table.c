@@ -39,6 +39,7 @@ static const char *const kind_texts[KIND_COUNT] = {
     [KIND_CONDITIONS] = "a table of conditions",
     [KIND_URL] = "a URL of scheme, host and port",
     [KIND_NUMBERS] = "a table of texts and whole numbers",
+    [KIND_OVERRIDES] = "a table of texts and whole numbers, or {slots, rate, cap} of such",
     [KIND_TEMPLATE] = "a text template",
 };
 

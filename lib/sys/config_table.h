@@ -27,6 +27,7 @@ enum config_kind {
     KIND_CONDITIONS,
     KIND_URL,
     KIND_NUMBERS,
+    KIND_OVERRIDES,
     KIND_TEMPLATE,
     KIND_COUNT
 };

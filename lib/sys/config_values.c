@@ -6,6 +6,7 @@
 #include "core/slip.h"
 #include "core/template.h"
 #include "sys/config_explain.h"
+#include "sys/config_limit.h"
 #include "sys/config_value.h"
 
 json_t *value_refuse(const value_t *v, const char *why)
@@ -342,6 +343,28 @@ static json_t *number_value(const value_t *v, const node_t *name)
     return is_scalar(&of) ? unsigned_value(&of) : NULL;
 }
 
+/* One number, or those of slots, rate and cap that are other ones. */
+static json_t *override_value(const value_t *v, const node_t *name)
+{
+    if (v->node->kind != NODE_MAP)
+        return number_value(v, name);
+    json_t *made = json_object(), *number;
+    for (size_t i = 0; i < v->node->count; i++) {
+        const node_t *word = v->node->names[i];
+        value_t of = {v->tree, v->key, v->node->items[i]};
+        size_t n = 0;
+        while (n < LIMIT_NUMBERS && strcmp(word->text, limit_words[n].text) != 0)
+            n++;
+        if (n == LIMIT_NUMBERS)
+            config_complain(v->tree, word, "%.64s is none of slots, rate and cap", word->text);
+        else if ((number = number_value(&of, name)))
+            json_object_set_new(made, word->text, number);
+    }
+    if (v->node->count == 0)
+        config_complain(v->tree, v->node, "say one of slots, rate and cap, or one number");
+    return made;
+}
+
 static json_t *template_value(const value_t *v)
 {
     const char *error = NULL;
@@ -392,6 +415,8 @@ json_t *config_value(config_tree_t *tree, const config_key_t *key, const node_t 
         return table_value(&v, condition_value);
     case KIND_NUMBERS:
         return table_value(&v, number_value);
+    case KIND_OVERRIDES:
+        return table_value(&v, override_value);
     case KIND_JSON:
         return json_value(&v);
     default:

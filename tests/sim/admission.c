@@ -63,9 +63,9 @@ static uint32_t slots_of(size_t index, const char *kind)
     const limit_t *limit = &sim.config->limits[index];
     if (!standing_keeps(index))
         return UINT32_MAX;
-    for (size_t n = 0; n < limit->override_count; n++)
-        if (glob_matches(bytes_str(limit->overrides[n].pattern), bytes_str(kind)))
-            return limit->overrides[n].value;
+    for (size_t n = 0; n < limit->overrides[OF_SLOTS].count; n++)
+        if (glob_matches(bytes_str(limit->overrides[OF_SLOTS].of[n].pattern), bytes_str(kind)))
+            return limit->overrides[OF_SLOTS].of[n].value;
     return standing_limit(index).slots;
 }
 

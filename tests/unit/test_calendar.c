@@ -202,12 +202,29 @@ static void steps_of_the_clock_never_give_more_caps_than_periods_begun(void **st
     }
 }
 
+static void a_look_tells_what_is_used_and_since_when(void **state)
+{
+    (void)state;
+    const calendar_cap_t cap = {&UTC, CALENDAR_DAY, 5};
+    calendar_use_t use = {0};
+    wall_t now = utc("2026-11-21 11:59"), begin = utc("2026-11-21 00:00");
+    calendar_used_t seen = calendar_used(&cap, &use, now);
+    assert_true(seen.begin.us == begin.us && seen.count == 0);
+    calendar_take(&cap, &use, now, 3);
+    seen = calendar_used(&cap, &use, now);
+    assert_true(seen.begin.us == begin.us && seen.count == 3);
+    now = utc("2026-11-22 00:00");
+    seen = calendar_used(&cap, &use, now);
+    assert_true(seen.begin.us == now.us && seen.count == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(periods_begin_when_the_clocks_there_say_so),
         cmocka_unit_test(periods_follow_each_other_in_any_zone),
         cmocka_unit_test(a_cap_is_used_up_and_comes_back_with_the_next_period),
+        cmocka_unit_test(a_look_tells_what_is_used_and_since_when),
         cmocka_unit_test(a_wall_clock_that_steps_back_gives_no_second_allowance),
         cmocka_unit_test(a_clock_that_was_years_wrong_does_not_block_for_years),
         cmocka_unit_test(steps_of_the_clock_never_give_more_caps_than_periods_begun),

@@ -327,6 +327,37 @@ static void every_value_knows_where_it_came_from(void **state)
     config_found_clear(&found);
 }
 
+static void a_file_of_overrides_is_taken_as_it_is_given(void **state)
+{
+    static const struct {
+        const char *file, *says; /* NULL: fine */
+    } rows[] = {
+        {"{\"a/b\":3,\"default\":1}", NULL},
+        {"{\"a/b\":{\"slots\":3,\"cap\":0},\"default\":{\"cap\":9}}", NULL},
+        {"{\"a/b\":-1}", "runners.json: a/b is no whole number from 0, nor {\"slots\""},
+        {"{\"a/b\":\"3\"}", "a/b is no whole number"},
+        {"{\"a/b\":{}}", "a/b is no whole number"},
+        {"{\"a/b\":{\"slots\":3,\"cups\":1}}", "a/b is no whole number"},
+        {"{\"a/b\":{\"rate\":3}}", "weir.yaml:1:88: overrides: a/b has rate, and limit l has none"},
+        {"{\"a/b\":1000001}", "overrides: a/b: slots is at most 1000000"},
+        {"[3]", "is not one JSON object"},
+    };
+    const folder_t *f = *state;
+    write_file(f, "weir.yaml",
+               "limits: {l: {slots: 5, cap: {count: 7}, per: [key], overrides: {c: 2}, "
+               "overrides_file: runners.json}}\n");
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        json_t *json = NULL;
+        said_t said;
+        write_file(f, "runners.json", rows[i].file);
+        int error = read_file(f, "weir.yaml", &json, &said);
+        if ((error == 0) != (rows[i].says == NULL) ||
+            (rows[i].says && !strstr(said.text, rows[i].says)))
+            fail_msg("%s: %s", rows[i].file, said.text);
+        json_decref(json);
+    }
+}
+
 #define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, new_folder, remove_folder)
 
 int main(void)
@@ -340,6 +371,7 @@ int main(void)
         IN_A_FOLDER(a_link_to_dev_null_disables_a_name),
         IN_A_FOLDER(a_file_elsewhere_has_only_the_conf_d_beside_it),
         IN_A_FOLDER(a_drop_in_of_somebody_else_is_refused),
+        IN_A_FOLDER(a_file_of_overrides_is_taken_as_it_is_given),
         cmocka_unit_test(drop_ins_change_what_they_say_and_nothing_else),
         cmocka_unit_test(every_value_knows_where_it_came_from),
     };

@@ -163,10 +163,25 @@ static const struct {
     {"limits: {l: {rate: {count: 5000, shape: window}}}", "at most 4096"},
     {"limits: {l: {rate: {count: 5, shape: window}, per: [key], overrides: {default: 5000}}}",
      "at most 4096"},
-    {"limits: {l: {cap: {count: 5}, per: [key], overrides: {a: 1}}}",
-     "limit l has neither: a cap is the same for every value"},
-    {"limits: {l: {cap: {count: 5}, per: [key], overrides: {default: 1}}}",
-     "limit l has neither: a cap is the same for every value"},
+    {"limits: {l: {slots: 5, per: [key], overrides: {a: {slots: 1, cap: 1}}}}",
+     "f.yaml:1:47: overrides: a has cap, and limit l has none: add it"},
+    {"limits: {l: {cap: {count: 5}, per: [key], overrides: {default: {slots: 1}}}}",
+     "overrides: default has slots, and limit l has none: add it"},
+    {"limits: {l: {slots: 5, per: [key], overrides: {a: 1000001}}}",
+     "overrides: a: slots is at most 1000000"},
+    {"limits: {l: {rate: {count: 5}, per: [key], overrides: {a: 10000001}}}",
+     "overrides: a: rate is at most 10000000"},
+    {"limits: {l: {rate: {count: 5, shape: window}, per: [key], overrides: {a: 4097}}}",
+     "overrides: a: rate is at most 4096"},
+    {"limits: {l: {cap: {count: 5}, per: [key], overrides: {a: {cap: 1000000001}}}}",
+     "overrides: a: cap is at most 1000000000"},
+    {"limits: {l: {slots: 5, per: [key], overrides: {a: {slot: 1}}}}",
+     "f.yaml:1:52: slot is none of slots, rate and cap"},
+    {"limits: {l: {slots: 5, per: [key], overrides: {a: {}}}}",
+     "f.yaml:1:51: say one of slots, rate and cap, or one number"},
+    {"limits: {l: {slots: 5, per: [key], overrides: {a: {slots: -1}}}}",
+     "-1 is not a whole number from 0"},
+    {"limits: {l: {slots: 5, per: [key], overrides: {a: [1]}}}", "overrides must be a table"},
     {COST("slots: 1", "2"), "limit l has 1 slots: a cost of 2 never fits"},
     {COST("slots: 8, share_by: key, max_share_percent: 25", "3"),
      "limit l has 2 slots for one value of share_by: a cost of 3 never fits"},
@@ -371,11 +386,11 @@ static void more_patterns_than_are_looked_through_are_a_mistake(void **state)
 {
     static char yaml[40000];
     (void)state;
-    for (int most = 1000; most <= 1001; most++) {
+    for (int most = 1000; most <= 1001; most++) { /* default: 0 is one of them */
         json_t *json;
         said_t said;
-        strcpy(yaml, "limits: {l: {slots: 1, per: [key], overrides: {exact: 2");
-        for (int i = 0; i < most; i++)
+        strcpy(yaml, "limits: {l: {slots: 1, per: [key], overrides: {exact: 2, default: 0");
+        for (int i = 1; i < most; i++)
             sprintf(yaml + strlen(yaml), ", 'p%d*': 3", i);
         strcat(yaml, "}}}");
         assert_int_equal(read_text(yaml, &json, &said), most == 1001 ? -EINVAL : 0);

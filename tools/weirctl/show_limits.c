@@ -4,22 +4,36 @@
 
 #include "show.h"
 
-/* "5 in 30 s", "20000 a day, 4978 left"; what a value does not tell, its limit does. */
+/* "cap 30 (20 configured), 12 used in 13 h, 18 left" */
+static void cap_cell(char *text, size_t size, const json_t *limit, const json_t *l)
+{
+    char age[32];
+    long long cap = number_at(json_object_get(l, "cap") ? l : limit, "cap"),
+              configured = number_at(json_object_get(limit, "configured"), "cap");
+    int64_t since_ms = number_at(l, "lastUpdated") - number_at(l, "cap_since");
+    size_t used = (size_t)snprintf(text, size, "cap %lld", cap);
+    if (l == limit && configured != cap)
+        used += (size_t)snprintf(text + used, size - used, " (%lld configured)", configured);
+    if (json_object_get(l, "cap_left"))
+        snprintf(text + used, size - used, ", %lld used in %s, %lld left",
+                 (long long)number_at(l, "cap_used"), table_age(since_ms, age),
+                 (long long)number_at(l, "cap_left"));
+}
+
+/* "5 in 30 s", and the cap; what a value does not tell, its limit does. */
 static void pace_cell(table_t *t, const json_t *limit, const json_t *l)
 {
-    char text[96] = "", per[32];
+    char text[200] = "", per[32];
     const json_t *rate = json_object_get(l, "rate");
     size_t used = 0;
     if (json_is_integer(rate))
         used =
             (size_t)snprintf(text, sizeof text, "%lld in %s", (long long)json_integer_value(rate),
                              table_age(number_at(limit, "per_ms"), per));
+    if (used && json_is_integer(json_object_get(limit, "cap")))
+        used += (size_t)snprintf(text + used, sizeof text - used, ", ");
     if (json_is_integer(json_object_get(limit, "cap")))
-        used += (size_t)snprintf(text + used, sizeof text - used, "%scap %lld", used ? ", " : "",
-                                 (long long)number_at(limit, "cap"));
-    if (json_is_integer(json_object_get(l, "cap_left")))
-        snprintf(text + used, sizeof text - used, ", %lld left",
-                 (long long)number_at(l, "cap_left"));
+        cap_cell(text + used, sizeof text - used, limit, l);
     table_cell(t, "%s", *text ? text : "-");
 }
 
