@@ -1,7 +1,8 @@
 /* kept.c: rates, caps and pauses over restarts: written in the commit of what used them up, on the
  * boot clock; after another boot a rate starts as if one period were spent, and the wall clock says
  * what is left of a pause. A row: version, rate, pause (boot clock, what is left, wall clock),
- * cap's period and use, window. */
+ * cap's period and use, window. A row of a limit that the configuration no longer has stays as long
+ * as it would count if the next reload brought the limit back. */
 #include "actors/limiter/parts.h"
 
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 #define PACE_VERSION 1
 #define PAUSE_REMEMBERED_US (60 * US_PER_S)
 #define SWEEP_SLICE 4096
+#define RATE_LONGEST_US (2 * 86400 * US_PER_S)
+#define CAP_LONGEST_US (32 * 86400 * US_PER_S)
 
 void bucket_changed(limiter_t *l, bucket_t *b)
 {
@@ -91,6 +94,29 @@ static void pause_kept(limiter_t *l, bucket_t *b, int64_t until, int64_t left, i
     snprintf(b->pause_why, sizeof b->pause_why, "learned before a restart");
 }
 
+/* Whether there is nothing to remember of it, whatever its rate and its cap were. The boot clock's
+ * instants mean nothing after another boot. */
+static bool pace_is_over(const limiter_t *l, const uint8_t *at, bytes_t takes)
+{
+    int64_t kept = get(&at), paused = get(&at);
+    get(&at);
+    int64_t paused_wall = get(&at), period = get(&at), used = get(&at);
+    if (paused > 0 && paused_wall > l->now.wall.us)
+        return false;
+    if (used > 0 && llabs(l->now.wall.us - period) < CAP_LONGEST_US)
+        return false;
+    window_t *window = window_new(1, RATE_LONGEST_US);
+    bool is_over = window_from_bytes(window, takes, l->now.at) != 0 ||
+                   window_wait_us(window, l->now.at, 1) == 0;
+    window_destroy(&window);
+    return l->new_boot || (is_over && kept <= l->now.at.us);
+}
+
+static bool is_paced(const limit_t *limit)
+{
+    return limit->rate.shape != RATE_NONE || limit->cap.zone || limit->learns || limit->own;
+}
+
 static void pace_kept(void *arg, const stored_pace_t *pace)
 {
     limiter_t *l = arg;
@@ -101,10 +127,17 @@ static void pace_kept(void *arg, const stored_pace_t *pace)
         config_limit(l->config, bytes_of(pace->name.data, (size_t)(mark - pace->name.data)));
     bytes_t name = bytes_of(mark + 1, pace->name.len - (size_t)(mark + 1 - pace->name.data));
     bytes_t share, values = bucket_name_parse(name, &share);
-    bucket_t *b = limit < 0 ? NULL : bucket_get(l, &l->limits[limit], values, share);
+    const uint8_t *at = pace->data.data + 1;
+    bytes_t takes = bytes_of(pace->data.data + PACE_FIXED, pace->data.len - PACE_FIXED);
+    if (limit < 0 || !is_paced(l->limits[limit].limit)) {
+        if (pace_is_over(l, at, takes))
+            json_array_append_new(
+                l->paces_over, json_stringn_nocheck((const char *)pace->name.data, pace->name.len));
+        return;
+    }
+    bucket_t *b = bucket_get(l, &l->limits[limit], values, share);
     if (!b)
         return;
-    const uint8_t *at = pace->data.data + 1;
     int64_t kept = get(&at), paused = get(&at), left = get(&at), paused_wall = get(&at);
     b->used.period_us = get(&at);
     b->used.used = (uint64_t)get(&at);
@@ -113,7 +146,6 @@ static void pace_kept(void *arg, const stored_pace_t *pace)
         b->gcra =
             l->new_boot ? gcra_new_boot(&rate, l->now.at) : gcra_restored(&rate, l->now.at, kept);
     }
-    bytes_t takes = bytes_of(at, pace->data.len - PACE_FIXED);
     if (b->window && (l->new_boot || window_from_bytes(b->window, takes, l->now.at) != 0))
         window_new_boot(b->window, l->now.at);
     if (paused > 0)
@@ -124,6 +156,7 @@ static void pace_kept(void *arg, const stored_pace_t *pace)
 /* At birth, when there is no step yet: the instant is that of the opening. */
 void paces_load(limiter_t *l, store_t *store)
 {
+    l->paces_over = json_array();
     if (store)
         store_paces(store, pace_kept, l);
 }
@@ -132,11 +165,10 @@ static void sweep_one(limiter_t *l, bucket_t *b, void *arg)
 {
     size_t *left = arg;
     char name[BUCKET_NAME_MAX + NAME_BYTES_MAX + 16];
-    const limit_t *limit = b->of->limit;
     if (*left == 0 || b == b->of->only || b->dirty || !bucket_is_idle(l, b))
         return;
     (*left)--;
-    if (limit->rate.shape != RATE_NONE || limit->cap.zone || limit->learns)
+    if (is_paced(b->of->limit))
         wish_change(l->e, &(change_t){.kind = CHANGE_PACE_DROP, .name = pace_name(b, name)});
     bucket_end(l, b);
 }
@@ -144,5 +176,11 @@ static void sweep_one(limiter_t *l, bucket_t *b, void *arg)
 void paces_sweep(limiter_t *l)
 {
     size_t left = SWEEP_SLICE;
+    for (size_t last; (last = json_array_size(l->paces_over)) > 0 && left > 0; left--) {
+        const json_t *name = json_array_get(l->paces_over, last - 1);
+        bytes_t over = bytes_of(json_string_value(name), json_string_length(name));
+        wish_change(l->e, &(change_t){.kind = CHANGE_PACE_DROP, .name = over});
+        json_array_remove(l->paces_over, last - 1);
+    }
     buckets_each(l, sweep_one, &left);
 }

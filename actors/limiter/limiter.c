@@ -85,6 +85,7 @@ static void limiter_destroy(void **self)
     buckets_end(l);
     free(l->pools);
     free(l->dirty);
+    json_decref(l->paces_over);
     free(l->pace_room);
     free(l->of_source);
     free(l->of_route);

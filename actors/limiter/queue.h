@@ -112,6 +112,7 @@ struct limiter {
     bucket_t **dirty;      /* whose pace changed in this step */
     size_t dirty_count, dirty_room;
     uint8_t *pace_room;
+    json_t *paces_over;    /* names of kept ones that nothing needs any more, to be dropped */
     unsigned pace_percent; /* slow_down: so much of every rate and limit */
     bool safe;             /* no automated replies */
     bool refuse;           /* a rule of modes: no new work */
@@ -145,8 +146,7 @@ struct limiter {
     uint64_t buried[256];
     size_t buried_next; /* generations that died lately */
 
-    int64_t
-        *changed; /* seqs of items to save at the end of the step: at most what one step touches */
+    int64_t *changed; /* seqs of items to save at the end of the step: as many as one touches */
     size_t changed_count, changed_room;
     bool tally_changed, look;
     size_t budget, reads;

@@ -157,6 +157,14 @@ static inline void limits_restart(rig_t *r, bool reboot)
     limits_up(r);
 }
 
+/* slow_down to so many percent */
+static inline void limits_pace(rig_t *r, unsigned percent)
+{
+    rig_hello(r, CONN_DRAINER, ACTOR_DRAINER, 51, NULL);
+    rig_say(r, CONN_DRAINER, MESSAGE_MODE,
+            &(msg_mode_t){.who = bytes_str("test"), .pace_percent = percent});
+}
+
 static inline const bucket_t *limits_bucket(rig_t *r, const char *limit)
 {
     limiter_t *l = limits_self(r);

@@ -134,13 +134,6 @@ a_low_message_behind_others_of_its_flow_and_beside_others_starts_within_its_boun
         }
 }
 
-static void limits_pace(rig_t *r, unsigned percent)
-{
-    rig_hello(r, CONN_DRAINER, ACTOR_DRAINER, 51, NULL);
-    rig_say(r, CONN_DRAINER, MESSAGE_MODE,
-            &(msg_mode_t){.who = bytes_str("test"), .pace_percent = percent});
-}
-
 /* slow_down and adaptive slots leave less than it takes, or than is reserved: it runs alone, so
  * that there is an end from which they learn, and nobody waits behind it for ever. */
 static void what_is_larger_than_what_is_left_of_a_limit_runs_alone(void **s)
