@@ -45,32 +45,51 @@ static void ended_well(limiter_t *l, item_t *i, const step_t *step, const char *
         item_die(l, i, "results: too large to keep");
 }
 
+/* False: it cannot be made, and the step failed. */
+static bool id_made(limiter_t *l, item_t *i, const step_t *step, char *id)
+{
+    char why[200], reason[256];
+    if (id_of(l, i, step, id, why, sizeof why))
+        return true;
+    snprintf(reason, sizeof reason, "lease: %s", why);
+    step_failed(l, i, reason);
+    return false;
+}
+
+bool acquire_renews(limiter_t *l, item_t *i, const step_t *step)
+{
+    char id[LEASE_ID_BYTES_MAX + 1];
+    if (!id_made(l, i, step, id))
+        return true;
+    lease_t *held = lease_find(l, bytes_str(id));
+    if (!held || (!held->needs && BUG(TOMBSTONE_IGNORED)))
+        return false;
+    uint64_t fence = held->needs ? held->fence : 0;
+    i->woken = false;
+    if (held->needs)
+        lease_renew(l, held);
+    else
+        lease_end(l, held, NULL); /* released before it was acquired: it is over already */
+    ended_well(l, i, step, id, fence);
+    return true;
+}
+
 static void acquire(limiter_t *l, item_t *i, const step_t *step, const char *id)
 {
-    lease_t *held = lease_find(l, bytes_str(id));
     char holder[MSGID_TEXT];
-    uint64_t fence = 0;
     msgid_text(&i->id, holder);
-    if (held && !held->needs && !BUG(TOMBSTONE_IGNORED)) {
-        lease_end(l, held, NULL); /* released before it was acquired: it is over already */
-    } else if (held && held->needs) {
-        lease_renew(l, held);
-        fence = held->fence;
-    } else {
-        needs_take(l, i->needs);
-        lease_t *lease = lease_new(l, bytes_str(id), bytes_str(holder), i->needs,
-                                   ttl_of(i->needs, step), LEASE_OF_MESSAGE);
-        if (!lease) {
-            needs_give(l, i->needs);
-            needs_refund(l, i->needs);
-            item_set_reason(i, "too many leases", strlen("too many leases"));
-            pause_until(l, i, instant_after_us(l->now.at, US_PER_S));
-            return;
-        }
-        i->needs = NULL; /* the lease's now */
-        fence = lease->fence;
+    needs_take(l, i->needs);
+    lease_t *lease = lease_new(l, bytes_str(id), bytes_str(holder), i->needs,
+                               ttl_of(i->needs, step), LEASE_OF_MESSAGE);
+    if (!lease) {
+        needs_give(l, i->needs);
+        needs_refund(l, i->needs);
+        item_set_reason(i, "too many leases", strlen("too many leases"));
+        pause_until(l, i, instant_after_us(l->now.at, US_PER_S));
+        return;
     }
-    ended_well(l, i, step, id, fence);
+    i->needs = NULL; /* the lease's now */
+    ended_well(l, i, step, id, lease->fence);
 }
 
 static void release(limiter_t *l, item_t *i, const step_t *step, const char *id)
@@ -87,16 +106,14 @@ static void release(limiter_t *l, item_t *i, const step_t *step, const char *id)
 
 void own_step(limiter_t *l, item_t *i, const step_t *step)
 {
-    char id[LEASE_ID_BYTES_MAX + 1], why[200], reason[256];
+    char id[LEASE_ID_BYTES_MAX + 1];
     i->woken = false;
-    if (!id_of(l, i, step, id, why, sizeof why)) {
-        snprintf(reason, sizeof reason, "lease: %s", why);
-        step_failed(l, i, reason);
-    } else if (step->kind == STEP_ACQUIRE) {
+    if (!id_made(l, i, step, id))
+        return;
+    if (step->kind == STEP_ACQUIRE)
         acquire(l, i, step, id);
-    } else {
+    else
         release(l, i, step, id);
-    }
 }
 
 /* Those of the needs that `wanted` says, counted once more. NULL: none of them. */
@@ -125,12 +142,9 @@ static bool is_strict(const limit_t *limit) { return limit->strict; }
  */
 bool lease_prepare(limiter_t *l, item_t *i, const step_t *step)
 {
-    char id[LEASE_ID_BYTES_MAX + 1], why[200], reason[256];
-    if (!id_of(l, i, step, id, why, sizeof why)) {
-        snprintf(reason, sizeof reason, "lease: %s", why);
-        step_failed(l, i, reason);
+    char id[LEASE_ID_BYTES_MAX + 1];
+    if (!id_made(l, i, step, id))
         return false;
-    }
     free(i->needs->lease_id);
     i->needs->lease_id = strdup(id);
     must(i->needs->lease_id);

@@ -228,6 +228,23 @@ static void an_acquire_step_waits_and_a_release_never_does(void **s)
     rig_destroy(r);
 }
 
+static void an_acquire_step_of_what_is_held_renews_it_though_the_limit_is_full(void **s)
+{
+    (void)s;
+    rig_t *r = up_with(LIMITS);
+    limits_offer(r, (offer_t){1, "begin", .value = "one"});
+    limits_offer(r, (offer_t){2, "begin", .value = "two"});
+    uint64_t fence = lease_find(limits_self(r), bytes_str("c-one"))->fence;
+    for (unsigned n = 10; n < 14; n++) { /* it says so every 25 s, and its time is 60 s */
+        rig_pass(r, 25 * US_PER_S);
+        limits_offer(r, (offer_t){n, "begin", .value = "one"});
+        assert_true(is_done(r, n));
+        assert_int_equal(lease_find(limits_self(r), bytes_str("c-one"))->fence, fence);
+    }
+    assert_int_equal(limits_bucket(r, "calls")->in_use, 1); /* nobody renewed the other */
+    rig_destroy(r);
+}
+
 static void the_slots_of_a_call_become_a_lease_that_outlives_it_and_a_restart(void **s)
 {
     (void)s;
@@ -307,6 +324,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(another_holder_neither_gets_nor_renews_nor_releases_it),
     cmocka_unit_test(a_release_that_comes_first_voids_its_acquire_also_after_a_restart),
     cmocka_unit_test(an_acquire_step_waits_and_a_release_never_does),
+    cmocka_unit_test(an_acquire_step_of_what_is_held_renews_it_though_the_limit_is_full),
     cmocka_unit_test(the_slots_of_a_call_become_a_lease_that_outlives_it_and_a_restart),
     cmocka_unit_test(releases_of_what_was_never_here_keep_no_lease_out),
     cmocka_unit_test(a_provisional_lease_counts_above_the_limit_and_a_used_up_rate),
