@@ -69,8 +69,32 @@ def the_page_works_as_written():
           and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record["lastUpdated"]), f"the record: {record}")
     wait_until(lambda: weir.running() == 0, 5, "completed gave the slot back")
     check("draining" in said[3], f"mode show: {said[3]}")
+    check("3 would be 60 % of the 5 that run" in said[4], f"the plan warns: {said[4]}")
     weir.stop()
     print(f"page: {len(weir.blocks)} blocks; record {record}", flush=True)
+
+
+@test
+def the_plan_says_five_of_six_and_warns_of_three_of_five():
+    weir = Example("ci-runners", 8182, 9182)
+    weir.prepare()
+
+    def plan(**env):
+        said = json.loads(weir.shell("weirctl --json plan weir.yaml --hold 10m", **env))
+        return ({(r["limit"], r["kind"]): r for r in said["limits"]}, {(b["where"], b["of"]): b for b in said["binds"]},
+                {(w["limit"], w["about"]): w["text"] for w in said["warnings"]})
+    rows, binds, warnings = plan()
+    check((rows["runners", "limit"]["slots"], rows["runners", "limit"]["run"]) == (6, 5), f"80 % of 6 are 5: {rows}")
+    check((rows["runners", "share"]["run"], rows["runners", "share"]["share_percent"]) == (2, 40), f"one repository binds at 2: {rows}")
+    jobs = binds["route jobs", "all"]
+    check((jobs["at_once"], jobs["at_once_by"], jobs["starts_per_min"]) == (5, "runners", 0.5), f"{jobs}")
+    check("the override 3 of patient-studio/next-gen-api is never reached" in warnings["repo", "override"], f"{warnings}")
+    check(("runners", "share") not in warnings, f"40 % are kept: {warnings}")
+    rows, _, warnings = plan(CI_MAX_SHARE_PERCENT="50")
+    check(rows["runners", "share"]["share_percent"] == 60, f"3 of 5: {rows}")
+    check("3 of the 5 slots that run, 60 % and not 50 %" in warnings["runners", "share"], f"and it is said: {warnings}")
+    check(("repo", "override") not in warnings, f"then 3 is reached: {warnings}")
+    print(f"plan: 5 of 6 run; with 50 %: {warnings['runners', 'share']}", flush=True)
 
 
 @test

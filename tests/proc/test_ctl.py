@@ -127,7 +127,7 @@ def every_verb_answers_by_its_schema():
                   ["report", "--output", weir.folder / "report.txt"], ["top", "--every", "1", "--count", "1"], ["help"], ["check"], ["config", "show"],
                   ["config", "effective"], ["config", "diff"], ["config", "explain", "http.listen"], ["init"],
                   ["init", "support-desk", weir.folder / "desk"],
-                  ["try", "tickets", body], ["store", "snapshot", weir.folder / "look.db"]):
+                  ["plan", "--hold", "3m", "--backlog", "10"], ["try", "tickets", body], ["store", "snapshot", weir.folder / "look.db"]):
         lines += said_json(weir, *words)
     for words, code in ((["show", "01J9ZQ4T6W3V8X2M5N7P1R0SAB"], 66), (["mode", "sideways"], 64), (["redrive", "cancel"], 1),
                         (["dead", "redrive", done], 1), (["backup", "take"], 66), (["events", "--kind", "nonsense"], 64),

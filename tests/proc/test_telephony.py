@@ -53,11 +53,42 @@ def the_page_works_as_written():
     for limit, slots in (("global", 50), ("campaign", 10)):
         check(re.search(rf"^{limit} .* {slots} +\d+ +300 ", said[3], re.M), f"limits ls says cap and TTL of {limit}: {said[3]}")
     check("campaign" in said[4] and "spring" in said[4], f"export shows what was set: {said[4]}")
+    check(re.search(r"^campaign .* 33 +23 to 27 ", said[5], re.M), f"the plan of a campaign: {said[5]}")
     wait_until(lambda: used(weir, "global") == 0, 5, "every slot is free at the end")
     log = weir.program.text()
     check("bake-in, day 2" in log, "a change is in the journal with its reason")
     weir.stop()
     print(f"page: {len(weir.blocks)} blocks; 64 at once for 200 calls: {counted}", flush=True)
+
+
+@test
+def the_plan_has_the_numbers_of_the_guide():
+    weir = telephony()
+
+    def plan(*words):
+        return json.loads(weir.shell(" ".join(["weirctl --json plan weir.yaml", *words])))
+    said = plan("--hold 3m", "--backlog 1000")
+    rows = {(row["limit"], row["kind"]): row for row in said["limits"]}
+    binds = {(row["where"], row["of"]): row for row in said["binds"]}
+    warnings = {(w["limit"], w["about"]): w["text"] for w in said["warnings"]}
+    for limit, starts, low, high in (("campaign", 33, 23, 27), ("global", 3333, 2333, 2667)):
+        row = rows[limit, "limit"]
+        check([round(row[n]) for n in ("starts_per_min", "target_low", "target_high")] == [starts, low, high], f"{row}")
+        check(round(row["older_than_ttl_percent"], 1) == 3.6 and "3.6 %" in warnings[limit, "ttl"], f"{limit}: {row} {warnings}")
+    check("357 of 10000" in warnings["global", "ttl"], f"that many are older than the TTL: {warnings}")
+    out = binds["leases of dialer", "all"]
+    check((out["at_once"], out["at_once_by"]) == (200, "guard of global"), f"the guard binds: {out}")
+    check("each ingress instance (1 here)" in warnings["global", "guard"], f"and it is of each ingress: {warnings}")
+    campaign = binds["leases of dialer", "one campaign"]
+    check((campaign["at_once"], campaign["at_once_by"]) == (100, "campaign"), f"of one campaign its own: {campaign}")
+    rings = binds["route inbound", "all"]
+    check((rings["starts_per_min"], rings["starts_per_min_by"], rings["backlog_s"]) == (300, "carrier-starts", 200), f"{rings}")
+    check("55.6 a second" in warnings["carrier-starts", "rate"], f"the trunk is slower than the caps: {warnings}")
+    two = plan("--hold 3m", "--hold campaign=60s")
+    check(next(r["starts_per_min"] for r in two["limits"] if r["limit"] == "campaign") == 100, "one limit is held otherwise")
+    said = weir.shell("TELEPHONY_PER_CAMPAIGN_MAX_CONCURRENCY=20 weirctl plan weir.yaml --hold 3m")
+    check(re.search(r"^campaign +one campaign +20 +20 .* 6.7 +4.7 to 5.3 ", said, re.M), f"the environment counts: {said}")
+    print(f"plan: {rows['campaign', 'limit']}; {out}; {warnings['global', 'ttl']}", flush=True)
 
 
 @test

@@ -4,8 +4,9 @@ import json
 import os
 import subprocess
 
-from weir import BUILD, Weir, check, main, test
+from weir import BUILD, ROOT, Weir, check, main, test
 
+DESK = str(ROOT / "etc/examples/support-desk/weir.yaml")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "WEIR_SOCKET"}
 
 
@@ -20,6 +21,9 @@ def with_json_every_error_is_an_object():
     for code, words in ((69, ["--socket", "/nowhere/ctl.sock", "status"]), (64, ["nonsense"]), (64, ["ls", "--state"]),
                         (64, ["--bad", "ls"]), (66, ["config", "explain", "nope"]), (66, ["init", "nosuch"]),
                         (73, ["--socket", "/nowhere/ctl.sock", "backup", "/nowhere/copy.db"]),
+                        (64, ["plan", DESK, "--hold", "soon"]), (64, ["plan", DESK, "--hold", "helpdesk-writes=0s"]),
+                        (64, ["plan", DESK, "--hold", "1.2.3s"]), (64, ["plan", DESK, "--backlog", "many"]),
+                        (66, ["plan", DESK, "--hold", "nope=3m"]), (78, ["plan", "/nowhere/weir.yaml"]),
                         (78, ["--config", "/nowhere/weir.yaml", "try", "tickets", "/dev/null"]),
                         (78, ["--config", "/nowhere/weir.yaml", "restore", "/nowhere/copy.db"])):
         status, out, err = weirctl("--json", *words)
@@ -38,6 +42,16 @@ def an_answer_that_cannot_be_written_ends_with_73():
         for words in (["help"], ["config", "schema"], ["--json", "help"], ["init"]):
             status, _, err = weirctl(*words, out=full)
             check(status == 73 and "not all of the answer could be written" in err, f"{words}: {status}: {err}")
+
+
+@test
+def a_holding_time_is_typed_as_people_say_it():
+    for typed, seconds in (("90", 90), ("250ms", 0.25), ("3m", 180), ("3min", 180), ("1.5h", 5400), ("2d", 172800)):
+        status, out, err = weirctl("--json", "plan", DESK, "--hold", "1s", "--hold", f"helpdesk-writes={typed}")
+        check(status == 0 and json.loads(out)["limits"][0]["hold_s"] == seconds, f"{typed}: {status}: {err}{out}")
+    said = weirctl("plan", DESK, "--hold", "200ms", "--backlog", "800")[1]
+    check("800 START IN" in said and " 2400 " in said and "1 min" in said and "--hold" not in said, f"for people: {said}")
+    check("--hold LIMIT=3m" in weirctl("plan", DESK)[1], "without it, what to say is said")
 
 
 @test

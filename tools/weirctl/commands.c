@@ -181,6 +181,7 @@ static const struct {
     [CTL_VERB_ACTORS_RESTART] = {.run = run_reload, .show = show_restart},
     [CTL_VERB_RELOAD] = {.run = run_reload, .show = show_reload},
     [CTL_VERB_CHECK] = {.run = run_check},
+    [CTL_VERB_PLAN] = {.run = run_plan},
     [CTL_VERB_CONFIG_SHOW] = {.run = run_config_values},
     [CTL_VERB_CONFIG_EFFECTIVE] = {.run = run_config_values},
     [CTL_VERB_CONFIG_DIFF] = {.show = show_config_diff},

@@ -5,6 +5,7 @@
 #include "cli.h"
 
 int run_check(const cli_t *cli);         /* check.c */
+int run_plan(const cli_t *cli);          /* plan.c */
 int run_init(const cli_t *cli);          /* init.c */
 int run_try(const cli_t *cli);           /* try.c */
 int run_config_values(const cli_t *cli); /* config.c */
