@@ -263,24 +263,55 @@ static void wake_at(limiter_t *l, bucket_t *b, instant_t at)
         agenda_add(l->wakes, &b->wake, at);
 }
 
-/* The first; where that one finds only slots which are reserved for better classes, the first of
- * those that may have them. */
-static item_t *next_waiter(const limiter_t *l, const bucket_t *b, answer_can_t *can)
+/* Of those that drew from its rate and cap before, one that may pass. */
+static item_t *next_that_drew(const limiter_t *l, const bucket_t *b)
+{
+    for (unsigned c = 0; c < CLASS_COUNT; c++) {
+        fair_node_t *head = fair_first_in(&b->waiters, (class_t)c, FLOW_DREW);
+        item_t *i = head ? list_of(head, item_t, place) : NULL;
+        if (i && bucket_can(l, b, b->woken, item_claim(i)).can == CAN_NOW)
+            return i;
+    }
+    return NULL;
+}
+
+/* The first. Where only time keeps that one, the first of those that time does not keep; where it
+ * finds only slots which are reserved for better classes, the first of those that may have them. */
+item_t *bucket_next(const limiter_t *l, const bucket_t *b, answer_can_t *can)
 {
     const limit_t *limit = b->of->limit;
     item_t *first = list_of(fair_first(&b->waiters), item_t, place);
-    *can = bucket_can(l, b, b->woken, blocker_cost(first), item_class(first));
+    *can = bucket_can(l, b, b->woken, item_claim(first));
+    if (can->can != CAN_NOW && can->can != CAN_FULL) {
+        item_t *drew = next_that_drew(l, b);
+        can->can = drew ? CAN_NOW : can->can;
+        return drew ? drew : first;
+    }
     for (unsigned c = 0; can->can == CAN_FULL && limit->reserved > 0 && c <= limit->reserved_class;
          c++) {
         fair_node_t *head = fair_first_of(&b->waiters, (class_t)c);
         item_t *i = head ? list_of(head, item_t, place) : first;
-        answer_can_t better = bucket_can(l, b, b->woken, blocker_cost(i), item_class(i));
+        answer_can_t better = bucket_can(l, b, b->woken, item_claim(i));
         if (better.can != CAN_FULL) {
             *can = better;
             return i;
         }
     }
     return first;
+}
+
+/* Who comes while others wait, waits behind them; but whom only the rate or the cap would keep, not
+ * behind those, when it drew from them before. */
+bool bucket_has_line(const limiter_t *l, const bucket_t *b, claim_t claim)
+{
+    answer_can_t can;
+    if (!claim.drew || fair_count(&b->waiters) == 0)
+        return fair_count(&b->waiters) > 0;
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        if (fair_first_in(&b->waiters, (class_t)c, FLOW_DREW))
+            return true;
+    bucket_next(l, b, &can);
+    return can.can == CAN_NOW || can.can == CAN_FULL;
 }
 
 /* What became larger than its limit goes too: to its end, which is said where it is tried. */
@@ -290,7 +321,7 @@ void bucket_pump(limiter_t *l, bucket_t *b)
     agenda_remove(l->wakes, &b->wake);
     while (l->budget > 0 && fair_count(&b->waiters) > 0) {
         answer_can_t can;
-        item_t *i = next_waiter(l, b, &can);
+        item_t *i = bucket_next(l, b, &can);
         if (can.can == CAN_LATER || can.can == CAN_CAPPED)
             wake_at(l, b, can.at);
         if (can.can != CAN_NOW && blocker_cost(i) <= bucket_most(b))

@@ -89,22 +89,24 @@ typedef struct need {
     int64_t taken_us; /* 0: in an earlier life of ours */
     int64_t cap_receipt;
     uint32_t slow_turn; /* of the slow start that counts it; 0: none does */
+    bool drew; /* from the rate and the cap, before: its slots only */
 } need_t;
-/* What one level (a step, or the route) takes together. */
-typedef struct needs {
-    uint8_t count;
-    uint16_t bytes; /* of needs_text(), about */
-    char *lease_id; /* what a step's slots will be, once assigned; owned; NULL: no lease */
-    need_t of[];
-} needs_t;
-
-/* What a limit counts by, of one message or lease. labels: JSON object as text; parsed: the same,
- * lent, where somebody has it already. */
-typedef struct label_values {
-    bytes_t labels, key, route, source;
-    const json_t *parsed;
-} label_values_t;
-
+/* What one asks of a bucket; drew: as of a need. */
+typedef struct claim {
+    uint32_t cost;
+    uint8_t class;
+    bool drew;
+} claim_t;
+static inline claim_t need_claim(const need_t *need, uint8_t class)
+{
+    return (claim_t){need->cost, class, need->drew};
+}
+/* Of its route a message draws from a rate and a cap once, however often it is tried. */
+static inline bool limit_counts_once(const limit_t *limit)
+{
+    return limit->rate.shape != RATE_NONE || limit->cap.zone;
+}
+#define FLOW_DREW 2 /* of waiters that drew before; a label's value has an odd number */
 enum can { CAN_NOW, CAN_LATER, CAN_CAPPED, CAN_FULL, CAN_STOPPED };
 typedef struct answer_can {
     enum can can;
@@ -128,8 +130,10 @@ uint32_t bucket_slots(const limiter_t *l, const bucket_t *b, uint8_t class);
 /* What costs more never passes; SLOTS_ANY: all may, or where it is 0 slots, nobody for now. */
 uint32_t bucket_most(const bucket_t *b);
 gcra_rate_t bucket_rate(const limiter_t *l, const bucket_t *b); /* at the pace of now */
-answer_can_t bucket_can(const limiter_t *l, const bucket_t *b, uint32_t ahead, uint32_t cost,
-                        uint8_t class);
+answer_can_t bucket_can(const limiter_t *l, const bucket_t *b, uint32_t ahead, claim_t claim);
+/* Who is woken next, and whether it may pass; somebody waits. */
+struct item *bucket_next(const limiter_t *l, const bucket_t *b, answer_can_t *can);
+bool bucket_has_line(const limiter_t *l, const bucket_t *b, claim_t claim); /* to wait behind */
 void bucket_take(limiter_t *l, need_t *need);
 void bucket_hold(limiter_t *l, const need_t *need); /* loaded: its slot only */
 void bucket_give(limiter_t *l, const need_t *need);
@@ -159,38 +163,7 @@ void bucket_shown(const bucket_t *b, char *out, size_t size);  /* as the limit's
 log_line_t limit_line(enum log_event event, const char *limit, const char *text);
 /* Cut to SHOWN_BYTES_MAX; it lies in `out`. */
 bytes_t bucket_shown_short(const bucket_t *b, char out[BUCKET_SHOWN_ROOM]);
-/* As a JSON array for LEASED; returns its length, there is no closing NUL. "[]" if it is more than
- * fits. */
-size_t needs_shown(const limiter_t *l, const needs_t *needs, char out[LEASE_LIMITS_BYTES_MAX]);
 /* The number of the override that holds for it, or `otherwise`. */
 uint32_t bucket_number(const bucket_t *b, enum limit_number of, uint32_t otherwise);
-
-/* needs.c */
-/* NULL: more label values than there may be buckets, or too long ones. */
-needs_t *needs_new(limiter_t *l, const draw_t *draws, size_t count, const label_values_t *of);
-needs_t *needs_room(size_t count);
-bool needs_add(limiter_t *l, needs_t *needs, const draw_t *draw, const label_values_t *of);
-bool needs_equal(const needs_t *a, const needs_t *b); /* they take the same of the same */
-const need_t *needs_too_large(const needs_t *needs);  /* over bucket_most(); NULL: none is */
-/* How late the first byte may be sent: what the step says, or sooner if a window counts on it. */
-int64_t needs_start_within_us(const needs_t *needs, unsigned most_ms);
-void needs_free(limiter_t *l, needs_t **needs);
-/* The first of them that keeps; -1: none. fresh: who comes while others wait, waits behind them. */
-int needs_keep(const limiter_t *l, const needs_t *needs, uint8_t class, bool fresh,
-               answer_can_t *why);
-void needs_take(limiter_t *l, needs_t *needs);
-/* How it went, for the slow start that counts it: told once, before it is given back. */
-void needs_ended(needs_t *needs, slow_start_end_t end);
-void need_ended(need_t *need, slow_start_end_t end);
-void needs_give(limiter_t *l, needs_t *needs);
-void needs_refund(limiter_t *l, const needs_t *needs);
-/* For the row, a line each: level TAB limit TAB cost TAB values [TAB share]. Returns its length. */
-size_t needs_text(const needs_t *needs, char level, char *out, size_t size);
-/* The lines of this level; what is no longer in the configuration is left out. NULL: none. */
-needs_t *needs_parse(limiter_t *l, bytes_t text, char level);
-bytes_t bucket_name_parse(bytes_t name, bytes_t *share); /* its values; share: empty, or of whom */
-void needs_add_own(limiter_t *l, needs_t **needs, const step_t *step, bool is_retry);
-/* A label's value, "" when it has none. out: room for LABEL_VALUE_MAX + 1 bytes. */
-void label_value(const label_values_t *of, const char *name, char *out);
 
 #endif

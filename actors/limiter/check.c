@@ -122,8 +122,8 @@ static void bucket_check(limiter_t *l, bucket_t *b, void *arg)
            "no limit is exceeded");
     if (waiters == 0 || !idle)
         return;
-    const item_t *i = list_of(fair_first(&b->waiters), item_t, place);
-    answer_can_t can = bucket_can(l, b, b->woken, blocker_cost(i), item_class(i));
+    answer_can_t can;
+    bucket_next(l, b, &can);
     bool armed = b->wake.place != 0 && b->wake.due.us <= can.at.us;
     /* Its wake is due and was not taken: this step's budget was used up before, the next one goes
      * on at once. */

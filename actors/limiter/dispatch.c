@@ -32,13 +32,36 @@ static needs_t *step_needs(limiter_t *l, const item_t *i, const step_t *step,
     return needs_new(l, draws, count, values);
 }
 
+uint8_t draw_bit(const route_t *r, long limit)
+{
+    for (size_t n = 0; n < r->draw_count; n++)
+        if (r->draws[n].limit == limit)
+            return (uint8_t)(1u << n);
+    return 0;
+}
+
+static uint8_t need_bit(const limiter_t *l, const item_t *i, const need_t *need)
+{
+    return draw_bit(item_route(l, i), need->bucket->of->index);
+}
+
+needs_t *job_needs(limiter_t *l, const item_t *i, const label_values_t *values)
+{
+    const route_t *r = item_route(l, i);
+    needs_t *job = needs_new(l, r->draws, r->draw_count, values);
+    for (size_t n = 0; job && n < job->count; n++)
+        job->of[n].drew = limit_counts_once(job->of[n].bucket->of->limit) &&
+                          (i->drew & need_bit(l, i, &job->of[n]));
+    return job;
+}
+
 /* False: too many label values have a bucket; it tries again when some are forgotten. */
 static bool needs_found(limiter_t *l, item_t *i, const step_t *step)
 {
     const route_t *r = item_route(l, i);
     label_values_t values = values_of(l, i);
     if (!i->job && r->draw_count > 0)
-        i->job = needs_new(l, r->draws, r->draw_count, &values);
+        i->job = job_needs(l, i, &values);
     if (!i->needs && step->draw_count > 0)
         i->needs = step_needs(l, i, step, &values);
     return (i->job || r->draw_count == 0) && (i->needs || step->draw_count == 0);
@@ -86,11 +109,22 @@ static uint8_t kept_by(const limiter_t *l, const item_t *i, const step_t *step)
     return n >= 0 ? (uint8_t)n : WAITS_NOTHING;
 }
 
+/* What it takes the next time is decided then. */
 void job_give(limiter_t *l, item_t *i)
 {
     must(i->job_held);
     i->job_held = false;
     needs_give(l, i->job);
+    needs_free(l, &i->job);
+}
+
+/* What came with an earlier take was for something that was begun: it stays drawn. */
+void job_refund(limiter_t *l, item_t *i)
+{
+    needs_refund(l, i->job);
+    for (size_t n = 0; n < i->job->count; n++)
+        if (!i->job->of[n].drew && !BUG(DRAWN_UNBEGUN))
+            i->drew &= (uint8_t)~need_bit(l, i, &i->job->of[n]);
 }
 
 static void limits_take(limiter_t *l, item_t *i)
@@ -98,6 +132,7 @@ static void limits_take(limiter_t *l, item_t *i)
     if (!i->job_held && i->job) {
         needs_take(l, i->job);
         i->job_held = true;
+        i->drew = draws_all(item_route(l, i));
     }
     needs_take(l, i->needs);
 }

@@ -161,9 +161,10 @@ static void limit_told(story_t *s, const need_t *need, const char *level, bool t
     const bucket_t *b = need->bucket;
     char shown[BUCKET_NAME_MAX + 256], value[BUCKET_NAME_MAX];
     answer_can_t can = {CAN_NOW, {0}};
+    claim_t claim = need_claim(need, item_class(s->i));
     if (!taken)
-        can = bucket_can(l, b, 0, need->cost, item_class(s->i));
-    if (can.can == CAN_NOW && !taken && fair_count(&b->waiters) > 0 && !s->i->woken)
+        can = bucket_can(l, b, 0, claim);
+    if (can.can == CAN_NOW && !taken && !s->i->woken && bucket_has_line(l, b, claim))
         can.can = CAN_FULL; /* behind who waits there */
     uint32_t slots = bucket_slots(l, b, item_class(s->i));
     const char *because = taken ? "" : kept_because(l, b, can.can);
@@ -188,15 +189,30 @@ static void limit_told(story_t *s, const need_t *need, const char *level, bool t
     json_array_append_new(s->limits, row);
 }
 
-/* Of the message, or, when it never looked for them, as it would find them. */
-static void level_told(story_t *s, const needs_t *has, const draw_t *draws, size_t count,
-                       const label_values_t *of, const char *level, bool taken)
+/* Of the message, or, when it has not looked for them, as it would find them. */
+static void level_told(story_t *s, const needs_t *has, needs_t *made, const char *level, bool taken)
 {
-    needs_t *made = has || count == 0 ? NULL : needs_new(s->l, draws, count, of);
     const needs_t *needs = has ? has : made;
     for (size_t n = 0; needs && n < needs->count; n++)
         limit_told(s, &needs->of[n], level, taken);
     needs_free(s->l, &made);
+}
+
+static void limits_told(story_t *s, const label_values_t *of)
+{
+    const item_t *i = s->i;
+    const route_t *r = item_route(s->l, i);
+    const step_t *step = item_step(s->l, i);
+    if (i->lost || !r)
+        return;
+    level_told(s, i->job, i->job || r->draw_count == 0 ? NULL : job_needs(s->l, i, of), "route",
+               i->job_held);
+    if (step)
+        level_told(s, i->needs,
+                   i->needs || step->draw_count == 0
+                       ? NULL
+                       : needs_new(s->l, step->draws, step->draw_count, of),
+                   "step", i->state == STATE_ASSIGNED);
 }
 
 /* ---- the rest ---- */
@@ -273,15 +289,10 @@ json_t *explain_item(limiter_t *l, const item_t *i, const label_values_t *of)
     char text[700];
     story_t s = {
         .l = l, .i = i, .keeps = json_array(), .limits = json_array(), .sure = SURE_MEASURED};
-    const route_t *r = item_route(l, i);
-    const step_t *step = item_step(l, i);
     bool runs = i->state == STATE_ASSIGNED;
     if (!runs)
         place_told(&s);
-    if (r && !i->lost)
-        level_told(&s, i->job, r->draws, r->draw_count, of, "route", i->job_held);
-    if (step && !i->lost)
-        level_told(&s, i->needs, step->draws, step->draw_count, of, "step", runs);
+    limits_told(&s, of);
     sentence(&s, text, sizeof text);
     bool known = !runs && s.sure != SURE_UNKNOWN;
     return json_pack("{s:o,s:o,s:o,s:s,s:s%}", "keeps", s.keeps, "limits", s.limits,

@@ -377,6 +377,7 @@ static void submission(limiter_t *l, peer_t peer, const msg_submit_t *s)
     item_t *i = enqueue(l, s, r);
     i->job = job;
     i->job_held = job != NULL;
+    i->drew = job ? draws_all(r) : 0;
     i->gives_back = gives;
     join_queue(l, i);
     answer(l, &(msg_verdict_t){.id = s->id, .verdict = VERDICT_ACCEPTED, .ahead = ahead});

@@ -2,7 +2,7 @@
 #ifndef WEIR_LIMITER_ITEM_H
 #define WEIR_LIMITER_ITEM_H
 
-#include "actors/limiter/bucket.h"
+#include "actors/limiter/needs.h"
 #include "core/agenda.h"
 #include "core/list.h"
 #include "store/store.h"
@@ -57,6 +57,7 @@ typedef struct item {
     uint8_t weight;   /* of its flow */
     bool has_turn, dirty, woken, reading, parked;
     bool job_held; /* the route's limits are taken */
+    uint8_t drew; /* bit n: from the rate and the cap of its route's nth limit, once for all tries */
     bool gives_back; /* its first step is a release: no drain and no full queue keeps it out */
     bool lost;     /* its route or step is gone: its row stays as it is, for when that comes back */
 } item_t;

@@ -59,12 +59,26 @@ static void line_add(char *out, size_t *length, size_t size, size_t wrote)
         out[(*length)++] = '\n';
 }
 
-/* What it holds, for the row: the next life of ours counts it again from there. */
-static size_t slots_text(const item_t *i, char *out, size_t size)
+/* From which rates and caps of its route it drew, while it holds none of its slots: D TAB limit. */
+static void drew_text(const limiter_t *l, const item_t *i, char *out, size_t *length, size_t size)
+{
+    const route_t *r = item_route(l, i);
+    for (size_t n = 0; n < r->draw_count; n++) {
+        const limit_t *limit = &l->config->limits[r->draws[n].limit];
+        if (i->drew >> n & 1 && limit_counts_once(limit))
+            line_add(out, length, size,
+                     (size_t)snprintf(out + *length, size - *length, "D\t%s", limit->name));
+    }
+}
+
+/* What it holds and drew, for the row: the next life of ours counts it again from there. */
+static size_t slots_text(const limiter_t *l, const item_t *i, char *out, size_t size)
 {
     size_t length = 0;
     if (i->job_held)
         line_add(out, &length, size, needs_text(i->job, 'J', out, size));
+    else if (i->drew && i->state < STATE_DONE)
+        drew_text(l, i, out, &length, size);
     if (i->state == STATE_ASSIGNED)
         line_add(out, &length, size, needs_text(i->needs, 'S', out + length, size - length));
     if (i->state == STATE_ASSIGNED && i->needs && i->needs->lease_id)
@@ -91,7 +105,7 @@ static void save_as(limiter_t *l, item_t *i, wall_t finished)
         .step = bytes_str(step ? step->name : ""),
         .reason = bytes_str(i->reason ? i->reason : ""),
         .results = bytes_of(i->results, i->results_len),
-        .slots = bytes_of(slots, slots_text(i, slots, sizeof slots)),
+        .slots = bytes_of(slots, slots_text(l, i, slots, sizeof slots)),
     };
     if (i->state == STATE_ASSIGNED) {
         c.progress.holder_actor = i->hand.by->actor;

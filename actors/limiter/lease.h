@@ -6,7 +6,7 @@
 #ifndef WEIR_LIMITER_LEASE_H
 #define WEIR_LIMITER_LEASE_H
 
-#include "actors/limiter/bucket.h"
+#include "actors/limiter/needs.h"
 #include "core/agenda.h"
 
 typedef struct lease {

@@ -107,6 +107,16 @@ static void load_lease_id(item_t *i, bytes_t slots)
     }
 }
 
+/* What it holds it drew from, and what it gave back in backoff is listed. */
+static void load_drew(const limiter_t *l, item_t *i, bytes_t slots)
+{
+    while (slots.len > 0) {
+        bytes_t line = part_to(&slots, '\n'), level = part_to(&line, '\t');
+        if (bytes_is(level, "J") || bytes_is(level, "D"))
+            i->drew |= draw_bit(item_route(l, i), config_limit(l->config, part_to(&line, '\t')));
+    }
+}
+
 static void load_job(limiter_t *l, item_t *i, bytes_t slots)
 {
     i->job = needs_parse(l, slots, 'J');
@@ -201,6 +211,8 @@ static void load_message(limiter_t *l, const stored_message_t *m)
     i->key = key_get(l, i->route, m->envelope.key);
     item_flow(l, i, m->envelope.labels);
     source_count(l, i, 1);
+    if (known)
+        load_drew(l, i, p->slots);
     if (known && p->state != STATE_HELD)
         load_job(l, i, p->slots);
     if (!known) {

@@ -130,10 +130,11 @@ int needs_keep(const limiter_t *l, const needs_t *needs, uint8_t class, bool fre
 {
     for (int n = 0; needs && n < needs->count; n++) {
         const bucket_t *b = needs->of[n].bucket;
-        *why = bucket_can(l, b, 0, needs->of[n].cost, class);
+        claim_t claim = need_claim(&needs->of[n], class);
+        *why = bucket_can(l, b, 0, claim);
         if (why->can != CAN_NOW)
             return n;
-        if (fresh && fair_count(&b->waiters) > 0) {
+        if (fresh && bucket_has_line(l, b, claim)) {
             why->can = CAN_FULL;
             return n;
         }
@@ -228,7 +229,7 @@ size_t needs_text(const needs_t *needs, char level, char *out, size_t size)
     return text_so_far(&t).len;
 }
 
-static bytes_t part_to(bytes_t *rest, char end)
+bytes_t part_to(bytes_t *rest, char end)
 {
     const uint8_t *at = rest->len ? memchr(rest->data, end, rest->len) : NULL;
     bytes_t part = at ? bytes_of(rest->data, (size_t)(at - rest->data)) : *rest;

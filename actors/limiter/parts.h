@@ -57,6 +57,7 @@ void item_wake(limiter_t *l, item_t *i);
 void unwake(limiter_t *l, item_t *i);
 void item_unplace(limiter_t *l, item_t *i);
 void item_reclass(limiter_t *l, item_t *i);
+claim_t item_claim(const item_t *i); /* on what it waits for */
 uint32_t blocker_cost(const item_t *i);
 bucket_t *item_blocker(const limiter_t *l, const item_t *i); /* NULL: no limit keeps it */
 void item_park(limiter_t *l, item_t *i); /* accepted during a drain */
@@ -66,7 +67,13 @@ void pause_until(limiter_t *l, item_t *i, instant_t due);
 /* dispatch.c: who runs next */
 void step_ended(limiter_t *l, item_t *i); /* done, skipped or given up: the next one, or the end */
 void pump(limiter_t *l);
-void job_give(limiter_t *l, item_t *i); /* the slots of its route's limits */
+/* What it takes of its route's limits; NULL: no room for its label values. */
+needs_t *job_needs(limiter_t *l, const item_t *i, const label_values_t *values);
+void job_give(limiter_t *l, item_t *i);   /* the slots of its route's limits */
+void job_refund(limiter_t *l, item_t *i); /* before that: nothing was begun with them */
+/* item.drew of one limit, and of all that a route has. */
+uint8_t draw_bit(const route_t *r, long limit);
+static inline uint8_t draws_all(const route_t *r) { return (uint8_t)((1u << r->draw_count) - 1); }
 holder_t *holder_for(limiter_t *l, size_t pool);
 uint64_t pool_free(const limiter_t *l, size_t pool); /* connections free over all holders */
 item_t *pool_first(const pool_t *p);                 /* who is tried next; NULL: nobody waits */

@@ -69,13 +69,12 @@ uint32_t bucket_slots(const limiter_t *l, const bucket_t *b, uint8_t class)
 
 /* Where Weir itself left fewer slots than one message takes, that one runs alone: else nothing
  * would end from which it learns that there may be more, and all others would wait behind it. */
-static bool has_room(const limiter_t *l, const bucket_t *b, uint32_t ahead, uint32_t cost,
-                     uint8_t class)
+static bool has_room(const limiter_t *l, const bucket_t *b, uint32_t ahead, claim_t claim)
 {
-    uint32_t slots = bucket_slots(l, b, class);
+    uint32_t slots = bucket_slots(l, b, claim.class);
     bool alone = b->in_use + ahead == 0 && !b->calls;
-    return slots == SLOTS_ANY || b->in_use + ahead + cost <= slots ||
-           (alone && cost <= slots_set(b, class));
+    return slots == SLOTS_ANY || b->in_use + ahead + claim.cost <= slots ||
+           (alone && claim.cost <= slots_set(b, claim.class));
 }
 
 gcra_rate_t bucket_rate(const limiter_t *l, const bucket_t *b)
@@ -130,8 +129,7 @@ static answer_can_t breaker_can(const bucket_t *b)
     return (answer_can_t){instant_is_never(due) ? CAN_FULL : CAN_LATER, due};
 }
 
-answer_can_t bucket_can(const limiter_t *l, const bucket_t *b, uint32_t ahead, uint32_t cost,
-                        uint8_t class)
+answer_can_t bucket_can(const limiter_t *l, const bucket_t *b, uint32_t ahead, claim_t claim)
 {
     if (b->stopped && (!b->probe || ahead > 0))
         return (answer_can_t){CAN_STOPPED, {0}};
@@ -143,20 +141,22 @@ answer_can_t bucket_can(const limiter_t *l, const bucket_t *b, uint32_t ahead, u
         return (answer_can_t){CAN_FULL, {0}};
     if (b->breaker && !breaker_allows(&b->breaker->now, l->now.at))
         return breaker_can(b);
-    if (!has_room(l, b, ahead, cost, class))
+    if (!has_room(l, b, ahead, claim))
         return (answer_can_t){CAN_FULL, {0}};
-    answer_can_t rate = rate_can(l, b, ahead + cost);
-    return rate.can != CAN_NOW ? rate : cap_can(l, b, ahead + cost);
+    if (claim.drew)
+        return (answer_can_t){CAN_NOW, {0}};
+    answer_can_t rate = rate_can(l, b, ahead + claim.cost);
+    return rate.can != CAN_NOW ? rate : cap_can(l, b, ahead + claim.cost);
 }
 
 /* ---- taking and giving ---- */
 
-static void observed(limiter_t *l, bucket_t *b, uint32_t cost)
+static void observed(limiter_t *l, bucket_t *b, const need_t *need)
 {
     limit_state_t *s = b->of;
     bool on = s->observe;
     s->observe = false;
-    if (bucket_can(l, b, 0, cost, CLASS_NORMAL).can != CAN_NOW) {
+    if (bucket_can(l, b, 0, need_claim(need, CLASS_NORMAL)).can != CAN_NOW) {
         s->would_keep++;
         wish_count(l->e, METRIC_WOULD_KEEP, bytes_str(s->limit->name), 1);
     }
@@ -191,17 +191,19 @@ void bucket_take(limiter_t *l, need_t *need)
     bucket_t *b = need->bucket;
     const limit_t *limit = b->of->limit;
     if (b->of->observe)
-        observed(l, b, need->cost);
+        observed(l, b, need);
     in_use_grows(l, b, need->cost);
     need->taken_us = l->now.at.us;
     b->probe = false;
     need->slow_turn = slow_start_room(&b->slow) > 0 ? slow_start_began(&b->slow) : 0;
     if (b->breaker && breaker_allows(&b->breaker->now, l->now.at))
         breaker_began(&b->breaker->now, l->now.at);
-    if (b->whole || BUG(RATE_NOT_TAKEN))
-        return;
-    need->receipt = rate_can(l, b, need->cost).can == CAN_NOW ? rate_take(l, b, need->cost) : 0;
+    need->receipt = 0;
     need->cap_receipt = 0;
+    if (b->whole || need->drew || BUG(RATE_NOT_TAKEN))
+        return;
+    if (rate_can(l, b, need->cost).can == CAN_NOW)
+        need->receipt = rate_take(l, b, need->cost);
     if (b->cap.zone && cap_can(l, b, need->cost).can == CAN_NOW)
         need->cap_receipt = calendar_take(&b->cap, &b->used, l->now.wall, need->cost);
     if (limit->rate.shape != RATE_NONE || b->cap.zone)

@@ -110,7 +110,7 @@ static bool job_came_with_it(const item_t *i)
 void unbegun(limiter_t *l, item_t *i, bool pause)
 {
     if (job_came_with_it(i)) {
-        needs_refund(l, i->job);
+        job_refund(l, i);
         job_give(l, i);
     }
     needs_refund(l, i->needs);

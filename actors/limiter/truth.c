@@ -85,7 +85,7 @@ static bool may_be_called(const limiter_t *l, const downstream_t *d)
 {
     size_t own = l->config->named_limits + (size_t)(d - l->config->downstreams);
     const bucket_t *b = l->limits[own].only;
-    return !b || (!b->stopped && bucket_can(l, b, 0, 1, CLASS_NORMAL).can == CAN_NOW);
+    return !b || (!b->stopped && bucket_can(l, b, 0, (claim_t){1, CLASS_NORMAL}).can == CAN_NOW);
 }
 
 static void ask(limiter_t *l, size_t at)

@@ -9,6 +9,18 @@ static fair_put_t put_as(const item_t *i, bool front)
         .class = item_class(i), .weight = i->weight, .flow = i->flow, .front = front};
 }
 
+/* Who drew from the bucket's rate before waits in a flow of its own, where it is found past those
+ * that only the rate keeps. */
+static fair_put_t put_at(const item_t *i, bool front)
+{
+    fair_put_t as = put_as(i, front);
+    if (item_claim(i).drew) {
+        as.flow = FLOW_DREW;
+        as.weight = 1;
+    }
+    return as;
+}
+
 static bytes_t cause_of(const limiter_t *l, const item_t *i)
 {
     const bucket_t *b = item_blocker(l, i);
@@ -111,7 +123,7 @@ void hold(limiter_t *l, item_t *i, const char *reason)
 void item_park(limiter_t *l, item_t *i)
 {
     if (i->job_held) { /* taken at the door; who waits for the end of a drain holds nothing */
-        needs_refund(l, i->job);
+        job_refund(l, i);
         job_give(l, i);
     }
     i->state = STATE_HELD;
@@ -156,11 +168,15 @@ static bucket_t *blocker_bucket(const limiter_t *l, const item_t *i)
     return need->bucket;
 }
 
-uint32_t blocker_cost(const item_t *i)
+uint32_t blocker_cost(const item_t *i) { return item_claim(i).cost; }
+
+claim_t item_claim(const item_t *i)
 {
-    return i->waits_on == WAITS_GATE  ? 1
-           : i->waits_on >= WAITS_JOB ? i->job->of[i->waits_on - WAITS_JOB].cost
-                                      : i->needs->of[i->waits_on].cost;
+    if (i->waits_on == WAITS_GATE)
+        return (claim_t){1, item_class(i)};
+    const need_t *need = i->waits_on >= WAITS_JOB ? &i->job->of[i->waits_on - WAITS_JOB]
+                                                  : &i->needs->of[i->waits_on];
+    return need_claim(need, item_class(i));
 }
 
 bucket_t *item_blocker(const limiter_t *l, const item_t *i)
@@ -194,7 +210,7 @@ void item_keep(limiter_t *l, item_t *i, uint8_t on)
     bucket_t *b = blocker_bucket(l, i);
     if (b->of)
         b->of->kept++;
-    fair_put(&b->waiters, &i->place, put_as(i, front));
+    fair_put(&b->waiters, &i->place, put_at(i, front));
     bucket_look(l, b); /* only to arm its wake: it keeps this one */
 }
 
@@ -234,7 +250,7 @@ void item_reclass(limiter_t *l, item_t *i)
     } else if (i->blocker == BLOCKER_LIMIT) {
         bucket_t *b = blocker_bucket(l, i);
         fair_remove(&b->waiters, &i->place);
-        fair_put(&b->waiters, &i->place, put_as(i, false));
+        fair_put(&b->waiters, &i->place, put_at(i, false));
         bucket_look(l, b);
     }
 }

@@ -153,9 +153,9 @@ static void sweep_bucket(limiter_t *l, bucket_t *b, void *arg)
     (void)arg;
     if (fair_count(&b->waiters) == 0 || b->looking.next || b->woken > 0 || b->wake.place != 0)
         return;
-    const item_t *i = list_of(fair_first(&b->waiters), item_t, place);
-    enum can can = bucket_can(l, b, 0, blocker_cost(i), item_class(i)).can;
-    if (can == CAN_FULL || can == CAN_STOPPED)
+    answer_can_t can;
+    bucket_next(l, b, &can);
+    if (can.can == CAN_FULL || can.can == CAN_STOPPED)
         return;
     l->repairs++;
     bucket_look(l, b);

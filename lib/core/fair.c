@@ -239,11 +239,16 @@ fair_node_t *fair_first_of(const fair_t *f, class_t class)
     return f->turn[class] ? head_of(f->turn[class]) : NULL;
 }
 
+fair_node_t *fair_first_in(const fair_t *f, class_t class, uint64_t flow)
+{
+    const fair_flow_t *found = find(f, class, flow);
+    return found ? head_of(found) : NULL;
+}
+
 void fair_take_head(fair_t *f, fair_node_t *head)
 {
     fair_flow_t *flow = head->flow;
-    flow->left--;
-    if (flow->left == 0)
+    if (f->turn[flow->class] == flow && --flow->left == 0)
         turn_to(f, flow->next); /* perhaps itself, which begins its next turn */
     fair_remove(f, head);
 }

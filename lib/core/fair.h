@@ -66,8 +66,10 @@ void fair_put(fair_t *f, fair_node_t *node, fair_put_t as);
 void fair_remove(fair_t *f, fair_node_t *node);
 fair_node_t *fair_first(const fair_t *f); /* stays in; NULL: nobody waits */
 fair_node_t *fair_take(fair_t *f);        /* the first one, out of it, charged to its flow's turn */
-/* For what some classes may have and others not: the head of one class, and taking such a head. */
+/* For what some may have and others not: the head of one class, or of one of its flows, and taking
+ * such a head, charged only in its flow's turn. */
 fair_node_t *fair_first_of(const fair_t *f, class_t class); /* stays in; NULL: none of it waits */
+fair_node_t *fair_first_in(const fair_t *f, class_t class, uint64_t flow); /* the same */
 void fair_take_head(fair_t *f, fair_node_t *head);
 static inline size_t fair_count(const fair_t *f) { return f->count; }
 

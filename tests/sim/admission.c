@@ -3,6 +3,7 @@
  * the limiter. */
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "core/msgid.h"
 #include "store/memory_disk.h"
@@ -12,6 +13,7 @@
 #define TAKES 64
 #define POOLS 8
 #define DEFERRED 64
+#define SEQS (4 * OPS_MAX)
 
 /* One limit's value: a leaky bucket that must not overflow, and the latest takes. */
 typedef struct meter {
@@ -35,7 +37,14 @@ typedef struct pause {
     uint8_t node;
 } pause_t;
 
+/* The assignment with which a message drew from the rates of its route, once for all its tries. */
+typedef struct drawn {
+    enum { DRAWN_NOT, DRAWN, DRAWN_BACK } is; /* BACK: it was given back, or nobody can tell */
+    uint64_t attempt, fence;
+} drawn_t;
+
 static struct {
+    drawn_t drawn[SEQS];
     meter_t meters[METERS];
     size_t count;
     deferred_t deferred[DEFERRED];
@@ -190,12 +199,12 @@ static unsigned burst_of(const limit_t *limit, const limit_now_t *now)
 }
 
 /* A take reaches the wire up to `late` after it was allowed: so much more may come together. */
-static void check_rate(meter_t *m, const limit_now_t *now, int64_t late)
+static void check_rate(meter_t *m, const limit_now_t *now, int64_t at, int64_t late)
 {
     double rate = (double)now->count / ((double)now->per_ms * US_PER_MS);
-    m->level -= (double)(sim.now.at.us - m->at) * rate;
+    m->level -= (double)llabs(at - m->at) * rate; /* frames to two actors may leave in any order */
     m->level = (m->level > 0 ? m->level : 0) + 1;
-    m->at = sim.now.at.us;
+    m->at = at > m->at ? at : m->at;
     if (m->level > burst_of(m->limit, now) + (double)late * rate + 1e-6)
         violation("invariant 3: more calls than the rate of %s %s", m->limit->name, m->kind);
 }
@@ -230,9 +239,73 @@ void admission_written(const call_t *call)
         if (limit->rate.shape == RATE_WINDOW)
             check_window(m, &now);
         else
-            check_rate(m, &now, step->start_within_ms * US_PER_MS);
+            check_rate(m, &now, sim.now.at.us, step->start_within_ms * US_PER_MS);
     }
     check_strict(call, step);
+}
+
+/* ---- rates of routes: a message draws from them with its first assignment, and when that was not
+ * begun, with the next. What cannot be told from outside is taken as drawn before. */
+
+static drawn_t *drawn_of(uint64_t seq)
+{
+    must(seq < SEQS);
+    return &seen.drawn[seq];
+}
+
+static void each_rate(const assigned_t *a, void (*each)(meter_t *m, size_t index, int64_t at))
+{
+    int64_t at = a->start_by - a->step->start_within_ms * US_PER_MS; /* when it was assigned */
+    for (size_t n = 0; n < a->route->draw_count; n++) {
+        size_t index = a->route->draws[n].limit;
+        const limit_t *limit = &sim.config->limits[index];
+        if (limit->rate.shape != RATE_NONE)
+            each(meter_of(index, counts_by_kind(limit) ? a->kind : ""), index, at);
+    }
+}
+
+static void rate_draws(meter_t *m, size_t index, int64_t at)
+{
+    limit_now_t now = standing_limit(index);
+    if (!is_measured(m, index, sim.now.at.us - at))
+        return;
+    sim.evidence.judged++;
+    check_rate(m, &now, at, 0);
+}
+
+/* What is said of it now may have been before draws that are still to be seen. */
+static void rate_is_back(meter_t *m, size_t index, int64_t at)
+{
+    (void)index;
+    (void)at;
+    m->level = m->level > 1 ? m->level - 1 : 0;
+}
+
+static void check_drawn(const assigned_t *new)
+{
+    drawn_t *d = drawn_of(new->seq);
+    if (d->is == DRAWN_NOT && new->attempt == d->attempt + 1) /* else one was lost on its way */
+        each_rate(new, rate_draws);
+    if (d->is == DRAWN_NOT)
+        *d = (drawn_t){DRAWN, new->attempt, new->fence};
+}
+
+void admission_not_begun(const assigned_t *a)
+{
+    drawn_t *d = drawn_of(a->seq);
+    if (d->is != DRAWN || d->attempt != a->attempt || d->fence != a->fence)
+        return;
+    d->is = DRAWN_BACK;
+    each_rate(a, rate_is_back);
+}
+
+/* It counts for sure in the life that made the assignment only. */
+static void draws_again(const msg_settled_t *s)
+{
+    drawn_t *d = drawn_of(s->seq);
+    if (d->is == DRAWN_BACK && d->attempt == s->attempt && d->fence == s->fence &&
+        s->fence == node_limiter()->opened.epoch)
+        d->is = DRAWN_NOT;
 }
 
 /* -1: nobody's. */
@@ -259,6 +332,8 @@ static bool is_ended_by_hand(size_t pool, int64_t asked_at)
 
 void admission_settle(const assigned_t *a, const msg_settle_t *s)
 {
+    if (s->outcome == OUTCOME_UNBEGUN)
+        admission_not_begun(a);
     if (s->outcome != OUTCOME_DEFER || s->retry_after_ms == 0)
         return;
     seen.deferred[seen.next++ % DEFERRED] =
@@ -272,6 +347,7 @@ void admission_settle(const assigned_t *a, const msg_settle_t *s)
 
 void admission_settled(const msg_settled_t *s)
 {
+    draws_again(s);
     for (size_t n = 0; n < DEFERRED; n++) {
         deferred_t *d = &seen.deferred[n];
         if (d->until == 0 || d->seq != s->seq || d->attempt != s->attempt || d->fence != s->fence)
@@ -340,6 +416,7 @@ void admission_assigned(const node_t *to, const assigned_t *new)
 {
     unsigned deaths = deaths_of(&new->id);
     check_pause(new);
+    check_drawn(new);
     if (deaths > 3)
         violation("message %llu killed %u actors and is given out again",
                   (unsigned long long)new->seq, deaths);

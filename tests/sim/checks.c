@@ -20,6 +20,7 @@ const assigned_t *assigned_find(const msgid_t *id, uint64_t attempt)
 
 static void assigned_remove(size_t place)
 {
+    admission_not_begun(&sim.assigned[place]);
     sim.assigned[place] = sim.assigned[--sim.assigned_count];
 }
 
@@ -93,7 +94,7 @@ static void settle_left(const node_t *from, const msg_settle_t *s)
         if (a->node == from->index && a->seq == s->seq && a->attempt == s->attempt &&
             a->fence == s->fence) {
             admission_settle(a, s);
-            assigned_remove(i);
+            sim.assigned[i] = sim.assigned[--sim.assigned_count];
             return;
         }
     }

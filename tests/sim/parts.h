@@ -138,6 +138,7 @@ void admission_slots(void);
 bool admission_holds_slots(const assigned_t *a);
 void admission_settle(const assigned_t *a, const msg_settle_t *s);
 void admission_settled(const msg_settled_t *s);
+void admission_not_begun(const assigned_t *a); /* maybe */
 void admission_written(const call_t *call);
 void admission_died(const node_t *n);
 void admission_rebooted(void);

@@ -72,6 +72,29 @@ static void one_put_at_the_front_comes_before_the_others_of_its_flow_only(void *
 }
 
 /* A low message under endless critical ones waits for the difference of the shifts, no longer. */
+static void a_head_that_is_taken_out_of_its_flow_s_turn_costs_the_others_none(void **state)
+{
+    (void)state;
+    fair_t f;
+    fair_init(&f, &FLAT);
+    waiter_t w[6] = {0};
+    for (size_t i = 0; i < 4; i++)
+        put(&f, &w[i], CLASS_NORMAL, 11 + i / 2, 2);
+    put(&f, &w[4], CLASS_NORMAL, 2, 1);
+    put(&f, &w[5], CLASS_LOW, 2, 1);
+    assert_ptr_equal(fair_first_in(&f, CLASS_NORMAL, 2), &w[4].node);
+    assert_ptr_equal(fair_first_in(&f, CLASS_LOW, 2), &w[5].node);
+    assert_null(fair_first_in(&f, CLASS_HIGH, 2));
+    assert_ptr_equal(take(&f), &w[0]); /* the first of two in its turn */
+    fair_take_head(&f, &w[4].node);
+    assert_null(fair_first_in(&f, CLASS_NORMAL, 2));
+    assert_ptr_equal(take(&f), &w[1]);
+    assert_ptr_equal(take(&f), &w[2]);
+    assert_ptr_equal(take(&f), &w[3]);
+    assert_ptr_equal(take(&f), &w[5]);
+    assert_null(take(&f));
+}
+
 static void nothing_starves_beyond_the_difference_of_the_shifts(void **state)
 {
     (void)state;
@@ -336,6 +359,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inside_a_flow_the_first_is_first),
         cmocka_unit_test(one_put_at_the_front_comes_before_the_others_of_its_flow_only),
+        cmocka_unit_test(a_head_that_is_taken_out_of_its_flow_s_turn_costs_the_others_none),
         cmocka_unit_test(nothing_starves_beyond_the_difference_of_the_shifts),
         cmocka_unit_test(what_waits_longer_than_the_difference_waits_for_turns_of_its_class_only),
         cmocka_unit_test(equal_times_go_to_the_higher_class),
