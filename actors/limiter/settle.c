@@ -69,9 +69,11 @@ static void try_again(limiter_t *l, item_t *i, const char *reason, uint32_t floo
     pause_until(l, i, instant_after_us(l->now.at, wait));
 }
 
+/* What a reload made of its step since is what is done again: where that is no call any more,
+ * nothing is sent twice. */
 static bool is_harmless_twice(const step_t *step)
 {
-    return BUG(UNKNOWN_SENT_AGAIN) || step->kind == STEP_CLASSIFY || step->downstream->idempotent ||
+    return BUG(UNKNOWN_SENT_AGAIN) || step->kind != STEP_CALL || step->downstream->idempotent ||
            step->on_unknown == UNKNOWN_RETRY;
 }
 
@@ -127,7 +129,7 @@ void unbegun(limiter_t *l, item_t *i, bool pause)
 
 void bereave(limiter_t *l, item_t *i, bool ordered)
 {
-    const step_t *step = item_step(l, i);
+    bool was_call = i->hand.by->actor == ACTOR_RESPONDER; /* its step may be another by now */
     if (BUG(SLOT_LEAKED)) {
         list_remove(&i->hand.by->items, &i->place.place);
         i->state = STATE_QUEUED;
@@ -146,7 +148,7 @@ void bereave(limiter_t *l, item_t *i, bool ordered)
         item_die(l, i, "poison: the actor that had it alone in hand died");
         return;
     }
-    if (step->kind == STEP_CLASSIFY || BUG(DEATH_MEANS_UNSENT)) {
+    if (!was_call || BUG(DEATH_MEANS_UNSENT)) {
         unbegun(l, i, false);
         return;
     }

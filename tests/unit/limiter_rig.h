@@ -128,9 +128,8 @@ static inline void rig_crash(rig_t *r)
     carrier_destroy(&r->carrier);
 }
 
-static inline rig_t *rig_new(const char *json)
+static inline config_t *rig_config(const char *json)
 {
-    rig_t *r = calloc(1, sizeof *r);
     json_error_t error;
     json_t *j = json_loads(json, 0, &error);
     assert_non_null(j);
@@ -142,8 +141,15 @@ static inline rig_t *rig_new(const char *json)
     assert_int_equal(config_read(path, &j, NULL, NULL), 0);
     unlink(path);
     close(fd);
-    r->config = config_load(j);
+    config_t *config = config_load(j);
     json_decref(j);
+    return config;
+}
+
+static inline rig_t *rig_new(const char *json)
+{
+    rig_t *r = calloc(1, sizeof *r);
+    r->config = rig_config(json);
     r->now = (now_t){{1000 * US_PER_S}, {1700000000LL * US_PER_S}};
     r->disk = memory_disk_new();
     r->metrics = metrics_new();

@@ -28,12 +28,13 @@ static inline void limits_up(rig_t *r)
     rig_credit(r, CONN_RESPONDER, "breaks", 100000);
 }
 
+#define CONFIG_ROOM 8192
 /* more: further sections, each with a comma behind it. */
-static inline rig_t *limits_rig(const char *more, const char *limits, const char *routes)
+static inline const char *limits_json(char *json, const char *more, const char *limits,
+                                      const char *routes)
 {
-    char json[8192];
     int length = snprintf(
-        json, sizeof json,
+        json, CONFIG_ROOM,
         "{'state_dir':'/tmp/x','run_dir':'/tmp/y',%s'sources':{'s':{'auth':'none-on-loopback'}},"
         "'downstreams':{"
         "'d':{'url':'http://127.0.0.1:9','allow_private':true,'idempotent':true,'total_ms':5000,"
@@ -42,10 +43,16 @@ static inline rig_t *limits_rig(const char *more, const char *limits, const char
         "'breaker':{'percent':0,'consecutive':3,'open_ms':1000}}},"
         "'limits':{%s},'routes':{%s}}",
         more, limits, routes);
-    must(length > 0 && (size_t)length < sizeof json);
+    must(length > 0 && length < CONFIG_ROOM);
     for (char *c = json; *c; c++)
         *c = *c == '\'' ? '"' : *c;
-    rig_t *r = rig_new(json);
+    return json;
+}
+
+static inline rig_t *limits_rig(const char *more, const char *limits, const char *routes)
+{
+    char json[CONFIG_ROOM];
+    rig_t *r = rig_new(limits_json(json, more, limits, routes));
     limits_up(r);
     return r;
 }

@@ -1,5 +1,5 @@
 /* What the ends of calls teach: pauses, breakers, adaptive slots, strict slots, poison. */
-#include "limits_rig.h"
+#include "limits_lives.h"
 
 #define CALL_OF(downstream, more)                                                                  \
     "{'name':'go'," more "'call':{'downstream':'" downstream "','path':'/x'}}"
@@ -345,36 +345,17 @@ static void the_limits_of_a_route_give_back_their_places_in_a_slow_start(void **
 
 /* ---- deaths ---- */
 
-static void supervisor_up(rig_t *r)
-{
-    const msg_hello_t *hello = rig_next(r, CONN_SUPERVISOR, MESSAGE_HELLO);
-    assert_non_null(hello);
-    r->link[CONN_SUPERVISOR] = (uint32_t)hello->link;
-    r->number[CONN_SUPERVISOR] = 0;
-    rig_say(r, CONN_SUPERVISOR, MESSAGE_WELCOME, &(msg_welcome_t){.link = hello->link});
-}
-
-/* It dies, and another one takes its place. */
-static void responder_dies(rig_t *r, uint64_t generation)
-{
-    rig_say(r, CONN_SUPERVISOR, MESSAGE_PEERS,
-            &(msg_peers_t){.actor = ACTOR_RESPONDER, .generation = generation, .life = LIFE_DEAD});
-    hand.count = 0;
-    rig_hello(r, CONN_RESPONDER, ACTOR_RESPONDER, generation + 1, NULL);
-    rig_credit(r, CONN_RESPONDER, "d", 100000);
-}
-
 static void a_strict_slot_stays_taken_until_the_timeout_of_a_call_whose_actor_died(void **s)
 {
     (void)s;
     rig_t *r = limits_rig(
         "", "'of':{'slots':2,'strict':true},'soft':{'slots':2}",
         ROUTE("a", "", CALL("'limits':['of'],")) "," ROUTE("b", "", CALL("'limits':['soft'],")));
-    supervisor_up(r);
+    limits_supervisor(r);
     limits_offers(r, (offer_t){1, "a"}, 3);
     limits_offers(r, (offer_t){11, "b"}, 3);
     assert_int_equal(hand_fill(r), 4);
-    responder_dies(r, 31);
+    limits_death(r, 31);
     assert_int_equal(hand_fill(r), 2);
     assert_true(in_hand(11) || in_hand(12) || in_hand(13));
     limits_restart(r, false); /* it is in the store */
@@ -390,7 +371,7 @@ static void a_strict_slot_is_its_own_whatever_ids_the_leases_outside_have(void *
     (void)s;
     rig_t *r =
         limits_rig("", "'of':{'slots':3,'strict':true}", ROUTE("a", "", CALL("'limits':['of'],")));
-    supervisor_up(r);
+    limits_supervisor(r);
     for (unsigned n = 0; n < 2; n++)
         rig_say(r, CONN_INGRESS, MESSAGE_LEASE,
                 &(msg_lease_t){.number = n + 1,
@@ -399,7 +380,7 @@ static void a_strict_slot_is_its_own_whatever_ids_the_leases_outside_have(void *
                                .limits = bytes_str("[{\"name\":\"of\"}]")});
     limits_offer(r, (offer_t){1, "a"});
     assert_int_equal(hand_fill(r), 1);
-    responder_dies(r, 31);
+    limits_death(r, 31);
     assert_int_equal(limits_bucket(r, "of")->in_use, 3);
     limits_restart(r, false);
     assert_int_equal(limits_bucket(r, "of")->in_use, 3);
@@ -410,17 +391,17 @@ static void what_kills_twice_is_tried_alone_and_what_kills_alone_is_a_dead_lette
 {
     (void)s;
     rig_t *r = limits_rig("", "", ROUTE("a", "", CALL("")));
-    supervisor_up(r);
+    limits_supervisor(r);
     limits_offer(r, (offer_t){1, "a"});
     for (uint64_t generation = 31; generation < 31 + SUSPECT_DEATHS; generation++) {
         hand_fill(r);
         assert_true(in_hand(1));
-        responder_dies(r, generation);
+        limits_death(r, generation);
     }
     limits_offers(r, (offer_t){11, "a"}, 3);
     hand_fill(r);
     assert_true(in_hand(1) && hand.count == 1); /* the suspect, and nobody beside it */
-    responder_dies(r, 31 + SUSPECT_DEATHS);
+    limits_death(r, 31 + SUSPECT_DEATHS);
     assert_int_equal(rig_state(r, 1), STATE_DEAD);
     assert_int_equal(hand_fill(r), 3);
     rig_destroy(r);
