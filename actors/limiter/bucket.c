@@ -324,7 +324,7 @@ void bucket_pump(limiter_t *l, bucket_t *b)
         item_t *i = bucket_next(l, b, &can);
         if (can.can == CAN_LATER || can.can == CAN_CAPPED)
             wake_at(l, b, can.at);
-        if (can.can != CAN_NOW && blocker_cost(i) <= bucket_most(b))
+        if (can.can != CAN_NOW && blocker_cost(i) <= bucket_most(b, item_class(i)))
             return;
         fair_take_head(&b->waiters, &i->place);
         b->woken += blocker_cost(i);

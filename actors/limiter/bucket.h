@@ -127,8 +127,9 @@ void bucket_end(limiter_t *l, bucket_t *b);
 void buckets_each(limiter_t *l, void (*each)(limiter_t *l, bucket_t *b, void *arg), void *arg);
 /* As many as there may be for a message of this class now; SLOTS_ANY: no maximum. */
 uint32_t bucket_slots(const limiter_t *l, const bucket_t *b, uint8_t class);
-/* What costs more never passes; SLOTS_ANY: all may, or where it is 0 slots, nobody for now. */
-uint32_t bucket_most(const bucket_t *b);
+/* What costs more never passes; SLOTS_ANY: all may, or where this class has 0 slots, nobody of it
+ * for now. */
+uint32_t bucket_most(const bucket_t *b, uint8_t class);
 gcra_rate_t bucket_rate(const limiter_t *l, const bucket_t *b); /* at the pace of now */
 answer_can_t bucket_can(const limiter_t *l, const bucket_t *b, uint32_t ahead, claim_t claim);
 /* Who is woken next, and whether it may pass; somebody waits. */

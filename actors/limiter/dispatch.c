@@ -78,12 +78,13 @@ static bool takes_of_job(const item_t *i, const step_t *step)
 static bool never_fits(limiter_t *l, item_t *i, const step_t *step)
 {
     char reason[160];
-    const need_t *of_job = takes_of_job(i, step) ? needs_too_large(i->job) : NULL,
-                 *need = of_job ? of_job : needs_too_large(i->needs);
+    uint8_t class = item_class(i);
+    const need_t *of_job = takes_of_job(i, step) ? needs_too_large(i->job, class) : NULL,
+                 *need = of_job ? of_job : needs_too_large(i->needs, class);
     if (!need)
         return false;
     snprintf(reason, sizeof reason, "never_fits: limit %s has %u for it, and its cost is %u",
-             need->bucket->of->limit->name, bucket_most(need->bucket), need->cost);
+             need->bucket->of->limit->name, bucket_most(need->bucket, class), need->cost);
     if (of_job && item_route(l, i)->on_failure == ON_FAILURE_SKIP)
         item_die(l, i, reason);
     else

@@ -276,8 +276,7 @@ static bool admit(limiter_t *l, const msg_submit_t *s, const route_t *r, needs_t
         refuse(l, &s->id, VERDICT_OVERLOADED, "too many label values");
         return false;
     }
-    if (needs_too_large(
-            *job)) { /* by a value's override: it would be told to come again for ever */
+    if (needs_too_large(*job, (uint8_t)s->class)) { /* it would be told to come again for ever */
         refuse(l, &s->id, VERDICT_REFUSED, "the cost is more than a limit of the route ever has");
         needs_free(l, job);
         return false;

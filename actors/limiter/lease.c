@@ -409,7 +409,7 @@ static void acquire(const asking_t *a)
                RETRY_SOON_MS);
         return;
     }
-    if (!needs || needs_too_large(needs)) {
+    if (!needs || needs_too_large(needs, CLASS_NORMAL)) {
         refuse(a, GRANT_REFUSED, needs ? "the cost is more than the limit ever has" : why, 0);
         needs_free(l, &needs);
         return;

@@ -187,10 +187,10 @@ bool needs_equal(const needs_t *a, const needs_t *b)
     return a->count == b->count;
 }
 
-const need_t *needs_too_large(const needs_t *needs)
+const need_t *needs_too_large(const needs_t *needs, uint8_t class)
 {
     for (size_t n = 0; needs && n < needs->count; n++)
-        if (needs->of[n].cost == 0 || needs->of[n].cost > bucket_most(needs->of[n].bucket))
+        if (needs->of[n].cost == 0 || needs->of[n].cost > bucket_most(needs->of[n].bucket, class))
             return &needs->of[n];
     return NULL;
 }

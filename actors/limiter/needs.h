@@ -25,7 +25,7 @@ needs_t *needs_new(limiter_t *l, const draw_t *draws, size_t count, const label_
 needs_t *needs_room(size_t count);
 bool needs_add(limiter_t *l, needs_t *needs, const draw_t *draw, const label_values_t *of);
 bool needs_equal(const needs_t *a, const needs_t *b); /* they take the same of the same */
-const need_t *needs_too_large(const needs_t *needs);  /* over bucket_most(); NULL: none is */
+const need_t *needs_too_large(const needs_t *needs, uint8_t class); /* over bucket_most(); or NULL */
 /* How late the first byte may be sent: what the step says, or sooner if a window counts on it. */
 int64_t needs_start_within_us(const needs_t *needs, unsigned most_ms);
 void needs_free(limiter_t *l, needs_t **needs);

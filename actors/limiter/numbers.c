@@ -58,7 +58,7 @@ static uint32_t cost_of(const draw_t *draws, size_t count, uint16_t limit)
 }
 
 /* What bucket_most() would be; SLOTS_ANY: of these numbers none counts. */
-static json_int_t most_with(const limit_t *limit, const json_t *args)
+static json_int_t most_with(const limit_t *limit, const json_t *args, uint8_t class)
 {
     json_int_t slots = json_integer_value(json_object_get(args, "slots")),
                rate = json_integer_value(json_object_get(args, "rate")),
@@ -66,25 +66,33 @@ static json_int_t most_with(const limit_t *limit, const json_t *args)
     json_int_t share = slots * limit->max_share_percent / 100; /* 100 without share_by */
     if (slots > 0)
         most = share > 0 ? share : 1;
+    if (class > limit->reserved_class && slots > limit->reserved && slots - limit->reserved < most)
+        most = slots - limit->reserved;
     if (rate > 0 && limit_burst(limit, (uint32_t)rate) < most)
         most = limit_burst(limit, (uint32_t)rate);
     return cap > 0 && cap < most ? cap : most;
 }
 
+static uint8_t best_class(const route_t *r)
+{
+    uint8_t best = r->class;
+    for (size_t n = 0; n < r->class_count; n++)
+        best = r->classes[n].class < best ? r->classes[n].class : best;
+    return best;
+}
+
 /* Less than one message takes, but nothing at all, would fail it (never_fits). */
 static bool is_below_a_cost(const limiter_t *l, const limit_state_t *s, const json_t *args)
 {
-    uint32_t most = 0;
+    bool below = false;
     for (size_t n = 0; n < l->config->route_count; n++) {
         const route_t *r = &l->config->routes[n];
-        uint32_t cost = cost_of(r->draws, r->draw_count, s->index);
-        most = cost > most ? cost : most;
-        for (size_t k = 0; k < r->step_count; k++) {
-            cost = cost_of(r->steps[k].draws, r->steps[k].draw_count, s->index);
-            most = cost > most ? cost : most;
-        }
+        json_int_t most = most_with(s->limit, args, best_class(r));
+        below |= most < cost_of(r->draws, r->draw_count, s->index);
+        for (size_t k = 0; k < r->step_count; k++)
+            below |= most < cost_of(r->steps[k].draws, r->steps[k].draw_count, s->index);
     }
-    return most_with(s->limit, args) < (json_int_t)most;
+    return below;
 }
 
 /* One text for each label: "a, b". */

@@ -38,12 +38,12 @@ static uint32_t slots_set(const bucket_t *b, uint8_t class)
 static uint32_t less(uint32_t a, uint64_t b) { return a < b ? a : (uint32_t)b; }
 
 /* As set: what slow_down and an adaptive limit leave of it is no mistake of who asks. */
-uint32_t bucket_most(const bucket_t *b)
+uint32_t bucket_most(const bucket_t *b, uint8_t class)
 {
     const limit_t *limit = b->of->limit;
     if (b->of->disabled || b->of->observe || b->calls)
         return SLOTS_ANY;
-    uint32_t slots = slots_set(b, CLASS_CRITICAL), most = slots > 0 ? slots : SLOTS_ANY;
+    uint32_t slots = slots_set(b, class), most = slots > 0 ? slots : SLOTS_ANY;
     if (b->whole)
         return most;
     if (limit->rate.shape != RATE_NONE && b->count > 0)

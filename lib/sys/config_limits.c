@@ -88,9 +88,27 @@ static json_int_t rate_burst(json_t *rate)
     return has(rate, "burst") ? number(rate, "burst") : rate_count(rate);
 }
 
+/* Whether the slots that it keeps for better classes are for messages of this place, too: of a
+ * route and its steps it is known which classes they can have. */
+static bool may_have_reserved(json_t *json, json_t *limit, const char *place)
+{
+    int reserved = class_of(bytes_str(word(limit, "reserved_class")));
+    if (strncmp(place, "routes/", 7) != 0)
+        return true;
+    json_t *rule, *route = json_object_getn(json_object_get(json, "routes"), place + 7,
+                                            strcspn(place + 7, "/"));
+    bool may = class_of(bytes_str(word(route, "class"))) <= reserved;
+    size_t i;
+    json_array_foreach(json_object_get(route, "classes"), i, rule)
+    {
+        may |= class_of(bytes_str(word(rule, "class"))) <= reserved;
+    }
+    return may;
+}
+
 /* What costs more would wait for ever, and all others behind it. */
 static void check_cost(config_tree_t *tree, const node_t *at, const char *name, json_t *limit,
-                       json_int_t cost)
+                       json_int_t cost, bool reserved)
 {
     json_int_t slots = number(limit, "slots"),
                share = slots * number(limit, "max_share_percent") / 100;
@@ -99,6 +117,7 @@ static void check_cost(config_tree_t *tree, const node_t *at, const char *name, 
         const char *what;
     } counted[] = {{slots, "slots"},
                    {slots > 0 && share == 0 ? 1 : share, "slots for one value of share_by"},
+                   {reserved ? 0 : slots - number(limit, "reserved"), "slots for its classes"},
                    {rate_burst(json_object_get(limit, "rate")), "of its rate at once"},
                    {number(json_object_get(limit, "cap"), "count"), "in each period of its cap"}};
     for (size_t i = 0; i < COUNT_OF(counted); i++)
@@ -142,7 +161,7 @@ void config_check_draws(config_tree_t *tree, json_t *json, json_t *of, const cha
         else if (value < 1 || value > 1000)
             config_complain(tree, at, "a cost is 1 to 1000");
         else
-            check_cost(tree, at, name, limit, value);
+            check_cost(tree, at, name, limit, value, may_have_reserved(json, limit, place));
     }
 }
 

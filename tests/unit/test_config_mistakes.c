@@ -187,6 +187,8 @@ static const struct {
      "limit l has 2 slots for one value of share_by: a cost of 3 never fits"},
     {COST("slots: 8, share_by: key, max_share_percent: 1", "2"),
      "limit l has 1 slots for one value of share_by: a cost of 2 never fits"},
+    {COST("slots: 4, reserved: 2, reserved_class: high", "3"),
+     "limit l has 2 slots for its classes: a cost of 3 never fits"},
     {COST("rate: {count: 5, shape: spacing}", "2"),
      "limit l has 1 of its rate at once: a cost of 2 never fits"},
     {COST("rate: {count: 5, burst: 2}", "3"),

@@ -146,6 +146,77 @@ static void what_never_fits_holds_or_skips_as_its_route_says_of_failures(void **
     rig_destroy(r);
 }
 
+#define VIP "'classes':[{'when':{'/message/k':'vip'},'class':'critical'}],"
+
+static void what_costs_more_than_its_class_may_ever_use_is_a_dead_letter_and_keeps_nobody(void **s)
+{
+    (void)s;
+    static const char *const routes[] = {
+        ROUTE("three", VIP, COSTS("3")) "," ROUTE("one", "", COSTS("1")),
+        ROUTE("three", VIP "'limits':['of'],'costs':{'of':3},", CALL("")) "," ROUTE("one", "",
+                                                                                    COSTS("1"))};
+    for (size_t n = 0; n < COUNT_OF(routes); n++) {
+        rig_t *r = limits_rig("", "'of':{'slots':4,'reserved':2}", routes[n]);
+        limits_offer(r, (offer_t){1, "three", .class = CLASS_NORMAL});
+        limits_offer(r, (offer_t){2, "one", .class = CLASS_NORMAL});
+        hand_fill(r);
+        assert_true(hand.count == 1 && in_hand(2));
+        assert_int_equal(rig_state(r, 1), STATE_DEAD);
+        msgid_t id = rig_id(1);
+        assert_true(bytes_is(memory_disk_find(r->disk, &id)->progress.reason,
+                             "never_fits: limit of has 2 for it, and its cost is 3"));
+        limits_offer(r, (offer_t){3, "three", .class = CLASS_CRITICAL});
+        assert_int_equal(hand_fill(r), 1);
+        rig_destroy(r);
+    }
+}
+
+static void what_its_class_may_never_use_is_not_told_at_the_door_to_come_again(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'of':{'slots':4,'reserved':2,'at_limit':'reject'}",
+                          ROUTE("three", VIP "'limits':['of'],'costs':{'of':3},", CALL("")));
+    limits_offer(r, (offer_t){1, "three", .class = CLASS_LOW});
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_REFUSED);
+    limits_offer(r, (offer_t){2, "three", .class = CLASS_CRITICAL});
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_ACCEPTED);
+    rig_destroy(r);
+}
+
+static void a_class_for_which_a_person_left_nothing_waits(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'of':{'slots':4,'reserved':2}", ROUTE("one", "", COSTS("1")));
+    set_to(r, "\"slots\":2");
+    limits_offer(r, (offer_t){1, "one", .class = CLASS_NORMAL});
+    assert_int_equal(hand_fill(r), 0);
+    assert_int_equal(rig_state(r, 1), STATE_QUEUED);
+    set_to(r, "\"slots\":3");
+    assert_int_equal(hand_fill(r), 1);
+    rig_destroy(r);
+}
+
+/* A low one before a critical one of its key has what that may have, until it is alone. */
+static void whether_it_fits_goes_by_the_class_that_its_key_runs_at(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'of':{'slots':4,'reserved':2}",
+                          ROUTE("three", VIP, COSTS("3")) "," ROUTE("one", "", COSTS("1")));
+    limits_offers(r, (offer_t){1, "one", .class = CLASS_NORMAL}, 2);
+    assert_int_equal(hand_fill(r), 2);
+    limits_offers_at_once(r, (offer_t){11, "three", .key = "k", .class = CLASS_CRITICAL}, 1);
+    char labels[128];
+    msg_submit_t low =
+        limits_submit((offer_t){12, "three", .key = "k", .class = CLASS_LOW}, labels);
+    rig_say(r, CONN_INGRESS, MESSAGE_SUBMIT, &low);
+    hand_ok(r, 1);
+    hand_fill(r);
+    assert_true(in_hand(11));
+    hand_ok(r, 11);
+    assert_int_equal(rig_state(r, 12), STATE_DEAD);
+    rig_destroy(r);
+}
+
 static void what_waits_and_fits_no_more_is_told_at_once(void **s)
 {
     (void)s;
@@ -173,6 +244,9 @@ static void a_person_cannot_set_less_than_one_message_takes_nor_what_never_comes
     } rows[] = {
         {"'slots':8,'share_by':'l','max_share_percent':50", "\"slots\":5", 409},
         {"'slots':8,'share_by':'l','max_share_percent':50", "\"slots\":6", 200},
+        {"'slots':8,'reserved':2", "\"slots\":4", 409},
+        {"'slots':8,'reserved':2", "\"slots\":5", 200},
+        {"'slots':8,'reserved':2,'reserved_class':'normal'", "\"slots\":4", 200},
         {"'rate':{'count':5,'per_ms':1000}", "\"rate\":2", 409},
         {"'rate':{'count':5,'per_ms':1000}", "\"rate\":3", 200},
         {"'rate':{'count':2,'per_ms':1000,'burst':9}", "\"rate\":1", 409},
@@ -229,6 +303,11 @@ int main(void)
         cmocka_unit_test(what_costs_more_than_a_values_override_is_a_dead_letter_and_keeps_nobody),
         cmocka_unit_test(what_never_fits_is_not_told_at_the_door_to_come_again),
         cmocka_unit_test(what_never_fits_holds_or_skips_as_its_route_says_of_failures),
+        cmocka_unit_test(
+            what_costs_more_than_its_class_may_ever_use_is_a_dead_letter_and_keeps_nobody),
+        cmocka_unit_test(what_its_class_may_never_use_is_not_told_at_the_door_to_come_again),
+        cmocka_unit_test(a_class_for_which_a_person_left_nothing_waits),
+        cmocka_unit_test(whether_it_fits_goes_by_the_class_that_its_key_runs_at),
         cmocka_unit_test(what_waits_and_fits_no_more_is_told_at_once),
         cmocka_unit_test(a_person_cannot_set_less_than_one_message_takes_nor_what_never_comes_back),
         cmocka_unit_test(a_period_set_by_hand_that_another_burst_does_not_fit_is_forgotten),
