@@ -56,6 +56,34 @@ static bool id_made(limiter_t *l, item_t *i, const step_t *step, char *id)
     return false;
 }
 
+/* Whether each slot that the first counts is among those of the second. */
+static bool slots_are_in(const needs_t *these, const needs_t *those)
+{
+    bool all = true;
+    for (size_t n = 0; these && n < these->count; n++) {
+        const need_t *need = &these->of[n];
+        bool found = need->bucket->of->limit->own || need->bucket->of->limit->slots == 0;
+        for (size_t k = 0; !found && those && k < those->count; k++)
+            found = those->of[k].bucket == need->bucket && those->of[k].cost == need->cost;
+        all &= found;
+    }
+    return all;
+}
+
+/* A lease is slots: what else was drawn for it counted when it was made. True: the step failed. */
+static bool is_of_other_slots(limiter_t *l, item_t *i, const lease_t *held)
+{
+    char reason[256], id[LEASE_ID_BYTES_MAX + 1];
+    if (!held || !held->needs ||
+        (slots_are_in(i->needs, held->needs) && slots_are_in(held->needs, i->needs)))
+        return false;
+    text_printable(bytes_of(held->id, held->length), id, sizeof id);
+    snprintf(reason, sizeof reason,
+             "lease: id %s is held with other limits, labels or costs: take another id", id);
+    step_failed(l, i, reason);
+    return true;
+}
+
 bool acquire_renews(limiter_t *l, item_t *i, const step_t *step)
 {
     char id[LEASE_ID_BYTES_MAX + 1];
@@ -66,6 +94,8 @@ bool acquire_renews(limiter_t *l, item_t *i, const step_t *step)
         return false;
     uint64_t fence = held->needs ? held->fence : 0;
     i->woken = false;
+    if (is_of_other_slots(l, i, held))
+        return true;
     if (held->needs)
         lease_renew(l, held);
     else
@@ -138,12 +168,12 @@ static needs_t *needs_copy(limiter_t *l, const needs_t *from, bool (*wanted)(con
 static bool is_named(const limit_t *limit) { return !limit->own; }
 static bool is_strict(const limit_t *limit) { return limit->strict; }
 
-/* Before the assignment, while its body is at hand. False: it cannot be made, and the step failed.
- */
+/* Before the assignment, while its body is at hand. False: it cannot be made, or is held for
+ * something else, and the step failed. */
 bool lease_prepare(limiter_t *l, item_t *i, const step_t *step)
 {
     char id[LEASE_ID_BYTES_MAX + 1];
-    if (!id_made(l, i, step, id))
+    if (!id_made(l, i, step, id) || is_of_other_slots(l, i, lease_find(l, bytes_str(id))))
         return false;
     free(i->needs->lease_id);
     i->needs->lease_id = strdup(id);

@@ -77,6 +77,58 @@ static void an_id_that_is_held_is_not_granted_for_something_else(void **s)
     rig_destroy(r);
 }
 
+#define TAKE(name, more) ROUTE(name, "", "{'name':'t'," more "'acquire':{'id':'x'}}")
+
+static void a_step_that_takes_an_id_held_for_something_else_fails_and_says_so(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig(
+        "",
+        "'calls':{'slots':4,'ttl_s':60},'of':{'slots':4,'per':['l'],'ttl_s':60},"
+        "'pace':{'rate':{'count':1,'per_ms':60000}}",
+        TAKE("calls", "'limits':['calls'],") "," TAKE("two", "'limits':['calls'],'costs':{'calls':"
+                                                             "2},") "," TAKE("both", "'limits':['"
+                                                                                     "calls','of']"
+                                                                                     ",") "," TAKE(
+            "of",
+            "'limits':['of'],") "," TAKE("paced",
+                                         "'limits':['calls','pace'],") "," ROUTE("call", "",
+                                                                                 "{'name':'go','"
+                                                                                 "limits':['of'],'"
+                                                                                 "call':{'"
+                                                                                 "downstream':'d','"
+                                                                                 "path':'/"
+                                                                                 "x'},'lease':{'id'"
+                                                                                 ":'x'}}"));
+    static const char *const others[] = {"two", "both", "of", "call"};
+    limits_offer(r, (offer_t){1, "calls", "a"});
+    assert_true(is_done(r, 1));
+    rig_pass(r, 30 * US_PER_S);
+    for (unsigned n = 0; n < COUNT_OF(others); n++) {
+        limits_offer(r, (offer_t){10 + n, others[n], "a"});
+        assert_int_equal(rig_state(r, 10 + n), STATE_DEAD);
+        msgid_t id = rig_id(10 + n);
+        assert_true(bytes_is(memory_disk_find(r->disk, &id)->progress.reason,
+                             "lease: id x is held with other limits, labels or costs: take another "
+                             "id"));
+    }
+    assert_int_equal(hand_fill(r), 0);
+    rig_pass(r, 31 * US_PER_S); /* nor was it renewed */
+    assert_int_equal(limits_bucket(r, "calls")->in_use, 0);
+    limits_offer(r, (offer_t){2, "of", "a"});
+    limits_offer(r, (offer_t){3, "of", "b"}); /* another label */
+    assert_true(is_done(r, 2));
+    assert_int_equal(rig_state(r, 3), STATE_DEAD);
+    order(r, LEASE_RELEASE, "x");
+    limits_offer(r, (offer_t){4, "calls", "a"});
+    rig_pass(r, 30 * US_PER_S);
+    limits_offer(r, (offer_t){5, "paced", "a"}); /* the same slots: a pace is none */
+    assert_true(is_done(r, 4) && is_done(r, 5));
+    rig_pass(r, 31 * US_PER_S);
+    assert_int_equal(limits_bucket(r, "calls")->in_use, 1);
+    rig_destroy(r);
+}
+
 static void what_was_granted_is_answered_again_though_nothing_new_is(void **s)
 {
     (void)s;
@@ -316,6 +368,7 @@ static void releases_of_what_was_never_here_keep_no_lease_out(void **s)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_same_id_is_the_same_lease_and_a_full_limit_says_so),
     cmocka_unit_test(an_id_that_is_held_is_not_granted_for_something_else),
+    cmocka_unit_test(a_step_that_takes_an_id_held_for_something_else_fails_and_says_so),
     cmocka_unit_test(what_was_granted_is_answered_again_though_nothing_new_is),
     cmocka_unit_test(a_cost_that_its_limit_never_has_is_refused_and_no_slots_at_all_are_for_now),
     cmocka_unit_test(more_label_values_than_there_may_be_are_no_mistake_of_who_asks),
