@@ -1,12 +1,10 @@
-/* http.h: requests and answers as plain values, the same for the real adaptors (http_server.c on
- * libmicrohttpd, http_client.c on libcurl) and for the simulator. All is lent for the call. */
+/* http.h: requests and answers as plain values, the same for the real adaptors (http_server.c,
+ * http_client.c on libcurl) and for the simulator. All is lent for the call. */
 #ifndef WEIR_SYS_HTTP_H
 #define WEIR_SYS_HTTP_H
 
-#include "core/base.h"
+#include "core/http_head.h"
 #include "sys/loop.h"
-
-typedef struct http_field { bytes_t name, value; } http_field_t;
 
 /* ---- in ---- */
 

@@ -1,9 +1,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/tcp.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,7 +11,6 @@
 #define TICK_MIN_US (2 * US_PER_MS)
 #define TICK_MAX_US (250 * US_PER_MS)
 #define RATE_GRACE_US US_PER_S
-#define TCP_CLOSE_WAIT 8 /* linux/tcp.h has the structure, netinet/tcp.h the states: not both */
 
 /* ---- places */
 
@@ -54,46 +51,24 @@ static bool is_here(const address_t *a)
     return a->family == 4 ? a->bytes[0] == 127 : memcmp(a->bytes, one, sizeof one) == 0;
 }
 
-static void note_fd(http_server_t *s, int fd, http_conn_t *conn)
-{
-    if ((size_t)fd >= s->by_fd_room) {
-        size_t room = (size_t)fd + 256;
-        s->by_fd = realloc(s->by_fd, room * sizeof *s->by_fd);
-        must(s->by_fd);
-        memset(s->by_fd + s->by_fd_room, 0, (room - s->by_fd_room) * sizeof *s->by_fd);
-        s->by_fd_room = room;
-    }
-    s->by_fd[fd] = conn;
-}
-
 void http_conn_enter(http_conn_t *conn, enum http_phase phase)
 {
     conn->phase = phase;
     conn->since = loop_now().at;
-    conn->begun = false;
 }
 
-void http_conn_free_request(http_conn_t *conn)
-{
-    http_proxy_release(conn);
-    free(conn->query);
-    free(conn->body);
-    if (conn->response)
-        MHD_destroy_response(conn->response);
-    conn->response = NULL;
-    conn->query = NULL;
-    conn->body = NULL;
-    conn->body_len = conn->body_room = conn->head_len = 0;
-    conn->token = 0;
-    conn->head_seen = conn->dispatched = conn->chunked = conn->suspended = false;
-}
-
-static void conn_free(http_conn_t *conn)
+void http_conn_end(http_conn_t *conn)
 {
     http_server_t *s = conn->server;
-    if (conn->tls)
-        http_tls_forget(conn);
-    s->by_fd[conn->fd] = NULL;
+    must(conn->phase != PHASE_GONE);
+    if (conn->session && !conn->shaking)
+        gnutls_bye(conn->session, GNUTLS_SHUT_WR);
+    http_conn_unwatch(conn);
+    /* A last answer is not to be destroyed by a reset, which unread bytes would cause. */
+    if (!(conn->closing && (conn->refused || conn->unread) && http_linger_take(s, conn->fd)))
+        close(conn->fd);
+    conn->phase = PHASE_GONE;
+    conn->token = 0;
     s->slots[conn->slot] = NULL;
     s->free_slots[s->free_count++] = conn->slot;
     s->counts.open--;
@@ -101,78 +76,25 @@ static void conn_free(http_conn_t *conn)
         list_remove(&s->reserve, &conn->in_reserve);
     conn->count->open--;
     http_client_count_release(s, conn->count);
-    http_conn_free_request(conn);
-    free(conn);
+    http_proxy_release(conn);
+    list_push(&s->gone, &conn->in_gone);
 }
 
-/* ---- refusing and cutting */
-
-static void send_raw(int fd, unsigned status)
+void http_conns_bury(http_server_t *s)
 {
-    bytes_t raw = http_refusal_raw(status);
-    if (send(fd, raw.data, raw.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-        return; /* the client is not worth waiting for */
-}
-
-void http_conn_cut(http_conn_t *conn, unsigned status)
-{
-    if (status && conn->tls)
-        http_tls_say(conn, status);
-    else if (status)
-        send_raw(conn->fd, status);
-    conn->linger = status != 0;
-    conn->phase = PHASE_GONE;
-    shutdown(conn->fd, status ? SHUT_WR : SHUT_RDWR);
-}
-
-/* Bytes that came. The kernel counts the end of the stream as one. */
-static uint64_t received(const struct tcp_info *info)
-{
-    return info->tcpi_bytes_received -
-           (info->tcpi_state == TCP_CLOSE_WAIT && info->tcpi_bytes_received > 0);
-}
-
-/* What the kernel counted on this connection; zeros when it cannot be asked. */
-static struct tcp_info counted(int fd)
-{
-    struct tcp_info info = {0};
-    socklen_t len = sizeof info;
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
-        memset(&info, 0, sizeof info);
-    return info;
-}
-
-uint64_t http_conn_received(const http_conn_t *conn)
-{
-    struct tcp_info info = counted(conn->fd);
-    return received(&info);
-}
-
-void http_conns_forget(http_conn_t *conn)
-{
-    if (conn->linger)
-        http_linger_begin(conn);
-    conn_free(conn);
+    for (list_node_t *n; (n = list_pop(&s->gone)) != NULL;) {
+        http_conn_t *conn = list_of(n, http_conn_t, in_gone);
+        if (conn->in_again.next)
+            list_remove(&s->again, &conn->in_again);
+        if (conn->session)
+            gnutls_deinit(conn->session);
+        free(conn->in);
+        free(conn->out);
+        free(conn);
+    }
 }
 
 /* ---- deadlines */
-
-/* Cuts in two steps: our word, if there is one, then both directions, so that the library sees the
- * end. */
-static void expire(http_conn_t *conn, unsigned status)
-{
-    http_conn_cut(conn, status);
-    shutdown(conn->fd, SHUT_RDWR);
-}
-
-/* The client has finished sending and everything was read: what is missing will not come. (The
- * library may not notice: the end can arrive on the same edge as the last bytes.) */
-static bool has_ended(const http_conn_t *conn, const struct tcp_info *info)
-{
-    int unread = 0;
-    return info->tcpi_state == TCP_CLOSE_WAIT && ioctl(conn->fd, FIONREAD, &unread) == 0 &&
-           unread == 0;
-}
 
 /* A server that retires gives each a last while, so that who asks often is told by an answer that
  * the connection ends, not by its end. */
@@ -185,55 +107,38 @@ static bool is_idle_too_long(const http_conn_t *conn, instant_t now)
             instant_since_us(now, s->retired_at) >= HTTP_RETIRE_IDLE_US);
 }
 
-/* Between two requests a connection is idle until more bytes have come than the requests so far
- * were long. */
+/* Without a word to who has not begun to ask. */
+static void expire(http_conn_t *conn)
+{
+    if (conn->left > 0)
+        http_conn_refuse(conn, 408);
+    else
+        http_conn_end(conn);
+}
+
 static void check_head(http_conn_t *conn, instant_t now)
 {
-    const http_server_options_t *o = &conn->server->options;
-    struct tcp_info info = counted(conn->fd);
-    bool some = received(&info) > conn->consumed;
-    if (has_ended(conn, &info)) {
-        expire(conn, some ? 400 : 0);
-        return;
+    http_server_t *s = conn->server;
+    bool silent = conn->left == 0 && !conn->shaking, idle = silent && conn->reused;
+    bool late = instant_since_us(now, conn->since) >= s->options.header_ms * US_PER_MS;
+    bool leaves = silent && s->retiring && is_idle_too_long(conn, now);
+    if (leaves || (idle && is_idle_too_long(conn, now)) || (!idle && late)) {
+        s->counts.timeouts += !leaves;
+        expire(conn);
     }
-    if (conn->reused && some && !conn->begun) {
-        conn->begun = true;
-        conn->since = now;
-    }
-    bool idle = conn->reused && !conn->begun;
-    if (idle ? !is_idle_too_long(conn, now)
-             : instant_since_us(now, conn->since) < o->header_ms * US_PER_MS)
-        return;
-    conn->server->counts.timeouts += !idle || !conn->server->retiring;
-    expire(conn, some ? 408 : 0);
 }
 
 static void check_body(http_conn_t *conn, instant_t now)
 {
     const http_server_options_t *o = &conn->server->options;
-    struct tcp_info info = counted(conn->fd);
     int64_t waited = instant_since_us(now, conn->since);
     bool late = waited >= o->body_ms * US_PER_MS;
     bool slow = o->body_rate_min > 0 && waited >= RATE_GRACE_US &&
                 (int64_t)conn->body_len * US_PER_S < (int64_t)o->body_rate_min * waited;
     if (late || slow) {
         conn->server->counts.timeouts++;
-        expire(conn, 408);
-    } else if (has_ended(conn, &info)) {
-        expire(conn, 400);
+        http_conn_refuse(conn, 408);
     }
-}
-
-static void check_gate(http_conn_t *conn, instant_t now)
-{
-    if (conn->server->retiring && conn->gate_seen == 0 && is_idle_too_long(conn, now)) {
-        http_gate_refuse(conn, 0);
-        return;
-    }
-    if (instant_since_us(now, conn->since) < conn->server->options.header_ms * US_PER_MS)
-        return;
-    conn->server->counts.timeouts++;
-    http_gate_refuse(conn, conn->gate_seen > 0 ? 408 : 0);
 }
 
 static void check_write(http_conn_t *conn, instant_t now)
@@ -241,15 +146,13 @@ static void check_write(http_conn_t *conn, instant_t now)
     if (instant_since_us(now, conn->since) < conn->server->options.body_ms * US_PER_MS)
         return;
     conn->server->counts.timeouts++;
-    http_conn_cut(conn, 0); /* it does not read: nothing can be told to it */
+    conn->closing = false;
+    http_conn_end(conn); /* it does not read: nothing can be told to it */
 }
 
 static void check_deadline(http_conn_t *conn, instant_t now)
 {
     switch ((enum http_phase)conn->phase) {
-    case PHASE_GATE:
-        check_gate(conn, now);
-        break;
     case PHASE_HEAD:
         check_head(conn, now);
         break;
@@ -278,6 +181,7 @@ static void on_tick(void *arg)
     for (uint32_t i = 0; i < s->options.connections; i++)
         if (s->slots[i])
             check_deadline(s->slots[i], now);
+    http_conns_bury(s);
     http_lingers_drain(s, now);
     if (s->out_of_files) {
         s->out_of_files = false;
@@ -301,9 +205,9 @@ static void start_tick(http_server_t *s)
 static void turn_away(http_server_t *s, int fd, bool tls)
 {
     s->counts.refused++;
-    if (!tls) /* there is no session yet that could say it */
-        send_raw(fd, 503);
-    shutdown(fd, SHUT_WR);
+    bytes_t raw = http_refusal_raw(503);
+    bool told = !tls && send(fd, raw.data, raw.len, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+    shutdown(fd, told ? SHUT_WR : SHUT_RDWR); /* with TLS there is no session yet to say it in */
     close(fd);
 }
 
@@ -318,7 +222,6 @@ static http_conn_t *conn_new(http_server_t *s, int fd, const address_t *peer, bo
     if (reserved)
         list_push(&s->reserve, &conn->in_reserve);
     s->slots[conn->slot] = conn;
-    note_fd(s, fd, conn);
     conn->peer = *peer;
     conn->loopback = is_here(peer);
     conn->proxied = http_proxy_is(s, peer);
@@ -327,7 +230,9 @@ static http_conn_t *conn_new(http_server_t *s, int fd, const address_t *peer, bo
     conn->count->open++;
     s->counts.open++;
     s->counts.accepted++;
-    http_conn_enter(conn, PHASE_GATE);
+    http_conn_enter(conn, PHASE_HEAD);
+    http_conn_watch(conn);
+    conn->unread = true;
     return conn;
 }
 
@@ -337,14 +242,14 @@ static bool reserve_has_room(http_server_t *s)
 {
     if (s->reserve.count < s->options.reserved_connections)
         return true;
-    list_node_t *n = list_first(&s->reserve);
-    while (n && list_of(n, http_conn_t, in_reserve)->phase != PHASE_GATE)
-        n = list_next(&s->reserve, n);
-    if (!n)
-        return false;
-    s->counts.refused++;
-    http_gate_refuse(list_of(n, http_conn_t, in_reserve), 503);
-    return true;
+    for (list_node_t *n = list_first(&s->reserve); n; n = list_next(&s->reserve, n)) {
+        http_conn_t *conn = list_of(n, http_conn_t, in_reserve);
+        if (conn->phase != PHASE_HEAD || conn->reused)
+            continue;
+        http_conn_refuse(conn, 503);
+        return s->reserve.count < s->options.reserved_connections;
+    }
+    return false;
 }
 
 /* The reserve is for all (but TLS: half a handshake cannot be told from a question about health,
@@ -367,15 +272,11 @@ static void admit(http_server_t *s, int fd, const struct sockaddr_storage *addre
         return;
     }
     http_conn_t *conn = conn_new(s, fd, &peer, reserved);
-    conn->tls = tls;
+    if (tls)
+        http_tls_begin(conn);
     start_tick(s);
-    if (tls) {
-        http_gate_pass(conn);
-        return;
-    }
-    http_gate_open(conn);
     if (reserved)
-        http_gate_look(conn);
+        http_conn_read(conn); /* what has come with it, before the next one needs its place */
 }
 
 static bool is_no_room(int error)
@@ -438,7 +339,6 @@ void http_conns_open(http_server_t *s)
     must(s->slots && s->free_slots);
     for (uint32_t i = 0; i < places; i++)
         s->free_slots[s->free_count++] = places - 1 - i;
-    list_init(&s->reserve);
     s->tick_us = tick_of(&s->options);
     s->tick = loop_timer(s->loop, on_tick, s);
     for (size_t i = 0; i < s->options.listener_count; i++) {
@@ -458,5 +358,4 @@ void http_conns_close(http_server_t *s)
     must(s->counts.open == 0);
     free(s->slots);
     free(s->free_slots);
-    free(s->by_fd);
 }

@@ -1,6 +1,5 @@
 /* http_server_linger.c: closed connections whose clients may still send. */
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,26 +14,21 @@ static void drop(http_server_t *s, size_t i)
     s->lingers[i] = s->lingers[--s->linger_count];
 }
 
-void http_linger_begin(http_conn_t *conn)
+bool http_linger_take(http_server_t *s, int fd)
 {
-    http_server_t *s = conn->server;
-    if (s->closing || s->linger_count == HTTP_LINGERS_MAX)
-        return;
-    int fd = fcntl(conn->fd, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0)
-        return;
+    if (s->closing || s->linger_count == HTTP_LINGERS_MAX || shutdown(fd, SHUT_WR) < 0)
+        return false;
     s->lingers[s->linger_count++] =
         (struct http_linger){fd, instant_after_us(loop_now().at, LINGER_US), LINGER_BYTES};
+    return true;
 }
 
 void http_lingers_drain(http_server_t *s, instant_t now)
 {
-    static char waste[65536];
     for (size_t i = s->linger_count; i-- > 0;) {
         struct http_linger *l = &s->lingers[i];
         ssize_t n = 0;
-        shutdown(l->fd, SHUT_WR);
-        while (l->left > 0 && (n = recv(l->fd, waste, sizeof waste, MSG_DONTWAIT)) > 0)
+        while (l->left > 0 && (n = recv(l->fd, s->scratch, HTTP_SCRATCH_BYTES, MSG_DONTWAIT)) > 0)
             l->left -= (size_t)n < l->left ? (size_t)n : l->left;
         bool over = l->left == 0 || n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
         if (over || !instant_before(now, l->until))

@@ -8,12 +8,12 @@ bool http_proxy_is(const http_server_t *s, const address_t *peer)
     return f && network_has(f->trusted, f->trusted_count, peer);
 }
 
-bool http_proxy_claim(http_conn_t *conn, size_t count)
+bool http_proxy_claim(http_conn_t *conn)
 {
     http_server_t *s = conn->server;
     unsigned most = s->options.connections_per_client;
     address_t client = conn->peer;
-    forwarded_client(s->options.forwarded, s->fields, count, &client);
+    forwarded_client(s->options.forwarded, s->head.fields, s->head.field_count, &client);
     address_write(&client, conn->client);
     if (http_proxy_is(s, &client))
         return true; /* it says nothing of its clients: nobody can be told apart */

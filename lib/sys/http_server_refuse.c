@@ -5,7 +5,7 @@
 struct refusal {
     unsigned status;
     const char *reason, *code, *detail;
-    char body[320], raw[640];
+    char raw[640];
 };
 
 static struct refusal refusals[] = {
@@ -23,13 +23,12 @@ static struct refusal refusals[] = {
 
 static void fill(struct refusal *r)
 {
-    char body[sizeof r->body];
+    char body[320];
     int n = snprintf(body, sizeof body,
                      "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"code\":\"%s\","
                      "\"detail\":\"%s\"}\n",
                      r->reason, r->status, r->code, r->detail);
     must(n > 0 && (size_t)n < sizeof body);
-    memcpy(r->body, body, (size_t)n + 1);
     int m = snprintf(r->raw, sizeof r->raw,
                      "HTTP/1.1 %u %s\r\nContent-Type: application/problem+json\r\n%s"
                      "Content-Length: %d\r\nConnection: close\r\n\r\n%s",
@@ -49,5 +48,4 @@ static struct refusal *find(unsigned status)
     return NULL;
 }
 
-bytes_t http_refusal_body(unsigned status) { return bytes_str(find(status)->body); }
 bytes_t http_refusal_raw(unsigned status) { return bytes_str(find(status)->raw); }

@@ -1,12 +1,6 @@
-/* http_server_tls.c: TLS by the library's own hand (GnuTLS): 1.2 and 1.3, ciphers with forward
- * secrecy and authentication, http/1.1 by ALPN. The library has such a connection from its first
- * byte; whoever does not finish the handshake and a head within header_ms is cut.
- *
- * In a handshake that must wait the library tries again without end (0.9.75 forgets to wait for its
- * epoll there). So we read for it: when a new connection's bytes have run out it is suspended, and
- * goes on when there are more. */
+/* http_server_tls.c: TLS by GnuTLS: 1.2 and 1.3, ciphers with forward secrecy and authentication,
+ * http/1.1 by ALPN. Whoever does not finish the handshake and a head within header_ms is cut. */
 #include <errno.h>
-#include <gnutls/gnutls.h>
 #include <sys/socket.h>
 
 #include "sys/http_server_inside.h"
@@ -16,97 +10,129 @@
     "+ECDHE-ECDSA:+ECDHE-RSA:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+SIGN-ALL:"           \
     "-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:-SIGN-DSA-SHA1:+CTYPE-X509:%SERVER_PRECEDENCE"
 
-struct MHD_Daemon *http_tls_start(http_server_t *s)
+static gnutls_datum_t datum(const char *text)
 {
-    const struct MHD_OptionItem options[] = {
-        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)s->options.tls_certificate},
-        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)s->options.tls_key},
-        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)PRIORITIES},
-        {MHD_OPTION_END, 0, NULL}};
-    list_init(&s->starved);
-    return http_library_start(s, MHD_USE_TLS, options);
+    return (gnutls_datum_t){(unsigned char *)(uintptr_t)text, (unsigned)strlen(text)};
 }
 
-static gnutls_session_t session_of(const http_conn_t *conn)
+int http_tls_open(http_server_t *s)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(conn->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    return info ? info->tls_session : NULL;
+    gnutls_datum_t certificate = datum(s->options.tls_certificate), key = datum(s->options.tls_key);
+    must(gnutls_certificate_allocate_credentials(&s->certificate) >= 0);
+    must(gnutls_priority_init(&s->priorities, PRIORITIES, NULL) >= 0);
+    if (gnutls_certificate_set_x509_key_mem(s->certificate, &certificate, &key,
+                                            GNUTLS_X509_FMT_PEM) >= 0)
+        return 0;
+    http_tls_close(s);
+    return -EKEYREJECTED;
 }
 
-/* ---- bytes */
-
-static bool is_new(const http_conn_t *conn)
+void http_tls_close(http_server_t *s)
 {
-    return conn->phase == PHASE_HEAD && !conn->reused && !conn->head_seen;
+    if (!s->certificate)
+        return;
+    gnutls_certificate_free_credentials(s->certificate);
+    gnutls_priority_deinit(s->priorities);
+    s->certificate = NULL;
 }
 
-static ssize_t pull(gnutls_transport_ptr_t arg, void *to, size_t size)
+static ssize_t pull(gnutls_transport_ptr_t arg, void *to, size_t room)
 {
     http_conn_t *conn = arg;
-    ssize_t n = recv(conn->fd, to, size, MSG_DONTWAIT);
-    if (n < 0 && errno == EAGAIN && is_new(conn) && !conn->in_starved.next)
-        list_push(&conn->server->starved, &conn->in_starved);
+    ssize_t n = recv(conn->fd, to, room, MSG_DONTWAIT);
+    conn->dry |= n < 0 && errno == EAGAIN;
     return n;
 }
 
-static ssize_t push(gnutls_transport_ptr_t arg, const void *from, size_t size)
-{
-    return send(((http_conn_t *)arg)->fd, from, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-void http_tls_began(http_conn_t *conn)
-{
-    gnutls_session_t session = session_of(conn);
-    must(session);
-    gnutls_transport_set_ptr(session, conn);
-    gnutls_transport_set_pull_function(session, pull);
-    gnutls_transport_set_push_function(session, push);
-}
-
-static void on_more(void *arg, unsigned ready)
+static ssize_t push(gnutls_transport_ptr_t arg, const void *from, size_t len)
 {
     http_conn_t *conn = arg;
-    (void)ready;
-    loop_remove(&conn->gate);
-    MHD_resume_connection(conn->mhd);
-    conn->server->kick = true;
-    loop_again(conn->server->loop);
+    ssize_t n = send(conn->fd, from, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    conn->dry |= n < 0 && errno == EAGAIN;
+    return n;
 }
 
-void http_tls_let_wait(http_server_t *s)
+void http_tls_begin(http_conn_t *conn)
 {
-    for (list_node_t *n; (n = list_pop(&s->starved)) != NULL;) {
-        http_conn_t *conn = list_of(n, http_conn_t, in_starved);
-        if (!is_new(conn))
-            continue;
-        MHD_suspend_connection(conn->mhd);
-        conn->gate = loop_fd(s->loop, conn->fd, LOOP_READ, on_more, conn);
-    }
+    const gnutls_datum_t http11 = datum("http/1.1");
+    http_server_t *s = conn->server;
+    must(gnutls_init(&conn->session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) >= 0);
+    must(gnutls_priority_set(conn->session, s->priorities) >= 0);
+    must(gnutls_credentials_set(conn->session, GNUTLS_CRD_CERTIFICATE, s->certificate) >= 0);
+    must(gnutls_alpn_set_protocols(conn->session, &http11, 1, 0) >= 0);
+    gnutls_transport_set_ptr(conn->session, conn);
+    gnutls_transport_set_pull_function(conn->session, pull);
+    gnutls_transport_set_push_function(conn->session, push);
+    conn->shaking = true;
 }
 
-/* ---- the end */
-
-void http_tls_forget(http_conn_t *conn)
+/* GnuTLS may say "again" for its own reasons; only a socket that is dry tells us when there is
+ * more. */
+static bool is_to_repeat(const http_conn_t *conn, ssize_t n)
 {
-    if (conn->in_starved.next)
-        list_remove(&conn->server->starved, &conn->in_starved);
-    if (conn->gate)
-        loop_remove(&conn->gate);
+    return n == GNUTLS_E_INTERRUPTED || n == GNUTLS_E_WARNING_ALERT_RECEIVED ||
+           (n == GNUTLS_E_AGAIN && !conn->dry);
 }
 
-void http_tls_let_go(http_conn_t *conn)
+static int error_of(http_conn_t *conn, ssize_t n)
 {
-    if (!conn->gate)
-        return;
-    loop_remove(&conn->gate);
-    MHD_resume_connection(conn->mhd);
+    if (n != GNUTLS_E_AGAIN)
+        return -ECONNRESET;
+    if (gnutls_record_get_direction(conn->session))
+        http_conn_want_write(conn);
+    return -EAGAIN;
 }
 
-void http_tls_say(const http_conn_t *conn, unsigned status)
+int http_tls_shake(http_conn_t *conn)
 {
-    bytes_t raw = http_refusal_raw(status);
-    gnutls_session_t session = conn->gate ? NULL : session_of(conn);
-    if (session && gnutls_record_send(session, raw.data, raw.len) == (ssize_t)raw.len)
-        gnutls_bye(session, GNUTLS_SHUT_WR);
+    int n;
+    do {
+        conn->dry = false;
+        n = gnutls_handshake(conn->session);
+    } while (is_to_repeat(conn, n));
+    conn->shaking = n < 0;
+    if (n < 0 && n != GNUTLS_E_AGAIN)
+        gnutls_alert_send_appropriate(conn->session, n);
+    return n < 0 ? error_of(conn, n) : 0;
+}
+
+static ssize_t tls_recv(http_conn_t *conn, void *to, size_t room)
+{
+    ssize_t n;
+    do {
+        conn->dry = false;
+        n = gnutls_record_recv(conn->session, to, room);
+    } while (is_to_repeat(conn, n));
+    if (n == GNUTLS_E_PREMATURE_TERMINATION)
+        return 0; /* an end without a word: HTTP's own framing tells what was whole */
+    return n < 0 ? error_of(conn, n) : n;
+}
+
+/* What GnuTLS has encrypted and not got rid of is asked for without the text, and counts then. */
+static ssize_t tls_send(http_conn_t *conn, const void *from, size_t len)
+{
+    ssize_t n;
+    do {
+        conn->dry = false;
+        n = gnutls_record_send(conn->session, conn->flushing ? NULL : from,
+                               conn->flushing ? 0 : len);
+        conn->flushing = n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED;
+    } while (is_to_repeat(conn, n));
+    return n < 0 ? error_of(conn, n) : n;
+}
+
+ssize_t http_conn_recv(http_conn_t *conn, void *to, size_t room)
+{
+    if (conn->session)
+        return tls_recv(conn, to, room);
+    ssize_t n = recv(conn->fd, to, room, MSG_DONTWAIT);
+    return n < 0 ? errno == EINTR ? -EAGAIN : -errno : n;
+}
+
+ssize_t http_conn_send(http_conn_t *conn, const void *from, size_t len)
+{
+    if (conn->session)
+        return tls_send(conn, from, len);
+    ssize_t n = send(conn->fd, from, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return n < 0 ? errno == EINTR ? -EAGAIN : -errno : n;
 }

@@ -13,7 +13,7 @@ meta.report("debian_control_has_the_list", [f"{p} is in one list only" for p in 
 
 # Fedora's names where they are not the same word with -devel.
 FEDORA = {"g++": "gcc", "pkg-config": "pkgconf-pkg-config", "libzmq3-dev": "zeromq-devel", "libcurl4-openssl-dev": "libcurl-devel",
-          "libssl-dev": "openssl-devel", "libsqlite3-dev": "sqlite-devel", "libyaml-dev": "libyaml-devel", "libmicrohttpd-dev": "libmicrohttpd-devel",
+          "libssl-dev": "openssl-devel", "libsqlite3-dev": "sqlite-devel", "libyaml-dev": "libyaml-devel",
           "libseccomp-dev": "libseccomp-devel", "libgnutls28-dev": "gnutls-devel"}
 spec = set(re.findall(r"[\w.+-]+", " ".join(re.findall(r"^BuildRequires:(.*)$", meta.text("packaging/rpm/weir.spec"), re.M))))
 named = {p: FEDORA.get(p, re.sub(r"^(?:lib)?(.*)-dev$", r"\1-devel", p)) for p in wanted}

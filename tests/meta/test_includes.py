@@ -8,7 +8,6 @@ ROOMS = [  # header, the only folders that may include it
     (r"zmq\.h|czmq\.h", "lib/sys/ tests/"),
     (r"curl/", "lib/sys/ tests/"),
     (r"systemd/", "lib/sys/ tests/"),
-    (r"microhttpd\.h", "lib/sys/ tests/"),
     (r"openssl/", "lib/sys/ tests/"),
     (r"yaml\.h", "lib/sys/ tests/"),
     (r"ares\.h", "lib/sys/ tests/"),

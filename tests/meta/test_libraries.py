@@ -9,7 +9,7 @@ protocol/messages.def supervisor/roster.def""".split()
 PROGRAMS = "weir-supervisor weir-ingress weir-limiter weir-classifier weir-responder weir-drainer".split()
 USED = {  # program, symbols of which each must be imported
     "weir-limiter": ["zmq_", "zframe_|zsock_|zmsg_|zpoller_|zsys_", "sqlite3_", "sd_event_"],
-    "weir-ingress": ["zmq_", "MHD_|accept4", "json_"],
+    "weir-ingress": ["zmq_", "accept4", "gnutls_", "json_"],
     "weir-responder": ["curl_multi_", "curl_easy_", "zmq_", "ares_"],
     "weir-supervisor": ["sd_", "yaml_", "zmq_"],
 }

@@ -12,7 +12,7 @@ the_requirements_are_libraries_that_fedora_has() {
     wanted=$(rpm -qp --requires "$packages"/weir-[0-9]*.rpm "$packages"/weir-tools-[0-9]*.rpm | sort -u)
     ! grep CURL_OPENSSL <<<"$wanted" || because "libcurl's symbol version of Debian is required"
     grep -q '^libcurl.so.4()(64bit)' <<<"$wanted" || because "libcurl is not required"
-    ! grep 'so\.' <<<"$wanted" | grep -vE '^(libc|libm|libcares|libcrypto|libssl|libcurl|libczmq|libjansson|libmicrohttpd|libsqlite3|libsystemd|libxxhash|libyaml-0|libzmq|libmsgpack-?c|libseccomp|libgnutls|ld-linux-x86-64)\.so' || because "unknown libraries are required"
+    ! grep 'so\.' <<<"$wanted" | grep -vE '^(libc|libm|libcares|libcrypto|libssl|libcurl|libczmq|libjansson|libsqlite3|libsystemd|libxxhash|libyaml-0|libzmq|libmsgpack-?c|libseccomp|libgnutls|ld-linux-x86-64)\.so' || because "unknown libraries are required"
 }
 
 it_installs_and_its_scriptlets_make_the_account() {

@@ -34,8 +34,18 @@ static inline http_reply_t text_reply(const char *text)
     return (http_reply_t){.status = 200, .content_type = "text/plain", .body = bytes_str(text)};
 }
 
-/* /hold waits until somebody asks for /release; everything else is answered at once with what was
- * seen. */
+/* More than a socket takes at once. */
+#define LARGE_BYTES (24u << 20)
+static inline const uint8_t *large_body(void)
+{
+    static uint8_t body[LARGE_BYTES];
+    for (size_t i = 0; !body[LARGE_BYTES - 1] && i < LARGE_BYTES; i++)
+        body[i] = (uint8_t)('a' + i % 23);
+    return body;
+}
+
+/* /hold waits until somebody asks for /release, /large is answered with LARGE_BYTES, all else
+ * is answered at once with what was seen. */
 static inline void on_request(void *arg, const http_request_t *r)
 {
     struct world *w = arg;
@@ -59,6 +69,8 @@ static inline void on_request(void *arg, const http_request_t *r)
         }
     if (bytes_is(r->path, "/retire"))
         http_server_retire(w->server);
+    if (bytes_is(r->path, "/large"))
+        reply.body = bytes_of(large_body(), LARGE_BYTES);
     reply.close = bytes_is(r->path, "/close");
     http_server_reply(w->server, r->token, &reply);
     http_server_reply(w->server, r->token, &reply); /* the second is ignored */

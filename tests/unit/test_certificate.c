@@ -8,26 +8,10 @@
 
 #include <cmocka.h>
 
+#include "own_certificate.h"
 #include "sys/certificate.h"
 
 /* clang-format off */
-static const char first[] =
-    "-----BEGIN CERTIFICATE-----\n"
-    "MIIBbDCCAROgAwIBAgIUDQeg/MmEqIxdApK3+P6AtxovBqEwCgYIKoZIzj0EAwIw\n"
-    "DDEKMAgGA1UEAwwBYTAeFw0yNjExMjExMjIzNDFaFw0zNjExMTgxMjIzNDFaMAwx\n"
-    "CjAIBgNVBAMMAWEwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQcbdl7xgCwb08z\n"
-    "P2LeZN3OtWR4pygrHkqd1MmLT4ATsbAIIo9QzuWqYVW+4WcpxRxnij2njzeKLHVC\n"
-    "uVyOzWaco1MwUTAdBgNVHQ4EFgQUR0ViL5PrCGu+ZwsE7ZMsslqxNP4wHwYDVR0j\n"
-    "BBgwFoAUR0ViL5PrCGu+ZwsE7ZMsslqxNP4wDwYDVR0TAQH/BAUwAwEB/zAKBggq\n"
-    "hkjOPQQDAgNHADBEAiBTmlxriDrp9xoOGnAR/xl/b8JPgsww4CQ/w/tm5lpD5QIg\n"
-    "BXn+OE2WygkeESz9I/AkMISSlnsIjNeNex1wsOC6bTs=\n"
-    "-----END CERTIFICATE-----\n";
-static const char first_key[] =
-    "-----BEGIN PRIVATE KEY-----\n"
-    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg5qzFvsPBOb5gizJo\n"
-    "K/NMw1KpIf7G46UOGMdV/WXNK66hRANCAAQcbdl7xgCwb08zP2LeZN3OtWR4pygr\n"
-    "Hkqd1MmLT4ATsbAIIo9QzuWqYVW+4WcpxRxnij2njzeKLHVCuVyOzWac\n"
-    "-----END PRIVATE KEY-----\n";
 static const char second[] =
     "-----BEGIN CERTIFICATE-----\n"
     "MIIBbTCCARKgAwIBAgITRjS16QUYwRYXFNuYZTCAQ7FRfjAKBggqhkjOPQQDAjAM\n"
@@ -68,12 +52,12 @@ static void a_certificate_goes_with_its_own_key(void **state)
 {
     wall_t ends = {7};
     (void)state;
-    assert_int_equal(check(first, second_key, &ends), -EKEYREJECTED);
-    assert_int_equal(check(first, locked_key, &ends), -EKEYREJECTED);
-    assert_int_equal(check(first, "", &ends), -EKEYREJECTED);
-    assert_int_equal(check(first, first, &ends), -EKEYREJECTED);
+    assert_int_equal(check(own_certificate, second_key, &ends), -EKEYREJECTED);
+    assert_int_equal(check(own_certificate, locked_key, &ends), -EKEYREJECTED);
+    assert_int_equal(check(own_certificate, "", &ends), -EKEYREJECTED);
+    assert_int_equal(check(own_certificate, own_certificate, &ends), -EKEYREJECTED);
     assert_int_equal(ends.us, 7);
-    assert_int_equal(check(first, first_key, &ends), 0);
+    assert_int_equal(check(own_certificate, own_key, &ends), 0);
     assert_int_equal(ends.us, FIRST_ENDS * US_PER_S);
 }
 
@@ -82,21 +66,21 @@ static void a_chain_ends_with_the_first_that_ends(void **state)
     char chain[4096];
     wall_t ends;
     (void)state;
-    snprintf(chain, sizeof chain, "%s%s", first, second);
-    assert_int_equal(check(chain, first_key, &ends), 0);
+    snprintf(chain, sizeof chain, "%s%s", own_certificate, second);
+    assert_int_equal(check(chain, own_key, &ends), 0);
     assert_int_equal(ends.us, SECOND_ENDS * US_PER_S);
     assert_int_equal(check(chain, second_key, &ends), -EKEYREJECTED); /* the leaf comes first */
 }
 
 static void what_is_no_certificate_is_refused(void **state)
 {
-    static const char *const texts[] = {"", "x", first_key, "-----BEGIN CERTIFICATE-----\n",
+    static const char *const texts[] = {"", "x", own_key, "-----BEGIN CERTIFICATE-----\n",
                                         "-----BEGIN CERTIFICATE-----\nMIIB\n"
                                         "-----END CERTIFICATE-----\n"};
     wall_t ends;
     (void)state;
     for (size_t i = 0; i < COUNT_OF(texts); i++)
-        assert_int_equal(check(texts[i], first_key, &ends), -ELIBBAD);
+        assert_int_equal(check(texts[i], own_key, &ends), -ELIBBAD);
 }
 
 int main(void)
