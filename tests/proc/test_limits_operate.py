@@ -69,14 +69,56 @@ def limits_set_live_are_in_force_at_once_and_stay_over_kill():
     weir.remove()
 
 
+def with_limits(weir, limits):
+    text = weir.config.read_text()
+    weir.config.write_text(re.sub(r"^limits: .*$", lambda _: f"limits: {json.dumps(limits)}", text, flags=re.M))
+
+
+@test
+def a_cap_is_raised_live_and_what_is_used_stays_over_kill_and_restart():
+    weir, sandbox = with_sandbox("cap", level="info, sample: 1")
+    with_limits(weir, {"writes": {"slots": 4, "cap": {"count": 5, "each": "month"}}})
+    weir.start()
+    send(weir, 0, 14)
+
+    def passes(count, why):
+        wait_until(lambda: limit(weir)["cap_used"] == count and limit(weir)["in_use"] == 0, 10, why)
+        check(sandbox.summary()["requests"] == count, f"so many were called: {sandbox.summary()}")
+
+    passes(5, "as many as the cap allows")
+    check(re.search(r"cap 5, 5 used in [^,]*, 0 left", shown(weir, "limits", "ls")), "it is shown")
+    check("writes: cap 5 -> 9" in shown(weir, "limits", "set", "writes", "--cap", "9", "--why", "month end"), "before and after")
+    passes(9, "as many more as it was raised by")
+    check(limit(weir)["configured"]["cap"] == 5, "the configuration's is told, too")
+    wait_until(lambda: re.search(r'limits.set by .*"cap":5.* -> .*"cap":9', weir.program.text()), 5, "journaled")
+    weir.kill("limiter")
+    wait_until(lambda: limit(weir)["cap"] == 9, 10, "kept over a kill")
+    weir.stop()
+    weir.start()
+    wait_until(lambda: limit(weir)["cap"] == 9, 10, "and over a restart")
+    passes(9, "nothing more is let through")
+    said(weir, "limits.reset", name="writes")
+    said(weir, "limits.set", name="writes", cap=10)
+    passes(10, "one more")
+    said(weir, "limits.set", name="writes", cap=0)
+    why = said(weir, "why", id=said(weir, "ls", state="queued")["messages"][0]["id"])["why"]["sentence"]
+    check("nothing of it is allowed" in why, f"why says so: {why}")
+    for wrong in ({"cap": -1}, {"cap": 1.5}, {"cap": 1000000001}, {"cap": 4, "value": "acme"}):
+        refused(weir, "limits.set", name="writes", **wrong)
+    said(weir, "limits.set", name="writes", cap=1000)
+    weir.wait_empty(20)
+    check(sandbox.summary()["requests"] == 14, f"each once: {sandbox.summary()}")
+    weir.stop()
+    weir.remove()
+
+
 @test
 def what_is_exported_passes_check_as_a_part_of_the_configuration():
     weir, _ = with_sandbox("export")
     limits = {"writes": {"slots": 3}, "pace": {"rate": {"count": 9}},
-              "lines": {"slots": 4, "per": ["lang"]}}
-    text = weir.config.read_text()
-    weir.config.write_text(re.sub(r"^limits: .*$", lambda _: f"limits: {json.dumps(limits)}", text, flags=re.M)
-                           .replace("limits: [writes]", "limits: [writes, pace, lines]"))
+              "lines": {"slots": 4, "per": ["lang"], "cap": {"count": 50, "each": "month"}}}
+    with_limits(weir, limits)
+    weir.config.write_text(weir.config.read_text().replace("limits: [writes]", "limits: [writes, pace, lines]"))
     weir.start()
     drop_in = weir.config.parent / "conf.d/exported.yaml"
     drop_in.parent.mkdir()
@@ -98,6 +140,12 @@ def what_is_exported_passes_check_as_a_part_of_the_configuration():
     said(weir, "limits.set", name="lines", value="acme", slots=0)
     said(weir, "limits.observe", name="lines", on="on")
     is_right(export(), '"acme": 0')
+    said(weir, "limits.set", name="lines", value="acme", cap=7)
+    is_right(export(), '"acme": {"slots":0,"cap":7}')
+    said(weir, "limits.set", name="lines", cap=0)
+    is_right(export(), "cap 0 by hand")
+    said(weir, "limits.set", name="lines", cap=70)
+    is_right(export(), "cap:\n      count: 70")
     said(weir, "limits.set", name="pace", rate=5, per_ms=2000)
     is_right(export(), "count: 5")
     said(weir, "limits.set", name="writes", slots=2)
