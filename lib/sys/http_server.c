@@ -28,6 +28,8 @@ void http_server_reply(http_server_t *s, uint64_t token, const http_reply_t *rep
     if (!conn || token == 0 || conn->token != token)
         return;
     conn->token = 0;
+    if (!conn->in_call)
+        s->now = loop_now();
     http_conn_answer(conn, reply);
 }
 
@@ -57,6 +59,7 @@ static void on_ready(void *arg, unsigned ready)
     struct epoll_event events[EVENTS_PER_TURN];
     (void)ready;
     int count = epoll_wait(s->epoll, events, EVENTS_PER_TURN, 0);
+    s->now = loop_now();
     for (int i = 0; i < count; i++) {
         http_conn_t *conn = events[i].data.ptr;
         if (conn->phase == PHASE_GONE)
@@ -75,6 +78,8 @@ static void on_ready(void *arg, unsigned ready)
 static void on_before_wait(void *arg)
 {
     http_server_t *s = arg;
+    if (s->again.count > 0)
+        s->now = loop_now();
     for (size_t count = s->again.count; count > 0; count--) {
         http_conn_t *conn = list_of(list_pop(&s->again), http_conn_t, in_again);
         if (conn->phase != PHASE_GONE)

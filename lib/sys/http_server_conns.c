@@ -54,7 +54,7 @@ static bool is_here(const address_t *a)
 void http_conn_enter(http_conn_t *conn, enum http_phase phase)
 {
     conn->phase = phase;
-    conn->since = loop_now().at;
+    conn->since = conn->server->now.at;
 }
 
 void http_conn_end(http_conn_t *conn)
@@ -177,7 +177,8 @@ static void want_listeners(http_server_t *s)
 static void on_tick(void *arg)
 {
     http_server_t *s = arg;
-    instant_t now = loop_now().at;
+    s->now = loop_now();
+    instant_t now = s->now.at;
     for (uint32_t i = 0; i < s->options.connections; i++)
         if (s->slots[i])
             check_deadline(s->slots[i], now);
@@ -289,6 +290,7 @@ static void on_connect(void *arg, unsigned ready)
     (void)ready;
     const struct http_listener *listener = arg;
     http_server_t *s = listener->server;
+    s->now = loop_now();
     for (int i = 0; i < ACCEPTS_PER_ROUND && !s->paused; i++) {
         struct sockaddr_storage address = {0};
         socklen_t len = sizeof address;

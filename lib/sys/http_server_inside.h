@@ -109,6 +109,7 @@ struct http_server {
     struct http_linger lingers[HTTP_LINGERS_MAX];
     size_t linger_count;
     uint64_t serial;
+    now_t now; /* of this turn */
     http_server_counts_t counts;
     http_head_t head; /* the last that was looked at */
     char *names;           /* its fields' names in lower case */

@@ -298,7 +298,7 @@ static bool read_once(http_conn_t *conn, unsigned *work)
      * that came with the last bytes says nothing more, and TLS has rooms of its own. */
     conn->unread = (size_t)n == room || conn->ended || conn->session;
     if (conn->phase == PHASE_HEAD && conn->reused && before == 0)
-        conn->since = loop_now().at;
+        conn->since = conn->server->now.at;
     if (is_worth_a_look(conn, before))
         take(conn, work);
     return true;

@@ -54,9 +54,9 @@ static const char *reason_of(unsigned status)
 
 /* ---- heads */
 
-static const char *date_now(http_server_t *s)
+static const char *date_of_now(http_server_t *s)
 {
-    time_t now = (time_t)(loop_now().wall.us / US_PER_S);
+    time_t now = (time_t)(s->now.wall.us / US_PER_S);
     struct tm utc;
     if (now != s->date_s && gmtime_r(&now, &utc)) {
         s->date_s = now;
@@ -81,7 +81,7 @@ static void put_head(text_t *t, http_conn_t *conn, const http_reply_t *reply)
     text_put_str(t, " ");
     text_put_str(t, reason_of(reply->status));
     text_put_str(t, "\r\nDate: ");
-    text_put_str(t, date_now(conn->server));
+    text_put_str(t, date_of_now(conn->server));
     text_put_str(t, conn->closing ? "\r\nConnection: close\r\n"
                     : conn->keeps ? "\r\nConnection: Keep-Alive\r\n"
                                   : "\r\n");
