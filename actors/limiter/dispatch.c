@@ -92,16 +92,17 @@ static bool never_fits(limiter_t *l, item_t *i, const step_t *step)
     return true;
 }
 
-static bool gate_stops(const limiter_t *l, const item_t *i)
+bool route_stops(const limiter_t *l, const item_t *i, const step_t *step)
 {
-    return route_gate(l, i->route)->stopped && !BUG(ROUTE_STOP_IGNORED);
+    bool gives_back = step && step->kind == STEP_RELEASE;
+    return route_gate(l, i->route)->stopped && !gives_back && !BUG(ROUTE_STOP_IGNORED);
 }
 
 /* What keeps it, as waits_on says it; WAITS_NOTHING: nothing. */
 static uint8_t kept_by(const limiter_t *l, const item_t *i, const step_t *step)
 {
     answer_can_t why;
-    if (gate_stops(l, i))
+    if (route_stops(l, i, step))
         return WAITS_GATE;
     int n = takes_of_job(i, step) ? needs_keep(l, i->job, item_class(i), !i->woken, &why) : -1;
     if (n >= 0)
@@ -325,7 +326,7 @@ static void item_try(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
         pause_until(l, i, instant_after_us(l->now.at, US_PER_S));
         return;
     }
-    if (step->kind == STEP_ACQUIRE && !gate_stops(l, i) && acquire_renews(l, i, step))
+    if (step->kind == STEP_ACQUIRE && !route_stops(l, i, step) && acquire_renews(l, i, step))
         return;
     if (never_fits(l, i, step))
         return;

@@ -260,7 +260,7 @@ static void place_told(story_t *s)
         keeps(s, "hold", "", i->reason ? i->reason : "held", 0, SURE_UNKNOWN);
     if (!mode_starts_work(l))
         keeps(s, "mode", mode_name(l->mode), "no work is started in this mode", 0, SURE_UNKNOWN);
-    if (i->route != NO_ROUTE && route_gate(l, i->route)->stopped)
+    if (i->route != NO_ROUTE && route_stops(l, i, step))
         keeps(s, "route", item_route(l, i)->name,
               "its route is stopped by an operator (weirctl route start)", 0, SURE_UNKNOWN);
     key_told(s);

@@ -66,6 +66,23 @@ static void in_a_drain_only_a_release_is_begun_of_a_route_that_has_both(void **s
     rig_destroy(r);
 }
 
+static void a_stopped_route_gives_slots_back_and_begins_nothing_else(void **state)
+{
+    (void)state;
+    rig_t *r = rig_new(CONFIG);
+    rig_peers_up(r);
+    rig_credit(r, CONN_RESPONDER, "d", 10);
+    assert_int_equal(rig_ask(r, "route.stop", "{\"name\":\"held\"}")->status, 200);
+    submit(r, "held", 1, "begun");
+    submit(r, "held", 2, "ended");
+    assert_null(rig_assign(r, CONN_RESPONDER));
+    assert_int_equal(rig_state(r, 1), STATE_QUEUED);
+    assert_int_equal(rig_state(r, 2), STATE_DONE);
+    assert_int_equal(rig_ask(r, "route.start", "{\"name\":\"held\"}")->status, 200);
+    assert_non_null(rig_assign(r, CONN_RESPONDER));
+    rig_destroy(r);
+}
+
 static void a_limit_that_refuses_does_not_refuse_what_gives_slots_back(void **state)
 {
     static const char config[] =
@@ -120,6 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_a_drain_only_a_release_is_begun_of_a_route_that_has_both),
+        cmocka_unit_test(a_stopped_route_gives_slots_back_and_begins_nothing_else),
         cmocka_unit_test(a_limit_that_refuses_does_not_refuse_what_gives_slots_back),
         cmocka_unit_test(what_gives_slots_back_finds_room_in_a_queue_that_is_full_of_bytes),
     };
