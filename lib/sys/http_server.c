@@ -35,14 +35,17 @@ void http_server_reply(http_server_t *s, uint64_t token, const http_reply_t *rep
 
 /* ---- what the sockets say */
 
-static void control(http_conn_t *conn, int what, uint32_t events)
+static bool control(http_conn_t *conn, int what, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = conn};
-    must(epoll_ctl(conn->server->epoll, what, conn->fd, &event) == 0);
+    return epoll_ctl(conn->server->epoll, what, conn->fd, &event) == 0;
 }
 
-void http_conn_watch(http_conn_t *conn) { control(conn, EPOLL_CTL_ADD, EVENTS); }
-void http_conn_want_write(http_conn_t *conn) { control(conn, EPOLL_CTL_MOD, EVENTS | EPOLLOUT); }
+bool http_conn_watch(http_conn_t *conn) { return control(conn, EPOLL_CTL_ADD, EVENTS); }
+void http_conn_want_write(http_conn_t *conn)
+{
+    must(control(conn, EPOLL_CTL_MOD, EVENTS | EPOLLOUT));
+}
 void http_conn_unwatch(http_conn_t *conn) { control(conn, EPOLL_CTL_DEL, 0); }
 
 void http_conn_again(http_conn_t *conn)

@@ -232,7 +232,6 @@ static http_conn_t *conn_new(http_server_t *s, int fd, const address_t *peer, bo
     s->counts.open++;
     s->counts.accepted++;
     http_conn_enter(conn, PHASE_HEAD);
-    http_conn_watch(conn);
     conn->unread = true;
     return conn;
 }
@@ -275,6 +274,10 @@ static void admit(http_server_t *s, int fd, const struct sockaddr_storage *addre
     http_conn_t *conn = conn_new(s, fd, &peer, reserved);
     if (tls)
         http_tls_begin(conn);
+    if (!http_conn_watch(conn)) {
+        http_conn_refuse(conn, 503);
+        return;
+    }
     start_tick(s);
     if (reserved)
         http_conn_read(conn); /* what has come with it, before the next one needs its place */

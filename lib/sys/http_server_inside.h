@@ -130,8 +130,8 @@ void http_conn_end(http_conn_t *conn);
 void http_conns_bury(http_server_t *server);
 void http_conn_again(http_conn_t *conn); /* in the next turn, whatever the socket says */
 void http_conn_want_write(http_conn_t *conn); /* be told when the socket takes more */
-/* A new socket's bytes come to http_conn_read() from now on. */
-void http_conn_watch(http_conn_t *conn);
+/* A new socket's bytes come to http_conn_read() from now on. False: the kernel has no room. */
+bool http_conn_watch(http_conn_t *conn);
 void http_conn_unwatch(http_conn_t *conn);
 
 /* Of one client; released when its `open` was counted down. */
