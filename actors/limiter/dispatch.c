@@ -326,7 +326,7 @@ static void item_try(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
         pause_until(l, i, instant_after_us(l->now.at, US_PER_S));
         return;
     }
-    if (step->kind == STEP_ACQUIRE && !route_stops(l, i, step) && acquire_renews(l, i, step))
+    if (step->lease_id && !route_stops(l, i, step) && lease_settles(l, i, step))
         return;
     if (never_fits(l, i, step))
         return;
@@ -335,7 +335,7 @@ static void item_try(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
         item_keep(l, i, on);
     else if (!h)
         own_step(l, i, step);
-    else if (!step->lease_id || lease_prepare(l, i, step))
+    else
         assign(l, i, step, h);
 }
 

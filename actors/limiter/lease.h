@@ -46,10 +46,9 @@ void leases_recount(const limiter_t *l, void (*each)(const needs_t *needs)); /* 
 
 /* lease_step.c: what steps do with leases */
 void own_step(limiter_t *l, item_t *i, const step_t *step); /* acquire, release */
-/* An acquire step whose lease is held already, or over: it needs nothing of its limits, so however
- * full they are it does not wait. False: its slots are to be taken. */
-bool acquire_renews(limiter_t *l, item_t *i, const step_t *step);
-bool lease_prepare(limiter_t *l, item_t *i, const step_t *step);
+/* Before its limits are asked: however full they are, an acquire step whose lease is held renews
+ * it, and what was released before it began does not begin. False: the step goes on. */
+bool lease_settles(limiter_t *l, item_t *i, const step_t *step);
 void lease_from_step(limiter_t *l, item_t *i, const step_t *step);
 void strict_keep(limiter_t *l, const item_t *i); /* before its slots are given back */
 

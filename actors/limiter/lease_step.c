@@ -84,13 +84,16 @@ static bool is_of_other_slots(limiter_t *l, item_t *i, const lease_t *held)
     return true;
 }
 
-bool acquire_renews(limiter_t *l, item_t *i, const step_t *step)
+/* The work outside is over before its acquire came. */
+static bool is_void(const lease_t *lease)
 {
-    char id[LEASE_ID_BYTES_MAX + 1];
-    if (!id_made(l, i, step, id))
-        return true;
-    lease_t *held = lease_find(l, bytes_str(id));
-    if (!held || (!held->needs && BUG(TOMBSTONE_IGNORED)))
+    return lease && !lease->needs && !BUG(TOMBSTONE_IGNORED);
+}
+
+static bool acquire_renews(limiter_t *l, item_t *i, const step_t *step, const char *id,
+                           lease_t *held)
+{
+    if (!held || (!held->needs && !is_void(held)))
         return false;
     uint64_t fence = held->needs ? held->fence : 0;
     i->woken = false;
@@ -99,9 +102,38 @@ bool acquire_renews(limiter_t *l, item_t *i, const step_t *step)
     if (held->needs)
         lease_renew(l, held);
     else
-        lease_end(l, held, NULL); /* released before it was acquired: it is over already */
+        lease_end(l, held, NULL);
     ended_well(l, i, step, id, fence);
     return true;
+}
+
+/* Its slots become the lease of this id when it has ended well; its body is at hand now. */
+static bool call_settles(limiter_t *l, item_t *i, const char *id, lease_t *held)
+{
+    if (is_void(held)) {
+        i->woken = false;
+        lease_end(l, held, NULL);
+        step_ended(l, i);
+        return true;
+    }
+    if (is_of_other_slots(l, i, held))
+        return true;
+    free(i->needs->lease_id);
+    i->needs->lease_id = strdup(id);
+    must(i->needs->lease_id);
+    return false;
+}
+
+bool lease_settles(limiter_t *l, item_t *i, const step_t *step)
+{
+    char id[LEASE_ID_BYTES_MAX + 1];
+    if (step->kind == STEP_RELEASE)
+        return false;
+    if (!id_made(l, i, step, id))
+        return true;
+    lease_t *held = lease_find(l, bytes_str(id));
+    return step->kind == STEP_ACQUIRE ? acquire_renews(l, i, step, id, held)
+                                      : call_settles(l, i, id, held);
 }
 
 static void acquire(limiter_t *l, item_t *i, const step_t *step, const char *id)
@@ -167,19 +199,6 @@ static needs_t *needs_copy(limiter_t *l, const needs_t *from, bool (*wanted)(con
 
 static bool is_named(const limit_t *limit) { return !limit->own; }
 static bool is_strict(const limit_t *limit) { return limit->strict; }
-
-/* Before the assignment, while its body is at hand. False: it cannot be made, or is held for
- * something else, and the step failed. */
-bool lease_prepare(limiter_t *l, item_t *i, const step_t *step)
-{
-    char id[LEASE_ID_BYTES_MAX + 1];
-    if (!id_made(l, i, step, id) || is_of_other_slots(l, i, lease_find(l, bytes_str(id))))
-        return false;
-    free(i->needs->lease_id);
-    i->needs->lease_id = strdup(id);
-    must(i->needs->lease_id);
-    return true;
-}
 
 /* Its slots are given back already: they are counted again in the same step, so nobody came
  * between.

@@ -193,6 +193,21 @@ def a_delivery_twice_is_once_and_completed_gives_the_slot_back():
 
 
 @test
+def a_job_that_was_cancelled_while_it_waited_starts_no_machine():
+    weir = Runners(CI_RUNNERS_MAX=1, CI_MAX_SHARE_PERCENT=99, **FAST)
+    weir.queued(1, "a/r1")
+    wait_until(lambda: weir.launched() == [1], 5, "one runs")
+    for job in (2, 3):
+        weir.queued(job, f"a/r{job}")
+    wait_until(lambda: weir.ctl("limits.ls", name="runners")["limits"][0]["waiting"] == 2, 5, "two wait")
+    weir.completed(2, "a/r2")
+    weir.completed(1, "a/r1")
+    wait_until(lambda: weir.launched() == [3] and weir.queue()["queued"] == 0, 5, "the next one runs")
+    wait_until(lambda: weir.calls("/runners") == 2, 5, "machines were started for two jobs")
+    weir.stop()
+
+
+@test
 def a_lost_completed_is_found_in_the_launchers_list():
     weir = Runners(CI_TRUTH_EVERY_SEC=1, CI_TRUTH_GRACE_SEC=1, **FAST)
     for job in (1, 2, 3):

@@ -318,6 +318,28 @@ static void the_slots_of_a_call_become_a_lease_that_outlives_it_and_a_restart(vo
     rig_destroy(r);
 }
 
+/* A job that was cancelled while it waited: nothing is begun for it, and the one behind it runs. */
+static void what_was_released_before_its_call_is_not_called(void **s)
+{
+    (void)s;
+    rig_t *r = up_with(LIMITS);
+    for (unsigned n = 1; n <= 4; n++)
+        limits_offer(r, (offer_t){n, "out", .value = n == 3 ? "c" : n == 4 ? "d" : "x"});
+    assert_int_equal(hand_fill(r), 2);
+    limits_offer(r, (offer_t){9, "end", .value = "c"});
+    limits_restart(r, false);
+    assert_int_equal(hand_fill(r), 2);
+    for (unsigned n = 1; n <= 2; n++)
+        hand_settle(r, n, OUTCOME_FAIL, 400, 0);
+    assert_true(!in_hand(3) && is_done(r, 3) && in_hand(4));
+    hand_ok(r, 4);
+    assert_int_equal(limits_bucket(r, "calls")->in_use, 1);
+    limits_offer(r, (offer_t){10, "end", .value = "e"});
+    limits_offer(r, (offer_t){5, "out", .value = "e"}); /* it does not wait either */
+    assert_true(!in_hand(5) && is_done(r, 5));
+    rig_destroy(r);
+}
+
 static void a_provisional_lease_counts_above_the_limit_and_a_used_up_rate(void **s)
 {
     (void)s;
@@ -379,6 +401,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(an_acquire_step_waits_and_a_release_never_does),
     cmocka_unit_test(an_acquire_step_of_what_is_held_renews_it_though_the_limit_is_full),
     cmocka_unit_test(the_slots_of_a_call_become_a_lease_that_outlives_it_and_a_restart),
+    cmocka_unit_test(what_was_released_before_its_call_is_not_called),
     cmocka_unit_test(releases_of_what_was_never_here_keep_no_lease_out),
     cmocka_unit_test(a_provisional_lease_counts_above_the_limit_and_a_used_up_rate),
     cmocka_unit_test(a_cap_that_is_used_up_says_so_and_takes_nothing_else),
