@@ -234,6 +234,32 @@ static void what_a_lease_may_name_alone_can_bind(void **state)
     end(p, c);
 }
 
+static void overrides_have_rows_and_may_raise_what_binds(void **state)
+{
+    config_t *c;
+    (void)state;
+    plan_t *p =
+        plan_of(CALLS "limits:\n"
+                      "  cust: {slots: 2, rate: {count: 100, per_ms: 60000}, per: [a], overrides: "
+                      "{acme: {slots: 4, rate: 5}, 't-*': 1, z: {rate: 0}}}\n"
+                      "  both: {slots: 3, per: [a, b]}\n"
+                      "routes: {r: {" STEP
+                      "[{name: x, limits: [cust, both], call: {downstream: d, path: /}}]}}\n",
+                60, &c);
+    const json_t *acme = row(p->limits, "limit", "cust", "acme");
+    assert_int_equal(number(acme, "slots"), 4);
+    assert_int_equal(number(acme, "rate"), 5);
+    assert_float_equal(number(acme, "starts_per_min"), 4, 1e-9);
+    const json_t *trial = row(p->limits, "limit", "cust", "t-*");
+    assert_float_equal(number(trial, "starts_per_min"), 1, 1e-9);
+    assert_int_equal(number(trial, "rate"), -1);
+    assert_float_equal(number(row(p->limits, "limit", "cust", "z"), "starts_per_min"), 0, 0);
+    assert_int_equal(json_array_size(p->limits), 5);
+    assert_string_equal(warned(p, "both", "never_binds"), ""); /* of acme it does */
+    assert_int_equal(json_array_size(p->warnings), 0);
+    end(p, c);
+}
+
 static void two_that_are_small_can_fill_a_third_together(void **state)
 {
     config_t *c;
@@ -329,6 +355,7 @@ int main(void)
         cmocka_unit_test(what_can_never_bind_is_told_and_what_can_is_not),
         cmocka_unit_test(the_limits_of_the_route_are_held_longer_than_those_of_its_steps),
         cmocka_unit_test(what_a_lease_may_name_alone_can_bind),
+        cmocka_unit_test(overrides_have_rows_and_may_raise_what_binds),
         cmocka_unit_test(two_that_are_small_can_fill_a_third_together),
         cmocka_unit_test(a_reserve_beyond_a_refusal_is_told),
         cmocka_unit_test(a_message_that_calls_thrice_starts_a_third_as_often),

@@ -58,8 +58,8 @@ void plan_levels(plan_t *p);
 void plan_binds(plan_t *p);
 plan_scope_t plan_scope_of(const limit_t *limit);
 bool plan_scope_has(const plan_scope_t *scope, const char *label);
-/* As configured, what something with these labels may have at once; PLAN_ANY: the limit does not
- * count by them. */
+/* As configured, what something with these labels may have at once at most, overrides included;
+ * PLAN_ANY: the limit does not count by them. */
 uint32_t plan_most(const limit_t *limit, const plan_scope_t *scope);
 
 typedef struct plan_bound {

@@ -112,16 +112,19 @@ static bool counts_by(const limit_t *limit, const plan_scope_t *scope)
 
 static uint32_t share_of(const limit_t *limit, const plan_scope_t *scope, uint32_t slots)
 {
-    return plan_scope_has(scope, limit->share_by)
-               ? capacity_part(limit->slots, limit->max_share_percent)
-               : slots;
+    return plan_scope_has(scope, limit->share_by) ? capacity_part(slots, limit->max_share_percent)
+                                                  : slots;
 }
 
 uint32_t plan_most(const limit_t *limit, const plan_scope_t *scope)
 {
+    uint32_t most = limit->slots;
     if (limit->slots == 0 || !counts_by(limit, scope))
         return PLAN_ANY;
-    return share_of(limit, scope, limit->slots);
+    for (size_t i = 0; i < limit->overrides[OF_SLOTS].count; i++)
+        if (limit->overrides[OF_SLOTS].of[i].value > most)
+            most = limit->overrides[OF_SLOTS].of[i].value;
+    return share_of(limit, scope, most);
 }
 
 /* ---- what binds -------------------------------------------------------------------------- */
@@ -168,7 +171,7 @@ plan_bounds_t plan_bounds(const plan_t *p, size_t at, const plan_scope_t *scope)
                 continue;
             double cost = plan_cost(p, at, limit);
             if (limit->slots > 0) {
-                uint32_t run = plan_run(p, limit), slots = share_of(limit, scope, run);
+                uint32_t run = plan_run(p, limit), slots = share_of(limit, scope, limit->slots);
                 slots = slots < run ? slots : run;
                 tighten(&b.at_once, floor((double)slots / draw.cost), limit, false);
                 bind_slots(p, &b, limit, slots, cost, false);

@@ -1,6 +1,7 @@
 /* plan_limits.c: a row for each limit, and below it its guard, its share and its overrides. */
 #include "plan.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -118,20 +119,20 @@ static void set(json_t *row, const char *name, json_t *value)
     must(json_object_set_new(row, name, value) == 0);
 }
 
-/* Slower of the two; 0: nobody can tell. */
+/* The slower of the two; INFINITY: nobody can tell. */
 static double starts_of(const plan_t *p, const limit_t *limit, double hold_s)
 {
     double by_slots =
-        limit->slots > 0 && hold_s > 0 ? capacity_starts(plan_run(p, limit), hold_s) : 0;
+        limit->slots > 0 && hold_s > 0 ? capacity_starts(plan_run(p, limit), hold_s) : INFINITY;
     double by_rate = limit->rate.shape != RATE_NONE
                          ? capacity_pace(limit->rate.count, limit->rate.period_us)
-                         : 0;
-    return by_slots > 0 && (by_rate == 0 || by_slots < by_rate) ? by_slots : by_rate;
+                         : INFINITY;
+    return fmin(by_slots, by_rate);
 }
 
 static void set_starts(json_t *row, double starts)
 {
-    if (starts <= 0)
+    if (isinf(starts))
         return;
     set(row, "starts_per_min", json_real(starts));
     set(row, "target_low", json_real(starts * CAPACITY_TARGET_LOW));
@@ -215,7 +216,7 @@ static void guard_row(plan_t *p, const limit_t *limit, double hold_s)
     uint64_t guard = plan_guard(p, limit);
     json_t *row = add_row(p, limit, "guard", "leases over HTTP");
     set_slots(row, limit->guard, (uint32_t)guard);
-    set_starts(row, hold_s > 0 ? capacity_starts((double)guard, hold_s) : 0);
+    set_starts(row, hold_s > 0 ? capacity_starts((double)guard, hold_s) : INFINITY);
     snprintf(why, sizeof why, "%u of each ingress, and there %s %u", limit->guard,
              p->config->actors.ingress == 1 ? "is" : "are", p->config->actors.ingress);
     set(row, "why", json_string(why));
@@ -231,7 +232,7 @@ static void share_row(plan_t *p, const limit_t *limit, double hold_s)
     plan_whose(&scope, whose, sizeof whose);
     json_t *row = add_row(p, limit, "share", whose);
     set_slots(row, share, share);
-    set_starts(row, hold_s > 0 ? capacity_starts(share, hold_s) : 0);
+    set_starts(row, hold_s > 0 ? capacity_starts(share, hold_s) : INFINITY);
     set(row, "share_percent", json_real(100.0 * share / run));
     snprintf(why, sizeof why, "%u %% of %u slots; of the %u that run %.0f %%",
              limit->max_share_percent, limit->slots, run, 100.0 * share / run);
@@ -256,8 +257,10 @@ static void override_row(plan_t *p, const limit_t *limit, const override_t *says
         own.cap.most = says[OF_CAP]->value;
         set_cap(row, &own);
     }
-    if (own.slots > 0 || !says[OF_SLOTS])
-        set_starts(row, starts_of(p, &own, hold_s));
+    bool stopped = false; /* with 0 all of it waits */
+    for (size_t n = 0; n < LIMIT_NUMBERS; n++)
+        stopped |= says[n] && says[n]->value == 0;
+    set_starts(row, stopped ? 0 : starts_of(p, &own, hold_s));
 }
 
 /* The tables are sorted: the next pattern of any, and what each says of it. NULL: no more. */

@@ -128,7 +128,7 @@ static void room_text(const room_t *room, const limit_t *limit, char *out, size_
     if (!of)
         snprintf(out, size, "the connections to %s%s are %.0f", room->calls->name, others,
                  room->most);
-    else if (plan_scope_has(&scope, of->share_by))
+    else if (plan_scope_has(&scope, of->share_by) && of->overrides[OF_SLOTS].count == 0)
         snprintf(out, size, "max_share_percent of %s%s leaves %s %.0f (%u %% of %u is %.3g)",
                  of->name, others, whose, room->most, of->max_share_percent, of->slots,
                  of->slots * of->max_share_percent / 100.0);
