@@ -104,10 +104,11 @@ static uint8_t kept_by(const limiter_t *l, const item_t *i, const step_t *step)
     answer_can_t why;
     if (route_stops(l, i, step))
         return WAITS_GATE;
-    int n = takes_of_job(i, step) ? needs_keep(l, i->job, item_class(i), !i->woken, &why) : -1;
+    const item_t *woken = i->woken ? i : NULL;
+    int n = takes_of_job(i, step) ? needs_keep(l, i->job, item_class(i), woken, &why) : -1;
     if (n >= 0)
         return (uint8_t)(WAITS_JOB + n);
-    n = needs_keep(l, i->needs, item_class(i), !i->woken, &why);
+    n = needs_keep(l, i->needs, item_class(i), woken, &why);
     return n >= 0 ? (uint8_t)n : WAITS_NOTHING;
 }
 
@@ -206,7 +207,7 @@ static void assign(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
     credit_take(&h->purses[step->pool], (credit_t){1, 0});
     i->state = STATE_ASSIGNED;
     item_waits(l, i, BLOCKER_NONE);
-    i->woken = false;
+    i->woken = i->in_vain = false;
     i->hand.by = h;
     i->attempt++;
     i->hand.fence = l->epoch;
@@ -354,7 +355,8 @@ static bool pool_try(limiter_t *l, size_t pool, item_t *i)
     if (!own && !h)
         return false;
     pool_take(l, i, pool);
-    i->woken = i->waits_on != WAITS_NOTHING; /* by a limit; not by its letter alone */
+    i->woken_by = i->waits_on;
+    i->woken = i->woken_by != WAITS_NOTHING; /* by a limit; not by its letter alone */
     unwake(l, i);
     item_try(l, i, step, h);
     return true;
@@ -365,6 +367,7 @@ void step_ended(limiter_t *l, item_t *i)
 {
     i->step++;
     i->failed = 0;
+    i->in_vain = false;
     i->flags &= ~(uint32_t)PROGRESS_WROTE;
     needs_free(l, &i->needs);
     if (!item_step(l, i)) {

@@ -281,7 +281,7 @@ static bool admit(limiter_t *l, const msg_submit_t *s, const route_t *r, needs_t
         needs_free(l, job);
         return false;
     }
-    int n = needs_keep(l, *job, (uint8_t)s->class, true, &why);
+    int n = needs_keep(l, *job, (uint8_t)s->class, NULL, &why);
     if (n >= 0 && BUG(REJECT_LEAVES_PRINT))
         prints_put(l->prints, &s->print, s->body_hash, l->tally.next_seq);
     if (n >= 0 && !BUG(REJECT_IGNORED)) {

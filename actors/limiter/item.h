@@ -54,8 +54,10 @@ typedef struct item {
     uint16_t route; /* index, or NO_ROUTE */
     uint8_t step, state, blocker, class;
     uint8_t waits_on; /* LIMIT, or woken by one: which need, WAITS_* */
+    uint8_t woken_by; /* woken, and tried now: what waits_on was */
     uint8_t weight;   /* of its flow */
     bool has_turn, dirty, woken, reading, parked;
+    bool in_vain;  /* woken for this step before, and kept by another limit: its age counts now */
     bool job_held; /* the route's limits are taken */
     uint8_t drew; /* bit n: from the rate and the cap of its route's nth limit, once for all tries */
     bool gives_back; /* its first step is a release: no drain and no full queue keeps it out */
@@ -86,6 +88,10 @@ void item_tell(limiter_t *l, const item_t *i, enum log_event event, const char *
                const char *reason);
 void item_log(limiter_t *l, const item_t *i, enum log_event event, const char *text,
               const char *reason);
+
+/* wait.c */
+bucket_t *item_waker(const limiter_t *l, const item_t *i); /* what woke it; its `woken` is true */
+bool item_is_before(const limiter_t *l, const item_t *a, const item_t *b); /* as in core/fair.h */
 
 /* order.c: keys and turns */
 key_queue_t *key_get(limiter_t *l, uint16_t route, bytes_t name);

@@ -414,7 +414,7 @@ static void acquire(const asking_t *a)
         needs_free(l, &needs);
         return;
     }
-    int nth = a->m->provisional ? -1 : needs_keep(l, needs, CLASS_NORMAL, true, &can);
+    int nth = a->m->provisional ? -1 : needs_keep(l, needs, CLASS_NORMAL, NULL, &can);
     if (nth >= 0) {
         limited(a, &needs->of[nth], can);
         needs_free(l, &needs);

@@ -125,7 +125,21 @@ void needs_free(limiter_t *l, needs_t **needs)
     *needs = NULL;
 }
 
-int needs_keep(const limiter_t *l, const needs_t *needs, uint8_t class, bool fresh,
+/* Who was woken goes before those who wait for the limit that woke it. At another limit it may go
+ * before them too, but not before a first one that waits for more room than is left: that one would
+ * be passed without end. So that neither is it, its age counts from the second time on. */
+static bool stands_behind(const limiter_t *l, const bucket_t *b, claim_t claim, const item_t *woken)
+{
+    if (!woken)
+        return bucket_has_line(l, b, claim);
+    if (fair_count(&b->waiters) == 0 || item_waker(l, woken) == b)
+        return false;
+    const item_t *first = list_of(fair_first(&b->waiters), item_t, place);
+    return !(woken->in_vain && item_is_before(l, woken, first)) &&
+           bucket_can(l, b, 0, item_claim(first)).can == CAN_FULL;
+}
+
+int needs_keep(const limiter_t *l, const needs_t *needs, uint8_t class, const item_t *woken,
                answer_can_t *why)
 {
     for (int n = 0; needs && n < needs->count; n++) {
@@ -134,7 +148,7 @@ int needs_keep(const limiter_t *l, const needs_t *needs, uint8_t class, bool fre
         *why = bucket_can(l, b, 0, claim);
         if (why->can != CAN_NOW)
             return n;
-        if (fresh && bucket_has_line(l, b, claim)) {
+        if (stands_behind(l, b, claim, woken)) {
             why->can = CAN_FULL;
             return n;
         }

@@ -29,8 +29,9 @@ const need_t *needs_too_large(const needs_t *needs, uint8_t class); /* over buck
 /* How late the first byte may be sent: what the step says, or sooner if a window counts on it. */
 int64_t needs_start_within_us(const needs_t *needs, unsigned most_ms);
 void needs_free(limiter_t *l, needs_t **needs);
-/* The first of them that keeps; -1: none. fresh: who comes while others wait, waits behind them. */
-int needs_keep(const limiter_t *l, const needs_t *needs, uint8_t class, bool fresh,
+/* The first of them that keeps; -1: none. woken: it waited for one of its limits; NULL: who comes
+ * while others wait, waits behind them. */
+int needs_keep(const limiter_t *l, const needs_t *needs, uint8_t class, const struct item *woken,
                answer_can_t *why);
 void needs_take(limiter_t *l, needs_t *needs);
 /* How it went, for the slow start that counts it: told once, before it is given back. */

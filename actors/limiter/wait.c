@@ -159,14 +159,19 @@ void unpark_open(limiter_t *l)
 
 /* ---- kept by a limit ---- */
 
+static bucket_t *bucket_at(const limiter_t *l, const item_t *i, uint8_t on)
+{
+    return on == WAITS_GATE  ? route_gate(l, i->route)
+           : on >= WAITS_JOB ? i->job->of[on - WAITS_JOB].bucket
+                             : i->needs->of[on].bucket;
+}
+
 static bucket_t *blocker_bucket(const limiter_t *l, const item_t *i)
 {
-    if (i->waits_on == WAITS_GATE)
-        return route_gate(l, i->route);
-    const need_t *need = i->waits_on >= WAITS_JOB ? &i->job->of[i->waits_on - WAITS_JOB]
-                                                  : &i->needs->of[i->waits_on];
-    return need->bucket;
+    return bucket_at(l, i, i->waits_on);
 }
+
+bucket_t *item_waker(const limiter_t *l, const item_t *i) { return bucket_at(l, i, i->woken_by); }
 
 uint32_t blocker_cost(const item_t *i) { return item_claim(i).cost; }
 
@@ -199,15 +204,33 @@ void unwake(limiter_t *l, item_t *i)
 
 void item_wake(limiter_t *l, item_t *i) { make_ready(l, i, item_step(l, i)->pool, true); }
 
+bool item_is_before(const limiter_t *l, const item_t *a, const item_t *b)
+{
+    int64_t of_a = a->accepted.us - l->rules.shift_us[item_class(a)],
+            of_b = b->accepted.us - l->rules.shift_us[item_class(b)];
+    return of_a < of_b || (of_a == of_b && a->seq < b->seq);
+}
+
+/* Where it waited it keeps its place before those that wait behind it. At another limit it is a
+ * newcomer, but the second time: else it would go from the end of one queue to that of the other.
+ */
+static bool comes_first(const limiter_t *l, const item_t *i, const bucket_t *b)
+{
+    const fair_node_t *first = fair_first(&b->waiters);
+    bool older = first && item_is_before(l, i, list_of(first, item_t, place));
+    return i->woken && (item_waker(l, i) == b || (i->in_vain && older));
+}
+
 void item_keep(limiter_t *l, item_t *i, uint8_t on)
 {
-    bool front = i->woken; /* it keeps its place before those that wait longer behind it */
+    bucket_t *b = bucket_at(l, i, on);
+    bool front = comes_first(l, i, b);
     item_waits(l, i, BLOCKER_LIMIT);
+    i->in_vain |= i->woken;
     i->woken = false;
     i->waits_on = on;
     if (BUG(WAITING_IS_FAILING))
         i->failed++;
-    bucket_t *b = blocker_bucket(l, i);
     if (b->of)
         b->of->kept++;
     fair_put(&b->waiters, &i->place, put_at(i, front));
