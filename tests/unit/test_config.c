@@ -27,6 +27,20 @@ static config_t *load(const char *yaml)
 
 /* ---- what is right ---- */
 
+static void an_override_of_a_rate_leaves_the_headroom_too(void **state)
+{
+    (void)state;
+    config_t *c = load("limits: {l: {rate: {count: 50, headroom_percent: 20}, per: [key], "
+                       "overrides: {a: 10, b: 1, c: {rate: 0}, default: 30}}}");
+    const limit_t *l = &c->limits[0];
+    static const uint32_t values[] = {8, 1, 0};
+    assert_int_equal(l->rate.count, 24);
+    assert_int_equal(l->overrides[OF_RATE].count, COUNT_OF(values));
+    for (size_t i = 0; i < COUNT_OF(values); i++)
+        assert_int_equal(l->overrides[OF_RATE].of[i].value, values[i]);
+    config_destroy(&c);
+}
+
 static void the_example_fills_everything(void **state)
 {
     json_t *json = NULL;
@@ -330,6 +344,7 @@ static void the_sample_is_fresh_and_says_the_defaults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_override_of_a_rate_leaves_the_headroom_too),
         cmocka_unit_test(the_example_fills_everything),
         cmocka_unit_test(an_empty_file_has_every_default),
         cmocka_unit_test(the_pointers_of_a_route_are_gathered_once),

@@ -133,11 +133,14 @@ static void a_cap_of_none_keeps_all_and_forgets_nothing(void **s)
     assert_int_equal(hand_fill(r), 0);
     set_to(r, "'cap':3");
     assert_int_equal(hand_fill(r), 1);
-    hand_ok(r, 2);
-    assert_int_equal(order(r, "limits.set", "'cap':0"), 200);
+    limits_offer(r, (offer_t){9, "a", "x"});
+    assert_int_equal(hand_fill(r), 1);
+    hand_ok(r, 9);
+    set_to(r, "'cap':0");
     for (unsigned n = 0; n < 4; n++) /* values that nobody needs are looked for */
         rig_pass(r, 6 * US_PER_S);
     set_to(r, "'cap':3");
+    limits_offer(r, (offer_t){10, "a", "x"});
     assert_int_equal(hand_fill(r), 0); /* two of the three are used */
     rig_destroy(r);
 }
