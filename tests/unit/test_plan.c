@@ -241,7 +241,8 @@ static void overrides_have_rows_and_may_raise_what_binds(void **state)
     plan_t *p =
         plan_of(CALLS "limits:\n"
                       "  cust: {slots: 2, rate: {count: 100, per_ms: 60000}, per: [a], overrides: "
-                      "{acme: {slots: 4, rate: 5}, 't-*': 1, z: {rate: 0}}}\n"
+                      "{acme: {slots: 4, rate: 5}, m: {rate: 7}, none: 0, 't-*': {slots: 1, rate: "
+                      "9}, z: {rate: 0}}}\n"
                       "  both: {slots: 3, per: [a, b]}\n"
                       "routes: {r: {" STEP
                       "[{name: x, limits: [cust, both], call: {downstream: d, path: /}}]}}\n",
@@ -252,9 +253,11 @@ static void overrides_have_rows_and_may_raise_what_binds(void **state)
     assert_float_equal(number(acme, "starts_per_min"), 4, 1e-9);
     const json_t *trial = row(p->limits, "limit", "cust", "t-*");
     assert_float_equal(number(trial, "starts_per_min"), 1, 1e-9);
-    assert_int_equal(number(trial, "rate"), -1);
+    assert_int_equal(number(trial, "rate"), 9);
+    assert_int_equal(number(row(p->limits, "limit", "cust", "m"), "slots"), -1);
+    assert_float_equal(number(row(p->limits, "limit", "cust", "none"), "starts_per_min"), 0, 0);
     assert_float_equal(number(row(p->limits, "limit", "cust", "z"), "starts_per_min"), 0, 0);
-    assert_int_equal(json_array_size(p->limits), 5);
+    assert_int_equal(json_array_size(p->limits), 7);
     assert_string_equal(warned(p, "both", "never_binds"), ""); /* of acme it does */
     assert_int_equal(json_array_size(p->warnings), 0);
     end(p, c);
