@@ -197,8 +197,8 @@ static json_t *pools_of(const limiter_t *l)
 {
     json_t *all = json_array();
     for (size_t n = 0; n < l->config->pool_count; n++) {
-        json_int_t credit = 0,
-                   ready = (json_int_t)(fair_count(&l->pools[n].ready) + l->pools[n].woken.count);
+        json_int_t credit = 0, ready = (json_int_t)(fair_count(&l->pools[n].ready) +
+                                                    l->pools[n].woken.count + l->pools[n].standing);
         for (size_t h = 0; h < l->holder_count; h++)
             credit += (json_int_t)credit_left(&l->holders[h]->purses[n]).messages;
         json_array_append_new(all, json_pack("{s:s,s:I,s:I}", "name", l->config->pools[n], "credit",

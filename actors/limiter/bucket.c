@@ -1,4 +1,5 @@
 #include "actors/limiter/parts.h"
+#include "actors/limiter/stand_by.h"
 
 #include <stdlib.h>
 #include <xxhash.h>
@@ -327,6 +328,7 @@ void bucket_pump(limiter_t *l, bucket_t *b)
         if (can.can != CAN_NOW && blocker_cost(i) <= bucket_most(b, item_class(i)))
             return;
         fair_take_head(&b->waiters, &i->place);
+        stand_by_gone(l, b, i);
         b->woken += blocker_cost(i);
         item_wake(l, i);
         l->budget--;

@@ -55,6 +55,7 @@ struct bucket {
     limit_state_t *of;
     bucket_t *whole;     /* this is the share of one value in it; NULL: not a share */
     fair_t waiters;
+    struct stand_by *stand_bys; /* of its waiters, those without a connection; by pool */
     agenda_entry_t wake;    /* when its first waiter could pass, if only time keeps it */
     list_node_t looking;    /* in l->looking: its first waiter may be able to pass */
     uint32_t users;         /* needs that name it */

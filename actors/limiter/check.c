@@ -148,6 +148,18 @@ static const char *check_leases(const limiter_t *l)
     return right ? NULL : "leases are counted right";
 }
 
+/* With a connection free, nobody stands by but behind one who was called. */
+static void pools_check(sums_t *s)
+{
+    const limiter_t *l = s->l;
+    for (size_t n = 0; n < l->config->pool_count; n++) {
+        const pool_t *p = &l->pools[n];
+        bool idle = l->phase == LOADED && mode_starts_work(l) && !l->look;
+        expect(s, !idle || p->stand_bys.count == 0 || p->woken.count > 0 || pool_free(l, n) == 0,
+               "who stands by is called when a connection is free");
+    }
+}
+
 static void buckets_check(sums_t *s)
 {
     limiter_t *l = (limiter_t *)s->l; /* only what is counted of the buckets is written */
@@ -170,6 +182,7 @@ const char *limiter_check(const void *self)
         expect(&s, s.live == l->tally.live && s.bytes == l->tally.live_bytes,
                "the tally is what is there");
     buckets_check(&s);
+    pools_check(&s);
     return s.broken;
 }
 

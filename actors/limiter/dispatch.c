@@ -5,9 +5,12 @@
  * woken and cannot run parks on its new blocker and the wake goes on to the next waiter. */
 #include "actors/limiter/parts.h"
 
+#include "actors/limiter/stand_by.h"
 #include "core/match.h"
 #include "core/msgid.h"
 #include "sys/log_wanted.h"
+
+#define OWN_READS_MAX 64
 
 /* ---- limits ---- */
 
@@ -340,11 +343,21 @@ static void item_try(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
         assign(l, i, step, h);
 }
 
+/* A suspect waits for a holder to be emptied, and that one for the suspect (poison.c). */
+static bool may_stand_by(const item_t *i)
+{
+    return i->woken && i->waits_on != WAITS_NOTHING && i->deaths < SUSPECT_DEATHS;
+}
+
 /* Tries the first of the pool. False: the pool has to wait (credit, a read). */
 static bool pool_try(limiter_t *l, size_t pool, item_t *i)
 {
     const step_t *step = item_step(l, i);
     bool own = pool == own_pool(l);
+    if (!own && may_stand_by(i) && pool_free(l, pool) == 0) {
+        stand_by(l, i, pool);
+        return true;
+    }
     if (!i->letter)
         return (own ? l->pools[pool].reading < OWN_READS_MAX
                     : l->pools[pool].reading < pool_free(l, pool)) &&
@@ -388,13 +401,13 @@ item_t *pool_first(const pool_t *p)
 static void pool_pump(limiter_t *l, size_t pool)
 {
     pool_t *p = &l->pools[pool];
-    while (l->budget > 0) {
+    bool goes_on = true;
+    while (goes_on && l->budget > 0 && !stand_by_call(l, pool)) {
         item_t *i = pool_first(p);
-        if (!i || !pool_try(l, pool, i))
-            break;
-        l->budget--;
+        goes_on = i && pool_try(l, pool, i);
+        l->budget -= goes_on;
     }
-    p->look = l->budget == 0;
+    p->look = goes_on;
 }
 
 static bool is_due(const limiter_t *l, const agenda_t *agenda)

@@ -55,6 +55,7 @@ typedef struct item {
     uint8_t step, state, blocker, class;
     uint8_t waits_on; /* LIMIT, or woken by one: which need, WAITS_* */
     uint8_t woken_by; /* woken, and tried now: what waits_on was */
+    uint8_t standing; /* stand_by.h */
     uint8_t weight;   /* of its flow */
     bool has_turn, dirty, woken, reading, parked;
     bool in_vain;  /* woken for this step before, and kept by another limit: its age counts now */
@@ -64,6 +65,7 @@ typedef struct item {
     bool lost;     /* its route or step is gone: its row stays as it is, for when that comes back */
 } item_t;
 /* waits_on: nth of needs; WAITS_JOB and nth of job; the switch of its route; nothing */
+enum { STANDS_NOT, STANDS_BY, CALLED };
 enum { WAITS_JOB = 64, WAITS_GATE = 254, WAITS_NOTHING = 255 };
 
 static inline bool item_is_placed(const item_t *i) { return i->place.place.next != NULL; }

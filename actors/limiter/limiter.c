@@ -35,6 +35,7 @@ static void *limiter_create(const birth_t *birth)
          l->verdicts);
     for (size_t n = 0; n < c->pool_count; n++) {
         list_init(&l->pools[n].woken);
+        list_init(&l->pools[n].stand_bys);
         fair_init(&l->pools[n].ready, &l->rules);
     }
     for (size_t n = 0; n < c->route_count; n++)

@@ -3,7 +3,7 @@
  * A message that is not finished is an item. It waits in exactly one place, for exactly one thing:
  *   KEY         behind an earlier item of its key; woken when that one leaves         (order.c)
  *   DUE         in the agenda, for its time                                           (dispatch.c)
- *   CONNECTION  in its pool's woken or ready list, for credit                         (dispatch.c)
+ *   CONNECTION  in its pool's woken or ready list, or standing by (stand_by.c); for credit
  *   LIMIT       in the waiters of the first bucket (of a limit) that keeps it           (bucket.c)
  *   BODY        its letter is being read from the store                               (dispatch.c)
  *   HOLD        in the held list, for an operator, the end of a drain, a new configuration
@@ -37,13 +37,13 @@
 #define SUSPECT_DEATHS 2
 #define LEASES_MOST 1000000u /* that queue.leases_max may say; as many tombstones */
 #define STRICT_ROOM 65536 /* leases above queue.leases_max for calls whose actor died */
-#define OWN_READS_MAX 64
 #define PACE_ROOM (WINDOW_BYTES_MAX + 64) /* bytes of one kept pace */
 
 typedef struct pool {
     list_t woken; /* by a bucket, or with its letter read */
     fair_t ready;
-    size_t reading, next_holder;
+    list_t stand_bys;                      /* stand_by.h: those of whom one is to be called */
+    size_t standing, reading, next_holder; /* standing: in all of its stand-bys */
     bool look;
 } pool_t;
 

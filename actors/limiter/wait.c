@@ -1,4 +1,6 @@
 /* wait.c: the one place where an item waits, and how it gets in and out of it. */
+#include "actors/limiter/stand_by.h"
+
 #include "actors/limiter/parts.h"
 
 void look_at_pool(limiter_t *l, size_t pool) { l->look = l->pools[pool].look = true; }
@@ -11,7 +13,7 @@ static fair_put_t put_as(const item_t *i, bool front)
 
 /* Who drew from the bucket's rate before waits in a flow of its own, where it is found past those
  * that only the rate keeps. */
-static fair_put_t put_at(const item_t *i, bool front)
+fair_put_t put_at(const item_t *i, bool front)
 {
     fair_put_t as = put_as(i, front);
     if (item_claim(i).drew) {
@@ -189,6 +191,8 @@ bucket_t *item_blocker(const limiter_t *l, const item_t *i)
     return i->blocker == BLOCKER_LIMIT ? blocker_bucket(l, i) : NULL;
 }
 
+bucket_t *item_limit(const limiter_t *l, const item_t *i) { return blocker_bucket(l, i); }
+
 /* It has left the way that a bucket woke it to: the wake goes on to the next. */
 void unwake(limiter_t *l, item_t *i)
 {
@@ -228,6 +232,7 @@ void item_keep(limiter_t *l, item_t *i, uint8_t on)
     item_waits(l, i, BLOCKER_LIMIT);
     i->in_vain |= i->woken;
     i->woken = false;
+    i->standing = STANDS_NOT;
     i->waits_on = on;
     if (BUG(WAITING_IS_FAILING))
         i->failed++;
@@ -247,8 +252,11 @@ void item_unplace(limiter_t *l, item_t *i)
     if (waited_for == BLOCKER_LIMIT) {
         bucket_t *b = blocker_bucket(l, i);
         fair_remove(&b->waiters, &i->place);
+        stand_by_gone(l, b, i);
         i->waits_on = WAITS_NOTHING;
         bucket_look(l, b);
+    } else if (i->standing == STANDS_BY) {
+        stand_by_leave(l, i);
     } else if (waited_for == BLOCKER_CONNECTION) {
         pool_remove(l, i, item_step(l, i)->pool);
         unwake(l, i);
@@ -266,7 +274,9 @@ void item_unplace(limiter_t *l, item_t *i)
 /* Its key waits with a better class now, or no longer: its place in the order changes. */
 void item_reclass(limiter_t *l, item_t *i)
 {
-    if (i->blocker == BLOCKER_CONNECTION && !i->woken) {
+    if (i->standing == STANDS_BY) {
+        stand_by_reclass(l, i);
+    } else if (i->blocker == BLOCKER_CONNECTION && !i->woken) {
         fair_t *ready = &l->pools[item_step(l, i)->pool].ready;
         fair_remove(ready, &i->place);
         fair_put(ready, &i->place, put_as(i, false));
@@ -284,6 +294,7 @@ static void nobody_waits(limiter_t *l, bucket_t *b, void *arg)
     (void)arg;
     while (fair_take(&b->waiters))
         continue;
+    stand_by_end(b);
 }
 
 /* At the end of a life: whoever waits in an order of core/fair.h is taken out of it. */

@@ -35,7 +35,8 @@ static void waiting(limiter_t *l, uint64_t kept)
                                   [BLOCKER_DUE] = agenda_count(l->agenda),
                                   [BLOCKER_LIMIT] = kept};
     for (size_t n = 0; n < l->config->pool_count; n++) {
-        of[BLOCKER_CONNECTION] += l->pools[n].woken.count + fair_count(&l->pools[n].ready);
+        of[BLOCKER_CONNECTION] +=
+            l->pools[n].woken.count + fair_count(&l->pools[n].ready) + l->pools[n].standing;
         of[BLOCKER_BODY] += l->pools[n].reading;
     }
     uint64_t others = l->assigned + l->newcomers.count;
@@ -140,8 +141,10 @@ static bool pool_could_run(const limiter_t *l, size_t pool)
 {
     const pool_t *p = &l->pools[pool];
     const item_t *i = pool_first(p);
-    if (p->look || !i || pool == own_pool(l))
+    if (p->look || pool == own_pool(l))
         return false;
+    if (!i)
+        return p->stand_bys.count > 0 && pool_free(l, pool) > 0;
     if (i->deaths >= SUSPECT_DEATHS)
         return false; /* it waits until somebody has nothing else in hand */
     return pool_free(l, pool) > p->reading;
