@@ -255,6 +255,8 @@ static void on_message(const scene_t *s, const event_t *event)
     }
     if (event->message->head.type == MESSAGE_PEERS)
         on_peers(s, event->message->items, event->message->count);
+    else if (event->message->head.type == MESSAGE_ENDED)
+        lease_ended(s, event->message->items, event->message->count);
     else
         for (size_t i = 0; i < event->message->count; i++)
             on_item(s, event->message, i);

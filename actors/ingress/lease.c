@@ -118,13 +118,18 @@ instant_t lease_after_ms(const scene_t *s, uint64_t ms)
     return instant_after_us(s->now.at, (int64_t)ms * US_PER_MS);
 }
 
+static void show_guard_of(const scene_t *s, size_t limit)
+{
+    const limit_t *of = &s->self->birth->config->limits[limit];
+    if (of->guard)
+        wish_gauge(s->effects, METRIC_GUARDED, bytes_str(of->name),
+                   guard_held(s->self->leases.guard, limit));
+}
+
 static void show_guard(const scene_t *s, const lease_ask_t *ask)
 {
-    const config_t *config = s->self->birth->config;
     for (size_t i = 0; i < ask->limit_count; i++)
-        if (config->limits[ask->limits[i]].guard)
-            wish_gauge(s->effects, METRIC_GUARDED, bytes_str(config->limits[ask->limits[i]].name),
-                       guard_held(s->self->leases.guard, ask->limits[i]));
+        show_guard_of(s, ask->limits[i]);
 }
 
 void lease_drop_guard(const scene_t *s, const lease_ask_t *ask)
@@ -355,6 +360,18 @@ static void learn(const scene_t *s, lease_ask_t *ask, const msg_leased_t *leased
     } else if (ends && leased->grant != GRANT_GRANTED) {
         lease_drop_guard(s, ask);
     }
+}
+
+/* It was released at another ingress, by a step or by hand, or nobody renewed it. What was granted
+ * here and is not registered yet is another lease of that id. */
+void lease_ended(const scene_t *s, const msg_ended_t *ended, size_t count)
+{
+    guard_t *guard = s->self->leases.guard;
+    for (size_t i = 0; i < count; i++)
+        if (!guard_is_provisional(guard, ended[i].id))
+            guard_drop(guard, ended[i].id);
+    for (size_t i = 0; i < s->self->birth->config->named_limits; i++)
+        show_guard_of(s, i);
 }
 
 void lease_count_provisional(const scene_t *s, const char *outcome)

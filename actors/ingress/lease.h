@@ -71,6 +71,7 @@ void lease_destroy(struct ingress *self);
 void lease_order(const struct scene *s, lease_group_t *group, size_t place,
                  const lease_wanted_t *wanted);
 void lease_told(const struct scene *s, const msg_leased_t *leased);
+void lease_ended(const struct scene *s, const msg_ended_t *ended, size_t count);
 void lease_link_began(const struct scene *s);
 void lease_limiter_changed(struct ingress *self); /* here, away, silent */
 void lease_send(const struct scene *s);

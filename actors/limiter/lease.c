@@ -14,6 +14,7 @@
 void leases_start(limiter_t *l)
 {
     l->leases = calloc(TABLE, sizeof(lease_t *));
+    list_init(&l->lease_ends);
     l->expiries =
         agenda_new(2 * LEASES_MOST + STRICT_ROOM); /* kept ones may be over a lower bound */
     must(l->leases);
@@ -42,6 +43,7 @@ void leases_end(limiter_t *l)
             lease_free(l, l->leases[n]);
     free(l->leases);
     agenda_destroy(&l->expiries);
+    lease_ends_free(l);
 }
 
 lease_t *lease_next(const limiter_t *l, const lease_t *after)
@@ -180,6 +182,7 @@ void lease_renew(limiter_t *l, lease_t *lease)
 
 void lease_end(limiter_t *l, lease_t *lease, const char *why)
 {
+    lease_has_ended(l, lease);
     needs_ended(lease->needs, why ? SLOW_START_LOST : SLOW_START_OK);
     if (!BUG(LEASE_LEAKED))
         needs_give(l, lease->needs);
@@ -225,6 +228,7 @@ static void lease_kept(void *arg, const stored_lease_t *row)
     lease->flags = row->flags;
     l->tombstone_count += is_tombstone(lease);
     lease->made = row->made;
+    lease->may_be_counted = true;
     lease->fence = row->fence;
     for (size_t n = 0; lease->needs && n < lease->needs->count; n++)
         bucket_hold(l, &lease->needs->of[n]);
@@ -269,6 +273,7 @@ static void granted(const asking_t *a, lease_t *lease, bool repeated)
     char limits[LEASE_LIMITS_BYTES_MAX];
     size_t length = needs_shown(l, lease->needs, limits);
     int64_t left = lease->expiry.due.us - l->now.at.us;
+    lease->may_be_counted = true;
     answer(a,
            (msg_leased_t){.grant = GRANT_GRANTED,
                           .fence = lease->fence,

@@ -19,6 +19,7 @@ typedef struct lease {
     instant_t since; /* made; after a start of ours: read */
     uint64_t listed; /* number of the last LIST whose answer had it */
     uint32_t flags, hash; /* LEASE_* */
+    bool may_be_counted;  /* by an ingress, which answered for it */
     char *holder;         /* for people; "" */
     uint16_t length;
     char id[];
@@ -43,6 +44,10 @@ lease_t *lease_next(const limiter_t *l, const lease_t *after); /* of NULL: the f
 bool leases_walk(limiter_t *l, size_t *chain, void (*each)(limiter_t *l, lease_t *lease));
 void leases_recount(const limiter_t *l, void (*each)(const needs_t *needs)); /* for checks */
 
+/* lease_ends.c: what ingresses are told of */
+void lease_has_ended(limiter_t *l, const lease_t *lease); /* before its slots are given back */
+void lease_ends_tell(limiter_t *l);                       /* last in a step */
+void lease_ends_free(limiter_t *l);
 
 /* lease_step.c: what steps do with leases */
 void own_step(limiter_t *l, item_t *i, const step_t *step); /* acquire, release */

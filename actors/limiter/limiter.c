@@ -320,6 +320,7 @@ static void limiter_step(void *self, const event_t *event, now_t now, effects_t 
     paces_save(l);
     answers_send(l, event);
     intake_regrant(l);
+    lease_ends_tell(l);
     timer_set(l);
     l->e = NULL;
 }

@@ -128,6 +128,7 @@ struct limiter {
     struct lease **leases; /* by hash of the id */
     size_t lease_count, tombstone_count; /* the first counts both */
     agenda_t *expiries;
+    list_t lease_ends;     /* not told to the ingresses yet */
     uint64_t fences;       /* of leases, in this life */
     struct truth_state *truths;
     uint64_t *of_source;   /* messages not finished, as config->sources */

@@ -372,6 +372,28 @@ def a_minute_of_500_leases_a_second_with_one_release_in_a_hundred_lost_is_counte
 
 
 @test
+def a_guard_hears_of_leases_that_are_released_at_another_ingress():
+    """One lease at a time, each order on a connection of its own: with two ingresses half of the DELETEs land at the other."""
+    weir = Weir("two", config=CONFIG.replace("few: {{", "guarded: {{slots: 1000, guard: 3, ttl_s: 600}}, few: {{") +
+                "actors: {{ingress: 2}}\n")
+    weir.secret("phones", "k-phones")
+    weir.start()
+
+    def alone(*order):
+        holder = Holder(weir.port)
+        status = holder.ask(*order)[0]
+        holder.close()
+        return status
+    for n in range(60):
+        wait_until(lambda: alone("POST", "/v1/leases", {"id": f"g-{n}", "limits": ["guarded"]}) == 201, 5, f"lease {n} is granted")
+        check(alone("DELETE", f"/v1/leases/g-{n}") == 204, f"lease {n} is released")
+    check(in_use(weir, "guarded") == 0, "none is held")
+    weir.stop()
+    weir.remove()
+    print("two ingresses, a guard of 3: 60 leases, one at a time, none refused for long", flush=True)
+
+
+@test
 def a_release_that_comes_before_its_acquire_voids_it():
     weir = with_leases("tomb")
 

@@ -169,6 +169,11 @@ def the_guard_answers_alone_and_says_so():
     status, _, said = acquire(weir, "g-3")
     check(status == 429 and "guard" in json.dumps(said), f"the guard answers without the limiter: {status} {said}")
     weir.kill("limiter", signal.SIGCONT)
+    for n in range(3):
+        hook(weir, "ended", event=f"e-{n}", call=f"g-{n}")
+    wait_until(lambda: used(weir, "global") == 0, 10, "the webhooks gave them back")
+    granted = wait_until(lambda: acquire(weir, "g-4")[0] == 201, 5, "and the guard heard of it")
+    check(granted, "a call that the carrier ended is not counted by the guard")
     weir.stop()
 
 

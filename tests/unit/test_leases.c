@@ -287,6 +287,13 @@ static uint64_t minute(steps_t *s, const char *id)
     return post(s, body);
 }
 
+static uint64_t agent(steps_t *s, const char *id)
+{
+    char body[100];
+    snprintf(body, sizeof body, "{\"id\":\"%s\",\"limits\":[\"agents\"]}", id);
+    return post(s, body);
+}
+
 static void the_guard_refuses_here_whatever_the_limiter_does(void **state)
 {
     steps_t *s = *state;
@@ -335,6 +342,25 @@ static void the_guard_forgets_what_has_expired(void **state)
     assert_null(steps_reply(s, minute(s, "c")));
 }
 
+static void the_guard_forgets_what_ended_elsewhere_but_not_what_is_granted_alone(void **state)
+{
+    steps_t *s = *state;
+    for (size_t n = 0; n < 2; n++)
+        told(s, (minute(s, n ? "b" : "a"), order(s, n)->number), GRANT_GRANTED, held);
+    assert_status(s, minute(s, "c"), 429, "guard");
+    steps_message(s, ACTOR_LIMITER, MESSAGE_ENDED, &(msg_ended_t){.id = bytes_str("b")});
+    steps_message(s, ACTOR_LIMITER, MESSAGE_ENDED, &(msg_ended_t){.id = bytes_str("stranger")});
+    assert_null(steps_reply(s, minute(s, "c")));
+    assert_status(s, minute(s, "d"), 429, "guard");
+    limiter_is(s, false);
+    agent(s, "x");
+    agent(s, "y");
+    steps_pass(s, 250 * US_PER_MS);
+    limiter_is(s, true); /* an earlier lease of that id: ours is used and is being registered */
+    steps_message(s, ACTOR_LIMITER, MESSAGE_ENDED, &(msg_ended_t){.id = bytes_str("x")});
+    assert_status(s, agent(s, "z"), 429, "guard");
+}
+
 static void the_guard_learns_leases_of_an_earlier_life_when_they_are_renewed(void **state)
 {
     steps_t *s = *state;
@@ -343,13 +369,6 @@ static void the_guard_learns_leases_of_an_earlier_life_when_they_are_renewed(voi
         told(s, order(s, (size_t)i)->number, GRANT_GRANTED, "[{\"name\":\"minutes\"}]");
     }
     assert_status(s, minute(s, "c"), 429, "guard");
-}
-
-static uint64_t agent(steps_t *s, const char *id)
-{
-    char body[100];
-    snprintf(body, sizeof body, "{\"id\":\"%s\",\"limits\":[\"agents\"]}", id);
-    return post(s, body);
 }
 
 static void while_the_limiter_is_away_a_provisional_lease_is_granted_and_registered(void **state)
@@ -434,6 +453,7 @@ int main(void)
         T(the_guard_refuses_here_whatever_the_limiter_does),
         T(the_guard_goes_on_counting_a_lease_that_somebody_else_is_refused),
         T(the_guard_forgets_what_has_expired),
+        T(the_guard_forgets_what_ended_elsewhere_but_not_what_is_granted_alone),
         T(the_guard_learns_leases_of_an_earlier_life_when_they_are_renewed),
         T(while_the_limiter_is_away_a_provisional_lease_is_granted_and_registered),
         T(a_provisional_lease_that_is_not_registered_is_told),

@@ -77,29 +77,23 @@ static void an_id_that_is_held_is_not_granted_for_something_else(void **s)
     rig_destroy(r);
 }
 
-#define TAKE(name, more) ROUTE(name, "", "{'name':'t'," more "'acquire':{'id':'x'}}")
+#define TAKE(name, more) ROUTE(name, "", "{'name':'t'," more "'acquire':{'id':'x'}}") ","
+#define TAKE_CALLS TAKE("calls", "'limits':['calls'],")
+#define TAKE_TWO TAKE("two", "'limits':['calls'],'costs':{'calls':2},")
+#define TAKE_BOTH TAKE("both", "'limits':['calls','of'],")
+#define TAKE_OF TAKE("of", "'limits':['of'],")
+#define TAKE_PACED TAKE("paced", "'limits':['calls','pace'],")
+#define CALL_OF CALL("'limits':['of'],'lease':{'id':'x'},")
+static const char SAME_ID[] =
+    TAKE_CALLS TAKE_TWO TAKE_BOTH TAKE_OF TAKE_PACED ROUTE("call", "", CALL_OF);
 
 static void a_step_that_takes_an_id_held_for_something_else_fails_and_says_so(void **s)
 {
     (void)s;
-    rig_t *r = limits_rig(
-        "",
-        "'calls':{'slots':4,'ttl_s':60},'of':{'slots':4,'per':['l'],'ttl_s':60},"
-        "'pace':{'rate':{'count':1,'per_ms':60000}}",
-        TAKE("calls", "'limits':['calls'],") "," TAKE("two", "'limits':['calls'],'costs':{'calls':"
-                                                             "2},") "," TAKE("both", "'limits':['"
-                                                                                     "calls','of']"
-                                                                                     ",") "," TAKE(
-            "of",
-            "'limits':['of'],") "," TAKE("paced",
-                                         "'limits':['calls','pace'],") "," ROUTE("call", "",
-                                                                                 "{'name':'go','"
-                                                                                 "limits':['of'],'"
-                                                                                 "call':{'"
-                                                                                 "downstream':'d','"
-                                                                                 "path':'/"
-                                                                                 "x'},'lease':{'id'"
-                                                                                 ":'x'}}"));
+    rig_t *r = limits_rig("",
+                          "'calls':{'slots':4,'ttl_s':60},'of':{'slots':4,'per':['l'],'ttl_s':60},"
+                          "'pace':{'rate':{'count':1,'per_ms':60000}}",
+                          SAME_ID);
     static const char *const others[] = {"two", "both", "of", "call"};
     limits_offer(r, (offer_t){1, "calls", "a"});
     assert_true(is_done(r, 1));
@@ -369,6 +363,43 @@ static void a_cap_that_is_used_up_says_so_and_takes_nothing_else(void **s)
     rig_destroy(r);
 }
 
+/* Of what the ingress at conn was told: how many, the last one's id. */
+static size_t ends_told(rig_t *r, conn_t conn, bytes_t *last)
+{
+    size_t count = 0;
+    for (const msg_ended_t *m; (m = rig_next(r, conn, MESSAGE_ENDED)); count++)
+        *last = m->id;
+    return count;
+}
+
+static void every_ingress_is_told_of_the_end_of_what_it_may_count(void **s)
+{
+    (void)s;
+    static const char guarded[] = "[{\"name\":\"few\"}]";
+    bytes_t id;
+    rig_t *r = up_with("'calls':{'slots':2},'few':{'slots':9,'ttl_s':60,'guard':3}");
+    rig_hello(r, CONN_OTHER, ACTOR_INGRESS, 41, NULL);
+    acquire(r, "plain", CALLS);
+    order(r, LEASE_RELEASE, "plain"); /* no guard counts it */
+    assert_int_equal(ends_told(r, CONN_OTHER, &id), 0);
+    acquire(r, "a", guarded);
+    order(r, LEASE_RELEASE, "a");
+    assert_int_equal(ends_told(r, CONN_INGRESS, &id), 1);
+    assert_true(ends_told(r, CONN_OTHER, &id) == 1 && bytes_is(id, "a"));
+    acquire(r, "c-hook", guarded);
+    limits_restart(r, false);
+    limits_offer(r, (offer_t){1, "end", .value = "hook"});
+    assert_true(ends_told(r, CONN_INGRESS, &id) == 1 && bytes_is(id, "c-hook"));
+    acquire(r, "lost", guarded);
+    rig_pass(r, 61 * US_PER_S);
+    assert_true(ends_told(r, CONN_INGRESS, &id) == 1 && bytes_is(id, "lost"));
+    acquire(r, "by-hand", guarded);
+    assert_int_equal(rig_ask(r, "slots.reclaim", "{\"id\":\"by-hand\",\"why\":\"gone\"}")->status,
+                     200);
+    assert_true(ends_told(r, CONN_INGRESS, &id) == 1 && bytes_is(id, "by-hand"));
+    rig_destroy(r);
+}
+
 static void releases_of_what_was_never_here_keep_no_lease_out(void **s)
 {
     (void)s;
@@ -402,6 +433,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(an_acquire_step_of_what_is_held_renews_it_though_the_limit_is_full),
     cmocka_unit_test(the_slots_of_a_call_become_a_lease_that_outlives_it_and_a_restart),
     cmocka_unit_test(what_was_released_before_its_call_is_not_called),
+    cmocka_unit_test(every_ingress_is_told_of_the_end_of_what_it_may_count),
     cmocka_unit_test(releases_of_what_was_never_here_keep_no_lease_out),
     cmocka_unit_test(a_provisional_lease_counts_above_the_limit_and_a_used_up_rate),
     cmocka_unit_test(a_cap_that_is_used_up_says_so_and_takes_nothing_else),
