@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include "actors/ingress/lease_read.h"
+#include "core/bugs.h"
 
 #define uthash_fatal(what) must(!(what)) /* no memory */
 #include <uthash.h>
@@ -98,7 +99,7 @@ static long full(const guard_t *g, const guarded_t *lease)
 {
     for (size_t i = 0; i < lease->limit_count; i++) {
         unsigned guard = g->config->limits[lease->limits[i]].guard;
-        if (guard && g->held[lease->limits[i]] >= guard)
+        if (guard && g->held[lease->limits[i]] >= guard && !BUG(GUARD_IGNORED))
             return lease->limits[i];
     }
     return -1;

@@ -2,6 +2,7 @@
  * up with an answer. */
 #include "actors/ingress/ingress.h"
 #include "actors/ingress/lease.h"
+#include "core/bugs.h"
 
 /* ---- time */
 
@@ -48,7 +49,7 @@ static void do_alone(const scene_t *s, lease_ask_t *ask)
     guard_learn(guard, &lease, lease_after_ms(s, left_ms));
     lease_say_provisional(s, ask, left_ms);
     ask->group = NULL;
-    if (ask->order == LEASE_RENEW) {
+    if (ask->order == LEASE_RENEW || BUG(PROVISIONAL_UNSAID)) {
         lease_forget(ask);
         return;
     }

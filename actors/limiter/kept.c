@@ -161,11 +161,20 @@ void paces_load(limiter_t *l, store_t *store)
         store_paces(store, pace_kept, l);
 }
 
+/* Its pause is over and nobody was tried since: who comes soon begins with one all the same. */
+static bool is_untried(const limiter_t *l, const bucket_t *b)
+{
+    return b->slow.window == 1 && !BUG(PAUSE_SWEPT) &&
+           b->paused_until_us > l->now.at.us - PAUSE_REMEMBERED_US;
+}
+
 static void sweep_one(limiter_t *l, bucket_t *b, void *arg)
 {
     size_t *left = arg;
     char name[BUCKET_NAME_MAX + NAME_BYTES_MAX + 16];
     if (*left == 0 || b == b->of->only || b->dirty || !bucket_is_idle(l, b))
+        return;
+    if (is_untried(l, b))
         return;
     (*left)--;
     if (is_paced(b->of->limit))

@@ -42,7 +42,7 @@ static bool any_learns(const needs_t *needs)
 /* The limits that the far side's word is about: those that learn, else the downstream's own. */
 static bool is_meant(const bucket_t *b, bool learns)
 {
-    return learns ? b->of->limit->learns : b->of->limit->own && !b->calls;
+    return learns && !BUG(LEARNED_FOR_ALL) ? b->of->limit->learns : b->of->limit->own && !b->calls;
 }
 
 static void pause(limiter_t *l, const needs_t *needs, bool learns, int64_t wait, const char *why)
@@ -84,6 +84,10 @@ static void share_look(limiter_t *l, bucket_t *b, void *whole)
 static void adapt(limiter_t *l, bucket_t *b, instant_t started, const msg_settle_t *s,
                   bool answered)
 {
+    if (BUG(ADAPTIVE_NOT_LOWERED) ? !answered : BUG(ADAPTIVE_STAYS_LOW) && answered)
+        return;
+    if (started.us == 0)
+        return; /* it began in an earlier life of ours, whose slots were other ones */
     adaptive_end_t end = answered           ? ADAPTIVE_OK
                          : s->status == 429 ? ADAPTIVE_LIMITED
                          : s->status == 503 ? ADAPTIVE_OVERLOADED

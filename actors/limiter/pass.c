@@ -62,8 +62,9 @@ uint32_t bucket_slots(const limiter_t *l, const bucket_t *b, uint8_t class)
     if (b->whole)
         return part_of(bucket_slots(l, b->whole, CLASS_CRITICAL), limit->max_share_percent);
     slots = b->of->pinned ? b->slots : part_of(b->slots, l->pace_percent);
-    if (b->adaptive && !b->of->pinned)
-        slots = slots < b->adaptive->now.limit ? slots : b->adaptive->now.limit;
+    if (b->adaptive && (!b->of->pinned || BUG(PIN_IGNORED)))
+        slots =
+            less(slots, b->adaptive->now.limit + BUG(ADAPTIVE_EXCEEDED) - BUG(ADAPTIVE_STARVES));
     return unreserved(limit, slots, class);
 }
 
@@ -72,7 +73,7 @@ uint32_t bucket_slots(const limiter_t *l, const bucket_t *b, uint8_t class)
 static bool has_room(const limiter_t *l, const bucket_t *b, uint32_t ahead, claim_t claim)
 {
     uint32_t slots = bucket_slots(l, b, claim.class);
-    bool alone = b->in_use + ahead == 0 && !b->calls;
+    bool alone = b->in_use + ahead == 0 && !b->calls && !BUG(ADAPTIVE_STARVES);
     return slots == SLOTS_ANY || b->in_use + ahead + claim.cost <= slots ||
            (alone && claim.cost <= slots_set(b, claim.class));
 }
@@ -135,7 +136,7 @@ answer_can_t bucket_can(const limiter_t *l, const bucket_t *b, uint32_t ahead, c
         return (answer_can_t){CAN_STOPPED, {0}};
     if (b->paused_until_us > l->now.at.us)
         return (answer_can_t){CAN_LATER, {b->paused_until_us}};
-    if (b->of->disabled || b->of->observe)
+    if (b->of->disabled || (b->of->observe && !BUG(OBSERVED_KEEPS)))
         return (answer_can_t){CAN_NOW, {0}};
     if (ahead >= slow_start_room(&b->slow))
         return (answer_can_t){CAN_FULL, {0}};
@@ -204,7 +205,7 @@ void bucket_take(limiter_t *l, need_t *need)
         return;
     if (rate_can(l, b, need->cost).can == CAN_NOW)
         need->receipt = rate_take(l, b, need->cost);
-    if (b->cap.zone && cap_can(l, b, need->cost).can == CAN_NOW)
+    if (b->cap.zone && !BUG(CAP_NOT_TAKEN) && cap_can(l, b, need->cost).can == CAN_NOW)
         need->cap_receipt = calendar_take(&b->cap, &b->used, l->now.wall, need->cost);
     if (limit->rate.shape != RATE_NONE || b->cap.zone)
         bucket_changed(l, b);

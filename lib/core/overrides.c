@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "core/bugs.h"
 #include "core/match.h"
 
 typedef struct rule {
@@ -93,8 +94,10 @@ long overrides_find(const overrides_t *o, bytes_t value)
     const rule_t *exact = exact_place(o, value);
     if (exact->text.data)
         return (long)exact->place;
-    for (size_t i = 0; i < o->pattern_count; i++)
-        if (glob_matches(o->patterns[i].text, value))
-            return (long)o->patterns[i].place;
+    for (size_t i = 0; i < o->pattern_count; i++) {
+        const rule_t *rule = &o->patterns[BUG(OVERRIDE_LEAST) ? o->pattern_count - 1 - i : i];
+        if (glob_matches(rule->text, value))
+            return (long)rule->place;
+    }
     return -1;
 }

@@ -1,6 +1,5 @@
 /* admission.c: limits as they are seen from outside: slots by what is in hand, rates by the first
- * bytes of calls, pauses by what is assigned after the far side asked for one. Nothing here asks
- * the limiter. */
+ * bytes of calls. Nothing here asks the limiter. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +10,6 @@
 
 #define METERS 128
 #define TAKES 64
-#define POOLS 8
-#define DEFERRED 64
 #define SEQS (4 * OPS_MAX)
 
 /* One limit's value: a leaky bucket that must not overflow, and the latest takes. */
@@ -24,19 +21,6 @@ typedef struct meter {
     size_t count;
     int64_t since; /* the change that it was begun anew with */
 } meter_t;
-typedef struct deferred {
-    uint64_t seq, attempt, fence;
-    size_t pool;
-    int64_t said_at, until;
-} deferred_t;
-/* After a pause one call goes, and none beside it until it has ended. */
-typedef struct pause {
-    int64_t told_at, until;
-    bool probing, over;
-    uint64_t probe, epoch;
-    uint8_t node;
-} pause_t;
-
 /* The assignment with which a message drew from the rates of its route, once for all its tries. */
 typedef struct drawn {
     enum { DRAWN_NOT, DRAWN, DRAWN_BACK } is; /* BACK: it was given back, or nobody can tell */
@@ -47,9 +31,6 @@ static struct {
     drawn_t drawn[SEQS];
     meter_t meters[METERS];
     size_t count;
-    deferred_t deferred[DEFERRED];
-    size_t next;
-    pause_t pauses[POOLS];
 } seen;
 
 void admission_begin(void) { memset(&seen, 0, sizeof seen); }
@@ -66,19 +47,58 @@ void admission_kind(bytes_t labels, char *kind)
 
 static bool counts_by_kind(const limit_t *limit) { return limit->per_count > 0; }
 
-/* UINT32_MAX: nothing is sure. */
-static uint32_t slots_of(size_t index, const char *kind)
+/* Which of two patterns says more: by what stands before its star, then by its length. */
+static bool says_more(const char *pattern, const char *than)
 {
-    const limit_t *limit = &sim.config->limits[index];
-    if (!standing_keeps(index))
-        return UINT32_MAX;
-    for (size_t n = 0; n < limit->overrides[OF_SLOTS].count; n++)
-        if (glob_matches(bytes_str(limit->overrides[OF_SLOTS].of[n].pattern), bytes_str(kind)))
-            return limit->overrides[OF_SLOTS].of[n].value;
-    return standing_limit(index).slots;
+    size_t fixed = strcspn(pattern, "*"), its = strcspn(than, "*");
+    return fixed != its ? fixed > its : strlen(pattern) > strlen(than);
 }
 
-static bool draws_from(const assigned_t *a, size_t limit)
+/* What the file says of this kind, read by another reader than the limiter's; -1: nothing. */
+static json_int_t override_of(const limit_t *limit, const char *kind)
+{
+    json_t *all = json_object_get(json_object_get(sim.config->json, "limits"), limit->name);
+    const char *pattern, *best = NULL;
+    json_t *number;
+    json_int_t found = -1;
+    json_object_foreach(json_object_get(all, "overrides"), pattern, number)
+    {
+        bool holds =
+            strcmp(pattern, kind) == 0 || glob_matches(bytes_str(pattern), bytes_str(kind));
+        if (!holds || (best && strcmp(best, kind) == 0))
+            continue;
+        if (!best || strcmp(pattern, kind) == 0 || says_more(pattern, best)) {
+            best = pattern;
+            found = json_integer_value(number);
+        }
+    }
+    return found;
+}
+
+/* Slots or, without them, the rate's count. UINT32_MAX: nothing is sure. */
+static uint32_t number_of(size_t index, const char *kind, uint32_t of_limit)
+{
+    const standing_t *by_hand = standing_of_kind(index, kind);
+    if (!standing_keeps(index) || (by_hand && !standing_is_sure(by_hand)))
+        return UINT32_MAX;
+    if (by_hand && by_hand->value)
+        return (uint32_t)by_hand->value - 1;
+    json_int_t said = by_hand ? override_of(&sim.config->limits[index], kind) : -1;
+    return said >= 0 ? (uint32_t)said : of_limit;
+}
+
+/* A pinned one stays at its slots, whatever its calls teach it. */
+static uint32_t slots_of(size_t index, const char *kind)
+{
+    limit_now_t now = standing_limit(index);
+    uint32_t most = number_of(index, kind, now.slots), bent = adaptive_most(index);
+    if (most == UINT32_MAX || now.pinned || bent >= most)
+        return most;
+    sim.evidence.bent++;
+    return bent;
+}
+
+bool admission_draws(const assigned_t *a, size_t limit)
 {
     for (size_t n = 0; n < a->step->draw_count; n++)
         if (a->step->draws[n].limit == limit)
@@ -92,7 +112,7 @@ static bool draws_from(const assigned_t *a, size_t limit)
 bool admission_holds_slots(const assigned_t *a)
 {
     for (size_t n = 0; n < sim.config->named_limits; n++)
-        if (sim.config->limits[n].slots > 0 && draws_from(a, n))
+        if (sim.config->limits[n].slots > 0 && admission_draws(a, n))
             return true;
     return false;
 }
@@ -103,12 +123,15 @@ static void check_limit(size_t index, const assigned_t *of)
     unsigned all = 0, same = 0, half = 0;
     for (size_t i = 0; i < sim.assigned_count; i++) {
         const assigned_t *a = &sim.assigned[i];
-        if (!draws_from(a, index))
+        if (!admission_draws(a, index))
             continue;
         all++;
-        same += strcmp(a->kind, of->kind) == 0;
         half += a->kind[0] == of->kind[0];
+        same += strcmp(a->kind, of->kind) == 0;
     }
+    exam_in_hand(index, all);
+    if (limit->per_count > 0 && strcmp(limit->per[0], "half") == 0)
+        same = half;
     uint32_t most = slots_of(index, of->kind);
     if (limit->slots > 0 && (counts_by_kind(limit) ? same : all) > most)
         violation("invariant 3: %u slots of %s %s are in use, it has %u",
@@ -134,7 +157,7 @@ void admission_slots(void)
 {
     const assigned_t *last = &sim.assigned[sim.assigned_count - 1];
     for (size_t n = 0; n < sim.config->named_limits; n++)
-        if (draws_from(last, n) && !may_have_had_it(last, n))
+        if (admission_draws(last, n) && !may_have_had_it(last, n))
             check_limit(n, last);
 }
 
@@ -180,8 +203,11 @@ static meter_t *meter_of(size_t index, const char *kind)
 static bool is_measured(meter_t *m, size_t index, int64_t late)
 {
     int64_t since = standing.limits[index].since;
-    bool is_sure =
-        standing_keeps(index) && (since == 0 || sim.now.at.us > since + late) && m->since == since;
+    const standing_t *of_kind = standing_of_kind(index, m->kind);
+    if (of_kind && of_kind->since > since)
+        since = of_kind->since;
+    bool is_sure = number_of(index, m->kind, 0) != UINT32_MAX &&
+                   (since == 0 || sim.now.at.us > since + late) && m->since == since;
     if (is_sure)
         return true;
     m->since = since;
@@ -235,6 +261,7 @@ void admission_written(const call_t *call)
         limit_now_t now = standing_limit(index);
         if (!is_measured(m, index, step->start_within_ms * US_PER_MS))
             continue;
+        now.count = number_of(index, m->kind, now.count);
         sim.evidence.judged++;
         if (limit->rate.shape == RATE_WINDOW)
             check_window(m, &now);
@@ -259,7 +286,7 @@ static void each_rate(const assigned_t *a, void (*each)(meter_t *m, size_t index
     for (size_t n = 0; n < a->route->draw_count; n++) {
         size_t index = a->route->draws[n].limit;
         const limit_t *limit = &sim.config->limits[index];
-        if (limit->rate.shape != RATE_NONE)
+        if (limit->rate.shape != RATE_NONE && !intervals_judge(limit))
             each(meter_of(index, counts_by_kind(limit) ? a->kind : ""), index, at);
     }
 }
@@ -300,109 +327,13 @@ void admission_not_begun(const assigned_t *a)
 }
 
 /* It counts for sure in the life that made the assignment only. */
-static void draws_again(const msg_settled_t *s)
+void admission_settled(const msg_settled_t *s)
 {
     drawn_t *d = drawn_of(s->seq);
     if (d->is == DRAWN_BACK && d->attempt == s->attempt && d->fence == s->fence &&
         s->fence == node_limiter()->opened.epoch)
         d->is = DRAWN_NOT;
 }
-
-/* -1: nobody's. */
-static long downstream_of(size_t pool)
-{
-    for (size_t n = 0; n < sim.config->downstream_count; n++)
-        if (strcmp(sim.config->downstreams[n].name, sim.config->pools[pool]) == 0)
-            return (long)n;
-    return -1;
-}
-
-/* An operator ends a pause, or may end it, that was asked for then. */
-static bool is_ended_by_hand(size_t pool, int64_t asked_at)
-{
-    long n = downstream_of(pool);
-    const standing_t *by[] = {&standing.halted[n < 0 ? 0 : n], &standing.tried[n < 0 ? 0 : n]};
-    bool ended = false;
-    for (size_t i = 0; n >= 0 && i < COUNT_OF(by); i++)
-        ended |= !standing_is_sure(by[i]) || (by[i]->since > 0 && asked_at <= by[i]->since);
-    return ended;
-}
-
-/* ---- pauses: from the moment at which the limiter said that it knows */
-
-void admission_settle(const assigned_t *a, const msg_settle_t *s)
-{
-    if (s->outcome == OUTCOME_UNBEGUN)
-        admission_not_begun(a);
-    if (s->outcome != OUTCOME_DEFER || s->retry_after_ms == 0)
-        return;
-    seen.deferred[seen.next++ % DEFERRED] =
-        (deferred_t){.seq = s->seq,
-                     .attempt = s->attempt,
-                     .fence = s->fence,
-                     .pool = a->step->pool,
-                     .said_at = sim.now.at.us,
-                     .until = sim.now.at.us + (int64_t)s->retry_after_ms * US_PER_MS};
-}
-
-void admission_settled(const msg_settled_t *s)
-{
-    draws_again(s);
-    for (size_t n = 0; n < DEFERRED; n++) {
-        deferred_t *d = &seen.deferred[n];
-        if (d->until == 0 || d->seq != s->seq || d->attempt != s->attempt || d->fence != s->fence)
-            continue;
-        pause_t *p = &seen.pauses[d->pool];
-        bool is_over = d->until <= sim.now.at.us || is_ended_by_hand(d->pool, d->said_at);
-        if (d->until > p->until && !is_over)
-            *p = (pause_t){.told_at = sim.now.at.us, .until = d->until};
-        d->until = 0;
-    }
-}
-
-static bool is_in_hand(const pause_t *p)
-{
-    for (size_t i = 0; i < sim.assigned_count; i++)
-        if (sim.assigned[i].seq == p->probe)
-            return true;
-    return false;
-}
-
-static void check_pause(const assigned_t *new)
-{
-    pause_t *p = &seen.pauses[new->step->pool];
-    int64_t now = sim.now.at.us;
-    if (p->until == 0 || now <= p->told_at || p->over)
-        return;
-    if (now < p->until)
-        violation("a call was assigned %lld us before the time that its downstream named",
-                  (long long)(p->until - now));
-    if (p->probing && is_in_hand(p) && new->fence == p->epoch &&new->seq != p->probe)
-        violation("a herd after a pause: message %llu beside the one that is tried",
-                  (unsigned long long)new->seq);
-    p->over = p->probing;
-    p->probing = true;
-    p->probe = new->seq;
-    p->epoch = new->fence;
-    p->node = new->node;
-}
-
-void admission_died(const node_t *n)
-{
-    for (size_t p = 0; p < POOLS; p++)
-        if (seen.pauses[p].probing && (seen.pauses[p].node == n->index || n->kind == ACTOR_LIMITER))
-            seen.pauses[p].over = true;
-}
-
-void admission_resumed(size_t downstream)
-{
-    for (size_t p = 0; p < sim.config->pool_count; p++)
-        if (downstream_of(p) == (long)downstream)
-            seen.pauses[p] = (pause_t){0};
-}
-
-/* What is left of a pause is then the wall clock's word, and that may have been moved. */
-void admission_rebooted(void) { memset(seen.pauses, 0, sizeof seen.pauses); }
 
 /* ---- suspects */
 
@@ -415,7 +346,6 @@ static unsigned deaths_of(const msgid_t *id)
 void admission_assigned(const node_t *to, const assigned_t *new)
 {
     unsigned deaths = deaths_of(&new->id);
-    check_pause(new);
     check_drawn(new);
     if (deaths > 3)
         violation("message %llu killed %u actors and is given out again",

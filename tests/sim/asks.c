@@ -64,6 +64,7 @@ void ask_next(void)
                            .kind = SIM_ASK});
     if (sim.calm) {
         orders_undo();
+        intervals_hour();
         return;
     }
     uint64_t what = chance_below(100);

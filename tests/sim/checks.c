@@ -83,17 +83,25 @@ static void assign_left(node_t *to, const frame_head_t *head, const msg_assign_t
                   to->instance);
     standing_assigned(&new);
     admission_assigned(to, &new);
+    pauses_assigned(&new);
+    adaptive_assigned(&new);
+    intervals_assigned(&new);
     sim.assigned[sim.assigned_count++] = new;
     admission_slots();
 }
 
-static void settle_left(const node_t *from, const msg_settle_t *s)
+static void settle_left(const node_t *from, const frame_head_t *head, const msg_settle_t *s)
 {
     for (size_t i = 0; i < sim.assigned_count; i++) {
         const assigned_t *a = &sim.assigned[i];
         if (a->node == from->index && a->seq == s->seq && a->attempt == s->attempt &&
             a->fence == s->fence) {
-            admission_settle(a, s);
+            pauses_settle(a, s);
+            adaptive_settle(from, a, head->link, s);
+            if (s->outcome == OUTCOME_UNBEGUN) {
+                admission_not_begun(a);
+                intervals_unbegun(a);
+            }
             sim.assigned[i] = sim.assigned[--sim.assigned_count];
             return;
         }
@@ -114,6 +122,8 @@ static void welcome_left(const node_t *to, const msg_welcome_t *w)
 void check_frame_lost(const conn_state_t *conn, const frame_t *frame)
 {
     message_t m;
+    if (conn->server == 1)
+        adaptive_cut_off(conn->client);
     if (frame->type != MESSAGE_ASSIGN || frame->to_server)
         return;
     must(frame_decode(bytes_of(frame->data, frame->len), items, sizeof items, &m) == FRAME_OK);
@@ -146,7 +156,8 @@ void check_assigned_arrived(node_t *n)
 void check_node_died(const node_t *n, bool retired)
 {
     unsigned held = 0;
-    admission_died(n);
+    pauses_died(n);
+    adaptive_cut_off(n->index);
     for (size_t i = sim.assigned_count; i-- > 0;) {
         const assigned_t *a = &sim.assigned[i];
         if (a->node != n->index || a->life != n->life)
@@ -166,6 +177,7 @@ void check_node_died(const node_t *n, bool retired)
 static void verdict_left(const msg_verdict_t *v)
 {
     sim.verdicts[v->verdict]++;
+    intervals_verdict(v);
     const msgid_t *id = v->verdict == VERDICT_ACCEPTED ? &v->id : &v->original;
     if (v->verdict > VERDICT_CONFLICT)
         return;
@@ -174,9 +186,11 @@ static void verdict_left(const msg_verdict_t *v)
                   verdict_name((unsigned)v->verdict));
 }
 
-static void settled_left(const msg_settled_t *s)
+static void settled_left(const node_t *to, const frame_head_t *head, const msg_settled_t *s)
 {
     admission_settled(s);
+    pauses_settled(s);
+    adaptive_settled(to, head->link, s);
     const disk_message_t *m = memory_disk_by_seq(sim.disk, (int64_t)s->seq);
     if (m && m->message.progress.state == STATE_ASSIGNED &&
         m->message.progress.attempt == s->attempt && m->message.progress.fence == s->fence)
@@ -202,6 +216,7 @@ static void submit_left(const node_t *from, const frame_head_t *head, const msg_
     wire_credit_t *w = &sim.credit[from->index];
     if (w->link != head->link)
         violation("invariant 6: a submission without credit in its link generation");
+    intervals_submit(s);
     w->used_bytes += s->body.len + s->fields.len + FRAME_ITEM_OVERHEAD;
     if (++w->used[0] > w->told[0] || w->used_bytes > w->told_bytes)
         violation("invariant 6: more submissions than credit");
@@ -234,13 +249,13 @@ static void check_item(node_t *from, node_t *far, const message_t *m, size_t n)
         assign_left(far, &m->head, &((const msg_assign_t *)m->items)[n]);
         break;
     case MESSAGE_SETTLE:
-        settle_left(from, &((const msg_settle_t *)m->items)[n]);
+        settle_left(from, &m->head, &((const msg_settle_t *)m->items)[n]);
         break;
     case MESSAGE_VERDICT:
         verdict_left(&((const msg_verdict_t *)m->items)[n]);
         break;
     case MESSAGE_SETTLED:
-        settled_left(&((const msg_settled_t *)m->items)[n]);
+        settled_left(far, &m->head, &((const msg_settled_t *)m->items)[n]);
         break;
     case MESSAGE_CREDIT:
         credit_left(from->kind == ACTOR_LIMITER ? far : from, &m->head,
@@ -263,6 +278,8 @@ static void check_item(node_t *from, node_t *far, const message_t *m, size_t n)
 void check_frame(node_t *from, const conn_state_t *conn, bool to_server, bytes_t frame)
 {
     uint8_t type = frame.data[7];
+    if (conn->server == 1 && type == MESSAGE_HELLO)
+        adaptive_cut_off(conn->client);
     if (conn->server != 1 || type == MESSAGE_BEAT || type == MESSAGE_HELLO ||
         type == MESSAGE_HOLDING)
         return;

@@ -21,6 +21,8 @@ enum behaviour {
 
 static enum behaviour choose(const op_t *op)
 {
+    if (op->exam == EXAM_TOO_MANY || (op->exam == EXAM_LATER && op->writes[0] == 0))
+        return BUSY;
     static const uint8_t odds[] = {
         [BUSY] = 4,       [FAILING] = 8,     [CUT_BEFORE] = 4,   [CUT_AFTER] = 4,
         [HANG_AFTER] = 2, [HANG_BEFORE] = 2, [NO_CONNECTION] = 4};
@@ -133,6 +135,7 @@ void call_begin(node_t *n, const http_call_t *asked)
     const assigned_t *as = assigned_find(&id, number_of(header_of(asked, "Weir-Attempt")));
     if (!as)
         violation("operation %u: a call that nobody assigned", op);
+    intervals_call(&sim.ops[op], as);
     call->told_start_by = as->start_by;
     call->seq = (int64_t)as->seq;
     call->behaviour = (uint8_t)choose(&sim.ops[op]);
@@ -174,6 +177,11 @@ bool calls_run(void)
     return false;
 }
 
+static bool is_exam(const call_t *call)
+{
+    return !call->lists && sim.ops[call->op].exam == EXAM_TAKES_LONG;
+}
+
 static void fail_call(call_t *call, const char *why)
 {
     tell(call, (http_answer_t){.end = CALL_FAILED, .error = why});
@@ -200,10 +208,13 @@ static void begin_write(call_t *call)
     sim.evidence.calls++;
     if (!call->lists) {
         sim.ops[call->op].writes[call->step]++;
+        if (sim.ops[call->op].written_at == 0)
+            sim.ops[call->op].written_at = sim.now.at.us;
         admission_written(call);
         check_call(call);
     }
-    plan(call, SIM_EFFECT, after(200 + (int64_t)chance_below(chance_in(20) ? 300000 : 8000)));
+    int64_t takes = 200 + (int64_t)chance_below(chance_in(20) ? 300000 : 8000);
+    plan(call, SIM_EFFECT, after(is_exam(call) ? 60000 : takes));
 }
 
 static void effect(call_t *call)
@@ -250,6 +261,12 @@ static void answer_list(call_t *call)
                                .body = bytes_of(text, busy ? 0 : length)});
 }
 
+static bool says_when(const call_t *call)
+{
+    enum exam exam = (enum exam)sim.ops[call->op].exam;
+    return exam == EXAM_LATER || (exam == NO_EXAM && chance_in(2));
+}
+
 static void answer(call_t *call)
 {
     static const http_field_t later[] = {
@@ -268,7 +285,7 @@ static void answer(call_t *call)
     switch ((enum behaviour)call->behaviour) {
     case BUSY:
         said = (http_answer_t){
-            .end = CALL_ANSWERED, .status = 429, .headers = later, .header_count = chance_in(2)};
+            .end = CALL_ANSWERED, .status = 429, .headers = later, .header_count = says_when(call)};
         break;
     case FAILING:
         said = (http_answer_t){.end = CALL_ANSWERED, .status = 500};

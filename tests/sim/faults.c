@@ -30,6 +30,12 @@ void faults_choose(void)
     sim.with_redrives = chance_in(3);
     sim.lossy = !sim.gentle && chance_in(4);
     sim.with_holders = chance_in(2);
+    sim.kinds = chance_in(3) ? 6 : KINDS;
+    bool few = chance_in(2); /* so that they meet */
+    while (sim.busy_count < (few ? 4 : sim.config->route_count))
+        sim.busy_routes[sim.busy_count] =
+            (uint8_t)(few ? chance_below(sim.config->route_count) : sim.busy_count),
+        sim.busy_count++;
     sim.with_orders = sim.with_modes || (!sim.gentle && chance_in(3));
     if (sim.gentle)
         sim.faults = 1u << FAULT_FREEZE;
@@ -90,7 +96,7 @@ static void strike(unsigned fault)
         sim_push((sim_event_t){.at = after((int64_t)chance_below(1500000)), .kind = SIM_SPACE});
         break;
     case FAULT_CLOCK:
-        sim.now.wall.us += (chance_in(2) ? 3600 : -3600) * US_PER_S;
+        intervals_step(chance_in(2) ? 1 : -1);
         break;
     case FAULT_SLOW_DISK:
         sim.disk_slow = !sim.disk_slow;
@@ -111,7 +117,7 @@ static void strike(unsigned fault)
     case FAULT_CRASH_ALL:
         sim.new_boot = chance_in(2);
         if (sim.new_boot) {
-            admission_rebooted();
+            pauses_rebooted();
             standing_rebooted();
         }
         for (size_t i = 1; i < sim.node_count; i++)

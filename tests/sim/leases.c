@@ -9,7 +9,7 @@
 
 typedef struct seen_lease {
     uint64_t fence;
-    int64_t expires_us;
+    int64_t expires_us, since;
     bool here;
     char id[32];
 } seen_lease_t;
@@ -32,11 +32,12 @@ static void look(void *arg, const stored_lease_t *row)
         n++;
     if (n == seen.count) {
         must(seen.count < SEEN);
-        seen.count++;
+        seen.leases[seen.count++].since = sim.now.at.us;
         sim.evidence.taken++;
     }
     seen_lease_t *lease = &seen.leases[n];
-    *lease = (seen_lease_t){.fence = row->fence, .expires_us = row->expires_us, .here = true};
+    *lease = (seen_lease_t){
+        .fence = row->fence, .expires_us = row->expires_us, .since = lease->since, .here = true};
     must(row->id.len < sizeof lease->id);
     memcpy(lease->id, row->id.data, row->id.len);
 }
@@ -60,3 +61,19 @@ void leases_look(void)
 }
 
 bool leases_rest(void) { return seen.count == 0; }
+
+int64_t leases_until(const char *id)
+{
+    for (size_t n = 0; n < seen.count; n++)
+        if (strcmp(seen.leases[n].id, id) == 0)
+            return seen.leases[n].expires_us;
+    return 0;
+}
+
+int64_t leases_since(const char *id)
+{
+    for (size_t n = 0; n < seen.count; n++)
+        if (strcmp(seen.leases[n].id, id) == 0)
+            return seen.leases[n].since;
+    return INT64_MAX;
+}

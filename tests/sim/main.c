@@ -76,6 +76,9 @@ static void world_begin(uint64_t seed, uint64_t steps)
     sim.config = config_of_seed();
     sim.disk = memory_disk_new();
     admission_begin();
+    pauses_begin();
+    adaptive_begin();
+    intervals_begin();
     leases_begin();
     sim.ops_max = 40 + chance_below(40 + 2 * sim.config->queue.messages_max);
     sim.nodes[0] = (node_t){.kind = ACTOR_SUPERVISOR, .alive = true};
@@ -233,6 +236,12 @@ static void run_seed(uint64_t seed, uint64_t steps, totals_t *totals)
     while (step() && (sim.steps % 64 || !at_rest()))
         if (sim.now.at.us > until)
             break;
+    exam_begin();
+    for (until = after(CALM_US_MAX); !exam_over() && sim.now.at.us < until; exam_step())
+        step();
+    sim.in_exam = false;
+    for (until = after(CALM_US_MAX); (sim.steps % 64 || !at_rest()) && sim.now.at.us < until;)
+        step();
     if (!at_rest())
         trace_note("not at rest: %zu senders wait, %zu messages live", sender_waiting(),
                    node_limiter()->alive ? limiter_live(carrier_self(node_limiter()->carrier)) : 0);

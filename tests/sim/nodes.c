@@ -71,8 +71,10 @@ void node_start(node_t *n)
     n->turn_at = INT64_MAX;
     memset(n->running, 0, sizeof n->running);
     sim.credit[n->index] = (wire_credit_t){0};
-    if (n->kind == ACTOR_LIMITER)
+    if (n->kind == ACTOR_LIMITER) {
         sim.limiter_died = INT64_MAX;
+        adaptive_reborn();
+    }
     if (n->spec->stores)
         store_open(n);
     n->birth = (birth_t){.config = sim.config,

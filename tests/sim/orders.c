@@ -16,8 +16,27 @@ static void limit_back(size_t n)
 {
     char args[80];
     snprintf(args, sizeof args, "{\"name\":\"%s\"}", sim.config->limits[n].name);
-    standing_order(node_limiter(), &standing.limits[n], standing_configured(n), "limits.reset",
-                   args);
+    standing_order_back(node_limiter(), n, args);
+}
+
+/* Of one value of its label. */
+static void limit_of_kind(size_t n)
+{
+    const limit_t *limit = &sim.config->limits[n];
+    unsigned number = (unsigned)chance_below(sim.kinds);
+    char kind[8], args[120];
+    snprintf(kind, sizeof kind, "%c%u", number % 2 ? 'a' : 'b', number);
+    standing_t *of = standing_of_kind(n, kind);
+    if (chance_in(4)) {
+        snprintf(args, sizeof args, "{\"name\":\"%s\",\"value\":\"%s\"}", limit->name, kind);
+        standing_order(node_limiter(), of, 0, "limits.reset", args);
+        return;
+    }
+    unsigned most = limit->slots > 0 ? (unsigned)chance_below(2 * limit->slots + 1)
+                                     : 1 + (unsigned)chance_below(2 * limit->rate.count);
+    snprintf(args, sizeof args, "{\"name\":\"%s\",\"value\":\"%s\",\"%s\":%u}", limit->name, kind,
+             limit->slots > 0 ? "slots" : "rate", most);
+    standing_order(node_limiter(), of, most + 1, "limits.set", args);
 }
 
 static void limit_numbers(size_t n)
@@ -27,7 +46,11 @@ static void limit_numbers(size_t n)
     char args[120];
     if (limit->slots > 0) {
         now.slots = (uint32_t)chance_below(2 * limit->slots + 1);
+        now.slots += now.slots == 0 && limit->adaptive.on;
         snprintf(args, sizeof args, "{\"name\":\"%s\",\"slots\":%u}", limit->name, now.slots);
+    } else if (limit->cap.zone) {
+        now.count = 1 + (uint32_t)chance_below(2 * limit->cap.most);
+        snprintf(args, sizeof args, "{\"name\":\"%s\",\"cap\":%u}", limit->name, now.count);
     } else {
         now.count = 1 + (uint32_t)chance_below(2 * limit->rate.count);
         now.per_ms = 400 + (uint32_t)chance_below(1200);
@@ -35,6 +58,16 @@ static void limit_numbers(size_t n)
                  now.count, now.per_ms);
     }
     standing_order(node_limiter(), &standing.limits[n], standing_pack(&now), "limits.set", args);
+}
+
+void order_pin(size_t n, bool pins)
+{
+    limit_now_t now = standing_limit(n);
+    char args[80];
+    now.pinned = pins;
+    snprintf(args, sizeof args, "{\"name\":\"%s\"}", sim.config->limits[n].name);
+    standing_order(node_limiter(), &standing.limits[n], standing_pack(&now),
+                   pins ? "limits.pin" : "limits.unpin", args);
 }
 
 static void limit_switch(size_t n)
@@ -54,15 +87,25 @@ static void limit_switch(size_t n)
                    args);
 }
 
+/* Of some nothing could be judged then: calls of a strict limit from before the change may still be
+ * on the wire, and least times are looked at in the end. */
+static bool is_left_alone(const limit_t *limit) { return limit->strict || intervals_judge(limit); }
+
 static void change_limit(void)
 {
     size_t n = chance_below(sim.config->named_limits);
-    if (sim.config->limits[n].strict)
-        return; /* calls from before the change may still be on the wire: nothing to judge by */
+    if (is_left_alone(&sim.config->limits[n]))
+        return;
     if (!standing_is_sure(&standing.limits[n]) || chance_in(3))
         limit_back(n);
+    else if (sim.config->limits[n].cap.zone)
+        limit_numbers(n); /* what passes while it is switched off is not taken of it */
+    else if (standing_of_kind(n, "a1") && chance_in(2))
+        limit_of_kind(n);
     else if (chance_in(4))
         limit_switch(n);
+    else if (chance_in(4))
+        order_pin(n, !standing_limit(n).pinned);
     else
         limit_numbers(n);
 }
@@ -89,7 +132,7 @@ static void resume(size_t n)
     char args[80];
     snprintf(args, sizeof args, "{\"name\":\"%s\"}", sim.config->downstreams[n].name);
     standing_unsure(&standing.paused[n]);
-    admission_resumed(n);
+    pauses_resumed(n);
     standing_order(node_limiter(), &standing.halted[n], 0, "downstream.resume", args);
 }
 
@@ -109,7 +152,7 @@ static void change_downstream(void)
     } else if (what < 6) {
         standing.probes[n]++;
         standing_unsure(&standing.paused[n]);
-        admission_resumed(n);
+        pauses_resumed(n);
         standing_order(node_limiter(), &standing.tried[n], 0, "downstream.probe", args);
     } else {
         resume(n);
@@ -263,7 +306,7 @@ static bool drain_goes_on(void)
 void orders_undo(void)
 {
     for (size_t n = 0; n < sim.config->named_limits; n++)
-        if (standing.limits[n].open || standing.limits[n].value != standing_configured(n))
+        if (!standing_undone(n) && !sim.in_exam)
             limit_back(n);
     for (size_t n = 0; n < sim.config->downstream_count; n++)
         if (standing.halted[n].open || standing.halted[n].value)

@@ -45,6 +45,7 @@ uint64_t supervise_ask(node_t *n, const char *verb, const char *args);
 
 /* senders.c */
 void sender_arrival(void);
+op_t *sender_sends(size_t route, unsigned kind, enum exam exam);
 void sender_request(const sim_event_t *event);
 void sender_reply(node_t *n, uint64_t token, const http_reply_t *reply);
 void sender_reply_arrived(const sim_event_t *event);
@@ -55,7 +56,7 @@ size_t sender_waiting(void);
 /* holders.c */
 void holders_begin(void);
 void holder_event(const sim_event_t *event);
-void holder_answered(uint64_t token, unsigned status);
+void holder_answered(uint64_t token, const http_reply_t *reply);
 /* Of those alive, as JSON; cut: only every second. */
 size_t holders_list(char *out, size_t size, bool cut);
 bool holders_know(bytes_t lease, bool *killed); /* false: it is nobody's here */
@@ -64,11 +65,12 @@ bool holders_take_back(char *id, size_t size); /* one is to be ended by hand; fa
 
 /* standing.c */
 typedef struct limit_now {
-    uint32_t slots, count, per_ms;
-    bool disabled, observed;
+    uint32_t slots, count, per_ms; /* count: of its rate or, without one, of its cap */
+    bool disabled, observed, pinned;
 } limit_now_t;
 typedef struct standing_all {
-    standing_t limits[16]; /* packed */
+    standing_t limits[LIMITS_MAX]; /* packed */
+    standing_t values[LIMITS_MAX][KINDS]; /* of a kind, by hand: its number + 1; 0: none */
     standing_t stopped[16], drained[16]; /* routes */
     standing_t halted[8], paused[8];     /* downstreams; paused: until then at least */
     standing_t tried[8];                 /* by a probe, which ends pauses, too */
@@ -87,6 +89,10 @@ void standing_cancels(void);
 void standing_unsure(standing_t *of);
 int64_t standing_pack(const limit_now_t *now);
 int64_t standing_configured(size_t limit);
+/* Of one kind; NULL: it has no other number by hand than its limit. */
+standing_t *standing_of_kind(size_t limit, const char *kind);
+void standing_order_back(node_t *to, size_t limit, const char *args); /* all of it */
+bool standing_undone(size_t limit);
 limit_now_t standing_limit(size_t limit);
 bool standing_keeps(size_t limit); /* it is sure that nobody passes who should not */
 void standing_assigned(const assigned_t *a);
@@ -97,6 +103,7 @@ void standing_rebooted(void);
 
 /* orders.c */
 void order_something(void);
+void order_pin(size_t limit, bool pins);
 void orders_undo(void);
 
 /* asks.c */
@@ -131,23 +138,59 @@ void check_end(void);
 const assigned_t *assigned_find(const msgid_t *id, uint64_t attempt);
 
 /* admission.c: limits, as they are seen from outside */
+bool admission_draws(const assigned_t *a, size_t limit);
 void admission_begin(void);
 void admission_kind(bytes_t labels, char *kind);
 void admission_assigned(const node_t *to, const assigned_t *new); /* before it is counted */
 void admission_slots(void);
 bool admission_holds_slots(const assigned_t *a);
-void admission_settle(const assigned_t *a, const msg_settle_t *s);
-void admission_settled(const msg_settled_t *s);
 void admission_not_begun(const assigned_t *a); /* maybe */
+void admission_settled(const msg_settled_t *s);
 void admission_written(const call_t *call);
-void admission_died(const node_t *n);
-void admission_rebooted(void);
-void admission_resumed(size_t downstream); /* by hand: what the far side asked for is over */
+
+/* pauses.c: what the far side asked for */
+void pauses_begin(void);
+void pauses_assigned(const assigned_t *new); /* before it is counted */
+void pauses_settle(const assigned_t *a, const msg_settle_t *s);
+void pauses_settled(const msg_settled_t *s);
+void pauses_died(const node_t *n);
+void pauses_rebooted(void);
+void pauses_resumed(size_t downstream); /* by hand: what the far side asked for is over */
+int64_t pauses_until(const char *limit, char half); /* 0: none is known */
+
+/* adaptive.c: how high an adaptive limit may be */
+void adaptive_begin(void);
+void adaptive_reborn(void); /* the limiter */
+void adaptive_assigned(assigned_t *new);
+void adaptive_settle(const node_t *from, const assigned_t *a, uint32_t link, const msg_settle_t *s);
+void adaptive_settled(const node_t *to, uint32_t link, const msg_settled_t *s);
+void adaptive_cut_off(uint8_t node); /* what it said last may have been lost */
+uint32_t adaptive_most(size_t limit);  /* UINT32_MAX: it is none */
+
+/* intervals.c: least times between two of a key, calendar caps */
+void intervals_begin(void);
+bool intervals_judge(const limit_t *limit);
+void intervals_submit(const msg_submit_t *s);
+void intervals_verdict(const msg_verdict_t *v);
+void intervals_call(op_t *op, const assigned_t *a);
+void intervals_unbegun(const assigned_t *a);
+void intervals_step(int64_t hours); /* somebody sets the clock */
+void intervals_assigned(const assigned_t *a);
+void intervals_hour(void); /* of the calm, in seconds */
+void intervals_end(void);
+
+/* exam.c: in the calm, what must be possible */
+void exam_begin(void);
+void exam_step(void); /* often */
+bool exam_over(void);
+void exam_in_hand(size_t limit, unsigned count);
 
 /* leases.c */
 void leases_begin(void);
 void leases_look(void); /* after each commit */
 bool leases_rest(void); /* nobody holds one */
+int64_t leases_until(const char *id); /* on disk; 0: it is not */
+int64_t leases_since(const char *id); /* on disk; INT64_MAX: it is not */
 
 /* totals.c */
 typedef struct totals {

@@ -12,9 +12,9 @@ static op_t *op_new(void)
     op_t *op = &sim.ops[sim.op_count];
     *op = (op_t){.number = (uint32_t)sim.op_count,
                  .twin = (uint32_t)sim.op_count,
-                 .route = (uint8_t)chance_below(sim.config->route_count),
+                 .route = sim.busy_routes[chance_below(sim.busy_count)],
                  .key = (uint8_t)chance_below(KEYS),
-                 .kind = (uint8_t)chance_below(40)};
+                 .kind = (uint8_t)chance_below(sim.kinds)};
     sim.op_count++;
     const op_t *first = op->number ? &sim.ops[chance_below(op->number)] : op;
     if (chance_in(25) && first->twin == first->number) {
@@ -29,6 +29,7 @@ static void send(op_t *op)
     node_t *n = &sim.nodes[2 + chance_below(sim.config->actors.ingress)];
     op->attempts++;
     op->first_sent = op->first_sent ? op->first_sent : sim.now.at.us;
+    op->last_sent = sim.now.at.us;
     if (!n->alive) {
         sender_refused(op);
         return;
@@ -51,6 +52,17 @@ static void send_later(op_t *op, int64_t in)
 {
     sim_push((sim_event_t){
         .at = after(in), .kind = SIM_REPLY, .op = op->number, .attempt = op->attempts});
+}
+
+op_t *sender_sends(size_t route, unsigned kind, enum exam exam)
+{
+    op_t *op = op_new();
+    op->twin = op->number;
+    op->route = (uint8_t)route;
+    op->kind = (uint8_t)kind;
+    op->exam = (uint8_t)exam;
+    send(op);
+    return op;
 }
 
 void sender_arrival(void)
@@ -115,10 +127,30 @@ void sender_request(const sim_event_t *event)
     carrier_request(n->carrier, &request, sim.now);
 }
 
+static bool says(const http_reply_t *reply, const char *what)
+{
+    return reply->body.len > 0 && memmem(reply->body.data, reply->body.len, what, strlen(what));
+}
+
+/* What is only observed keeps nobody. A cap that is used up stays so: in the end senders go. */
+static void check_refusal(op_t *op, const http_reply_t *reply)
+{
+    for (size_t n = 0; reply->status == 429 && n < sim.config->named_limits; n++) {
+        const standing_t *s = &standing.limits[n];
+        char name[40];
+        snprintf(name, sizeof name, "\"%s\"", sim.config->limits[n].name);
+        if (standing_limit(n).observed && standing_is_sure(s) && s->since < op->last_sent &&
+            says(reply, name))
+            violation("operation %u was refused by %s, which is only observed", op->number,
+                      sim.config->limits[n].name);
+    }
+    op->closed |= sim.calm && reply->status == 429 && says(reply, "usage_cap_exceeded");
+}
+
 void sender_reply(node_t *n, uint64_t token, const http_reply_t *reply)
 {
     if (token & TOKEN_HOLDER)
-        holder_answered(token, reply->status);
+        holder_answered(token, reply);
     if (token & TOKEN_HOLDER || ask_answered(token))
         return;
     op_t *op = &sim.ops[(token >> 16) - 1];
@@ -131,6 +163,7 @@ void sender_reply(node_t *n, uint64_t token, const http_reply_t *reply)
         return;
     }
     op->waiting = false;
+    check_refusal(op, reply);
     if (reply->status < 300) {
         op->accepted = true;
         op->closed = !chance_in(12); /* some send it once more */

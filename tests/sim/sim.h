@@ -13,6 +13,8 @@
 #define NODES_MAX 12u
 #define OPS_MAX 4096u
 #define STEPS_MAX 4u
+#define LIMITS_MAX 32u
+#define KINDS 40u
 #define CONNS_MAX 8192u
 #define ASSIGNED_MAX 512u
 #define TRACE_KEPT 50u
@@ -120,17 +122,20 @@ typedef struct standing {
     uint64_t open;        /* the latest order that is not answered; 0: the value is sure */
 } standing_t;
 enum { KEPT_NOT, KEPT_HELD, KEPT_CANCELLED };
+/* What its far side does with an operation of the exam (exam.c). */
+enum exam { NO_EXAM, EXAM_TAKES_LONG, EXAM_TOO_MANY, EXAM_LATER };
 
 typedef struct op {
     uint32_t number,
         twin; /* twin: an earlier op whose sender's id it uses with another body; or itself */
-    uint8_t route, attempts, key, kind;
+    uint8_t route, attempts, key, kind, exam;
     bool accepted, conflicted, closed; /* closed: its sender asks no more */
     msgid_t id;                        /* as answered */
     bool has_id, may_be_cancelled;
     standing_t kept; /* held, cancelled */
-    int64_t first_sent;
+    int64_t first_sent, last_sent, written_at; /* 0: not yet */
     int64_t seq;        /* as assigned; 0: not yet */
+    int64_t begun_seq, begun_at; /* its first assignment; 0: it is not known, or came to nothing */
     uint8_t waiting_at; /* ingress node; the request's attempt is `attempts` */
     bool waiting;
     uint64_t open[4]; /* by attempt: an ingress has it and has not answered */
@@ -165,6 +170,8 @@ typedef struct assigned {
     uint32_t key_hash;
     char kind[8]; /* its label */
     int64_t start_by;
+    uint64_t order;        /* on the wire, among what adaptive.c counts */
+    uint32_t limiter_life; /* that assigned it */
 } assigned_t;
 
 /* Credit of one link as the wire shows it: [0] intake or pool by index. */
@@ -177,6 +184,11 @@ typedef struct wire_credit {
 typedef struct evidence {
     uint64_t calls;                 /* first bytes */
     uint64_t judged;                /* of these, by a rate or a window */
+    uint64_t bent;                  /* assigned at an adaptive limit that was lowered */
+    uint64_t learned;               /* pauses of one label's value */
+    uint64_t apart;                 /* intervals of a key */
+    uint64_t provisional, registered; /* leases granted without the limiter */
+    uint64_t exams;
     uint64_t killed;                /* processes that died with slots in their hands */
     uint64_t in_hand;               /* messages in these */
     uint64_t taken, released, lost; /* leases; lost: their holders vanished */
@@ -215,6 +227,10 @@ typedef struct sim {
     uint64_t stops, drains;
     uint64_t probes, probes_answered, asked, told;
     bool gentle; /* a seed in which only responders freeze */
+    uint8_t busy_routes[16]; /* where its messages go */
+    size_t busy_count;
+    unsigned kinds; /* of messages */
+    bool in_exam;
     bool disk_full, disk_slow, poison_next;
     uint32_t faults;                          /* which may happen: a bit a fault */
     int64_t limiter_well_since, limiter_died; /* limiter_died: INT64_MAX while it lives */

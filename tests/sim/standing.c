@@ -1,16 +1,20 @@
 /* standing.c: what operators have set, as far as it is sure from outside. An order that was sent
  * makes the thing that it changes unsure; its answer makes it sure, from then on, because nothing
  * older can still be on its way behind it on the same link. What is unsure is not judged. */
+#include <stdlib.h>
+
 #include "core/words.h"
 #include "tests/sim/parts.h"
 
 #define ORDERS 512u
+#define NO_LIMIT SIZE_MAX
 
 typedef struct order {
     uint64_t number;
     standing_t *of;
     int64_t value;
     bool was_sure, cancels;
+    size_t undoes; /* all that was set by hand of this limit; NO_LIMIT: of none */
 } order_t;
 
 static order_t orders[ORDERS];
@@ -33,10 +37,28 @@ void standing_order(node_t *to, standing_t *of, int64_t value, const char *verb,
     if (!to->alive)
         return;
     uint64_t number = supervise_ask(to, verb, args);
-    orders[number % ORDERS] = (order_t){number, of, value, of->open == 0, false};
+    orders[number % ORDERS] = (order_t){number, of, value, of->open == 0, false, NO_LIMIT};
     of->open = number;
     if (trace_all)
         trace_note("order %llu: %s %s", (unsigned long long)number, verb, args);
+}
+
+void standing_order_back(node_t *to, size_t limit, const char *args)
+{
+    if (!to->alive)
+        return;
+    standing_order(to, &standing.limits[limit], standing_configured(limit), "limits.reset", args);
+    uint64_t number = standing.limits[limit].open;
+    orders[number % ORDERS].undoes = limit;
+    for (size_t n = 0; n < KINDS; n++)
+        standing.values[limit][n].open = number;
+}
+
+static void undone(uint64_t number, size_t limit)
+{
+    for (size_t n = 0; n < KINDS; n++)
+        if (standing.values[limit][n].open == number)
+            standing.values[limit][n] = (standing_t){.since = sim.now.at.us};
 }
 
 void standing_cancels(void) { orders[standing.mode.open % ORDERS].cancels = true; }
@@ -49,6 +71,8 @@ static bool says(bytes_t body, const char *what)
 void standing_answered(const msg_answer_t *answer)
 {
     const order_t *o = &orders[answer->number % ORDERS];
+    if (o->number == answer->number && o->undoes != NO_LIMIT && answer->status == 200)
+        undone(o->number, o->undoes);
     if (o->number != answer->number || !o->of || o->of->open != answer->number)
         return;
     if (answer->status == 200)
@@ -67,7 +91,7 @@ void standing_unsure(standing_t *of) { of->open = UINT64_MAX; }
 int64_t standing_pack(const limit_now_t *now)
 {
     return (int64_t)now->slots | (int64_t)now->count << 20 | (int64_t)now->per_ms << 40 |
-           (int64_t)now->disabled << 60 | (int64_t)now->observed << 61;
+           (int64_t)now->disabled << 60 | (int64_t)now->observed << 61 | (int64_t)now->pinned << 62;
 }
 
 limit_now_t standing_limit(size_t index)
@@ -77,15 +101,34 @@ limit_now_t standing_limit(size_t index)
                          .count = value >> 20 & 0xFFFFF,
                          .per_ms = value >> 40 & 0xFFFFF,
                          .disabled = value >> 60 & 1,
-                         .observed = value >> 61 & 1};
+                         .observed = value >> 61 & 1,
+                         .pinned = value >> 62 & 1};
 }
 
 int64_t standing_configured(size_t index)
 {
     const limit_t *limit = &sim.config->limits[index];
-    return standing_pack(&(limit_now_t){.slots = limit->slots,
-                                        .count = limit->rate.count,
-                                        .per_ms = (uint32_t)(limit->rate.period_us / US_PER_MS)});
+    return standing_pack(
+        &(limit_now_t){.slots = limit->slots,
+                       .count = limit->cap.zone ? (uint32_t)limit->cap.most : limit->rate.count,
+                       .per_ms = (uint32_t)(limit->rate.period_us / US_PER_MS),
+                       .observed = limit->observe});
+}
+
+standing_t *standing_of_kind(size_t index, const char *kind)
+{
+    const limit_t *limit = &sim.config->limits[index];
+    bool by_kind = limit->per_count == 1 && strcmp(limit->per[0], "kind") == 0;
+    return by_kind && *kind ? &standing.values[index][strtoul(kind + 1, NULL, 10) % KINDS] : NULL;
+}
+
+bool standing_undone(size_t index)
+{
+    const standing_t *of = &standing.limits[index];
+    bool is = of->open == 0 && of->value == standing_configured(index);
+    for (size_t n = 0; is && n < KINDS; n++)
+        is = standing.values[index][n].open == 0 && standing.values[index][n].value == 0;
+    return is;
 }
 
 bool standing_keeps(size_t index)

@@ -31,6 +31,12 @@ void totals_add(totals_t *t)
     t->evidence.judged += e->judged;
     t->evidence.killed += e->killed;
     t->evidence.in_hand += e->in_hand;
+    t->evidence.bent += e->bent;
+    t->evidence.learned += e->learned;
+    t->evidence.apart += e->apart;
+    t->evidence.provisional += e->provisional;
+    t->evidence.registered += e->registered;
+    t->evidence.exams += e->exams;
     t->evidence.taken += e->taken;
     t->evidence.released += e->released;
     t->evidence.lost += e->lost;
@@ -74,15 +80,22 @@ void totals_tell(const totals_t *t, double took)
                                {"probes answered", t->probed}};
     const told_t limits[] = {{"calls", e->calls},
                              {"judged by a rate or window", e->judged},
-                             {"holders killed", e->killed + e->lost},
-                             {"of these processes", e->killed},
-                             {"messages in their hands", e->in_hand},
-                             {"leases taken", e->taken},
-                             {"given back", e->released},
-                             {"lost with their holder", e->lost},
-                             {"whole lists of those who live", e->lists}};
+                             {"assigned at a lowered adaptive limit", e->bent},
+                             {"pauses of one value", e->learned},
+                             {"intervals of a key", e->apart},
+                             {"exams passed", e->exams}};
+    const told_t holders[] = {{"holders killed", e->killed + e->lost},
+                              {"of these processes", e->killed},
+                              {"messages in their hands", e->in_hand},
+                              {"leases taken", e->taken},
+                              {"given back", e->released},
+                              {"lost with their holder", e->lost},
+                              {"granted without the limiter", e->provisional},
+                              {"of these registered", e->registered},
+                              {"whole lists of those who live", e->lists}};
     tell(messages, COUNT_OF(messages));
     tell(limits, COUNT_OF(limits));
+    tell(holders, COUNT_OF(holders));
     printf("seeds %llu, steps %llu, no violation; trace %016llx; %.0f steps/s, %.0f seeds/min\n",
            (unsigned long long)t->seeds, (unsigned long long)t->steps, (unsigned long long)t->hash,
            (double)t->steps / took, (double)t->seeds * 60 / took);

@@ -70,7 +70,7 @@ static bool id_in(const http_reply_t *reply, msgid_t *id)
 /* The limiter is known to be dead; but a word that it said before may come after the news, and what
  * was sent to it upon that waits a little longer. */
 #define AWAY_US (VERDICT_WAIT_AWAY_US + 300 * US_PER_MS)
-#define GENTLE_US US_PER_S                          /* nobody but responders has trouble */
+#define GENTLE_US US_PER_S /* nobody but responders has trouble */
 
 /* The number of the event: how long an answer may take. The limit of one who froze begins with its
  * thaw. */
@@ -188,14 +188,58 @@ static void check_dead(const op_t *op, const stored_message_t *m)
                   (const char *)m->progress.reason.data);
 }
 
-static void check_done(const op_t *op)
+/* Nobody was told of some: their answers were lost, and no sender asked again. */
+static bool is_of_key(const msgid_t *id, const op_t *op)
+{
+    bool is_known = false;
+    for (size_t i = 0; i < sim.op_count; i++) {
+        const op_t *its = &sim.ops[i];
+        if (!its->has_id || !msgid_equal(&its->id, id))
+            continue;
+        is_known = true;
+        if (its->route == op->route && its->key == op->key)
+            return true;
+    }
+    return !is_known;
+}
+
+/* Another of its key, which came later, stands for both. */
+static bool is_merged(const op_t *op, const stored_message_t *m)
+{
+    static const char said[] = "merged into ";
+    msgid_t into;
+    if (!begins(m->progress.reason, said))
+        return false;
+    bytes_t id = bytes_of(m->progress.reason.data + sizeof said - 1,
+                          m->progress.reason.len - (sizeof said - 1));
+    const stored_message_t *other =
+        msgid_parse(id, &into) == 0 ? memory_disk_find(sim.disk, &into) : NULL;
+    if (!sim.config->routes[op->route].merge || !other || other->progress.seq <= m->progress.seq ||
+        !is_of_key(&into, op))
+        violation("operation %u was merged into what does not stand for it", op->number);
+    return true;
+}
+
+/* What its call would have made a lease of was released before it: both are of one line. */
+static bool may_be_released(const op_t *op)
+{
+    for (size_t i = 0; i < sim.op_count; i++) {
+        const step_t *first = &sim.config->routes[sim.ops[i].route].steps[0];
+        if (first->kind == STEP_RELEASE && sim.ops[i].number / 8 == op->number / 8)
+            return true;
+    }
+    return false;
+}
+
+static void check_done(const op_t *op, const stored_message_t *m)
 {
     const route_t *route = &sim.config->routes[op->route];
+    bool merged = is_merged(op, m);
     for (size_t i = 0; i < route->step_count; i++) {
         const step_t *step = &route->steps[i];
         bool skipped = step->when.count > 0 && op->kind % 2 == 0;
-        if (step->kind == STEP_CALL && !skipped && op->effects[i] == 0 &&
-            !standing_may_have_skipped(step))
+        if (step->kind == STEP_CALL && !skipped && op->effects[i] == 0 && !merged &&
+            !standing_may_have_skipped(step) && !(step->lease_id && may_be_released(op)))
             violation("invariant 2: operation %u is done and its step %s never happened",
                       op->number, step->name);
         if (step->kind == STEP_CALL && skipped && op->effects[i] > 0)
@@ -217,7 +261,7 @@ static void check_op(const op_t *op)
     if (m->progress.state == STATE_DEAD)
         check_dead(op, m);
     else
-        check_done(op);
+        check_done(op, m);
 }
 
 static void check_ingress(const node_t *n)
@@ -231,6 +275,7 @@ static void check_ingress(const node_t *n)
 void check_end(void)
 {
     memory_disk_each(sim.disk, check_finished, NULL);
+    intervals_end();
     for (size_t i = 0; i < sim.op_count; i++)
         check_op(&sim.ops[i]);
     for (size_t i = 1; i < sim.node_count; i++)

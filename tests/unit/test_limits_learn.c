@@ -190,6 +190,42 @@ static void a_share_that_learned_a_pause_is_a_share_after_a_restart(void **s)
     rig_destroy(r);
 }
 
+static void who_comes_after_a_pause_and_a_restart_begins_with_one_though_nobody_waited(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'of':{'slots':9,'per':['l'],'learns':true}",
+                          ROUTE("a", "", CALL("'limits':['of'],")));
+    limits_offer(r, (offer_t){1, "a", .value = "x"});
+    hand_fill(r);
+    hand_settle(r, 1, OUTCOME_DEFER, 429, 1000);
+    rig_pass(r, 1200 * US_PER_MS);
+    hand_fill(r);
+    hand_settle(r, 1, OUTCOME_FAIL, 400, 0);
+    limits_restart(r, false);
+    rig_pass(r, 3 * US_PER_S); /* what nobody needs is swept */
+    limits_offers(r, (offer_t){2, "a", .value = "x"}, 5);
+    assert_int_equal(hand_fill(r), 1);
+    rig_destroy(r);
+}
+
+static void calls_of_an_earlier_life_teach_an_adaptive_limit_nothing(void **s)
+{
+    (void)s;
+    const char *limits = "'of':{'slots':15,'adaptive':{'floor':1,'start':2,'stay_ms':0}}",
+               *routes = ROUTE("a", "", CALL("'limits':['of'],"));
+    rig_t *r = limits_rig("", limits, routes);
+    limits_offers(r, (offer_t){1, "a"}, 9);
+    assert_int_equal(hand_fill(r), 2);
+    limits_reload(r, "", limits, routes);
+    hand_ok(r, 1);
+    hand_ok(r, 2);
+    assert_int_equal(bucket_slots(limits_self(r), limits_bucket(r, "of"), CLASS_NORMAL), 2);
+    hand_ok(r, 3);
+    hand_ok(r, 4);
+    assert_int_equal(bucket_slots(limits_self(r), limits_bucket(r, "of"), CLASS_NORMAL), 3);
+    rig_destroy(r);
+}
+
 /* ---- the limits of a route learn from its calls ---- */
 
 static void adaptive_slots_of_a_route_follow_what_its_calls_meet(void **s)
@@ -416,6 +452,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(adaptive_slots_go_down_on_429_and_up_again_on_successes),
     cmocka_unit_test(an_adaptive_limit_that_grows_wakes_every_share_of_it),
     cmocka_unit_test(a_share_that_learned_a_pause_is_a_share_after_a_restart),
+    cmocka_unit_test(
+        who_comes_after_a_pause_and_a_restart_begins_with_one_though_nobody_waited),
+    cmocka_unit_test(calls_of_an_earlier_life_teach_an_adaptive_limit_nothing),
     cmocka_unit_test(adaptive_slots_of_a_route_follow_what_its_calls_meet),
     cmocka_unit_test(a_retry_after_pauses_the_value_of_a_route_s_limit_that_learns),
     cmocka_unit_test(a_lease_gives_back_its_place_in_a_slow_start),

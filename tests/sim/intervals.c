@@ -1,0 +1,223 @@
+/* intervals.c: least times between two messages of a key, and calendar caps.
+ *
+ * A message that waits is judged in the end, by the moment at which its first call was allowed: an
+ * assignment says by when it must begin, and how long before that it was made. What is refused at
+ * the door is judged when it is accepted: that was decided after it was first submitted and before
+ * the verdict left. */
+#include <stdlib.h>
+
+#include "core/msgid.h"
+#include "store/memory_disk.h"
+#include "tests/sim/parts.h"
+
+#define SUBMITS 1024u
+#define HOUR_US (3600 * US_PER_S)
+#define FAR_BACK 2 /* hours: the clock is thought to be wrong by more */
+#define HOUR_SEEN_US (5 * US_PER_S)
+
+typedef struct submitted {
+    msgid_t id;
+    char key[8];
+    const route_t *route;
+    int64_t at, accepted_at; /* accepted_at 0: not yet, or parked */
+    bool parked;
+} submitted_t;
+/* The hour that a cap is used up in: the latest in which something was taken, also when the clock
+ * goes back. Where the clock may have stood in another hour when it was taken, nothing is known
+ * until one begins that is later than both. */
+typedef struct used {
+    int64_t hour, doubted; /* doubted 0: it is sure */
+    unsigned count;
+} used_t;
+
+static struct {
+    submitted_t submits[SUBMITS];
+    size_t next;
+    used_t used;
+    int64_t hour_at, stepped_at, hour_before; /* when somebody set the clock */
+} seen;
+
+void intervals_begin(void) { memset(&seen, 0, sizeof seen); }
+
+static int64_t hour(void) { return sim.now.wall.us / HOUR_US; }
+
+bool intervals_judge(const limit_t *limit)
+{
+    return limit->rate.shape == RATE_SPACING && limit->per_count > 0 &&
+           strcmp(limit->per[0], "key") == 0;
+}
+
+/* The least time between two of a key that its route's limits ask for; 0: none. */
+static int64_t apart_us(const route_t *route, bool rejects)
+{
+    for (size_t n = 0; n < route->draw_count; n++) {
+        const limit_t *limit = &sim.config->limits[route->draws[n].limit];
+        if (intervals_judge(limit) && limit->reject == rejects)
+            return limit->rate.period_us / limit->rate.count;
+    }
+    return 0;
+}
+
+/* ---- at the door */
+
+/* Its place among the limits; -1: it has none. */
+static long cap_of(const route_t *route)
+{
+    for (size_t n = 0; n < route->draw_count; n++)
+        if (sim.config->limits[route->draws[n].limit].cap.zone)
+            return route->draws[n].limit;
+    return -1;
+}
+
+static submitted_t *submitted(const msgid_t *id)
+{
+    for (size_t n = 0; n < SUBMITS; n++)
+        if (seen.submits[n].route && msgid_equal(&seen.submits[n].id, id))
+            return &seen.submits[n];
+    return NULL;
+}
+
+void intervals_submit(const msg_submit_t *s)
+{
+    const route_t *route = config_route(sim.config, s->route);
+    if (!route || (!apart_us(route, true) && cap_of(route) < 0) || submitted(&s->id))
+        return;
+    submitted_t *at = &seen.submits[seen.next++ % SUBMITS];
+    *at = (submitted_t){.id = s->id, .route = route, .at = sim.now.at.us};
+    memcpy(at->key, s->key.data, s->key.len < sizeof at->key ? s->key.len : 0);
+}
+
+void intervals_step(int64_t hours)
+{
+    seen.hour_before = hour();
+    seen.stepped_at = sim.now.at.us;
+    sim.now.wall.us += hours * HOUR_US;
+}
+
+static bool waits_for_cap(const op_t *op)
+{
+    const stored_message_t *m = op->accepted && cap_of(&sim.config->routes[op->route]) >= 0
+                                    ? memory_disk_find(sim.disk, &op->id)
+                                    : NULL;
+    return m && m->progress.state != STATE_DONE && m->progress.state != STATE_DEAD;
+}
+
+/* In the calm what a cap keeps, and nobody refuses any more, would wait for an hour. */
+void intervals_hour(void)
+{
+    bool waits = false;
+    for (size_t n = 0; !waits && n < sim.op_count; n++)
+        waits = waits_for_cap(&sim.ops[n]);
+    if (!waits || sim.now.at.us < seen.hour_at + HOUR_SEEN_US)
+        return;
+    seen.hour_at = sim.now.at.us;
+    intervals_step(1);
+}
+
+/* Since `since` something was taken, or perhaps: which hour is it of? False: that is not sure. */
+static bool hour_is_sure(int64_t since, bool perhaps)
+{
+    used_t *u = &seen.used;
+    bool stepped = since <= seen.stepped_at;
+    int64_t latest = stepped && seen.hour_before > hour() ? seen.hour_before : hour();
+    if (latest > u->hour && latest > u->doubted && !stepped && !perhaps)
+        *u = (used_t){.hour = latest};
+    else if (stepped || perhaps ? latest > u->hour : u->hour > latest + FAR_BACK)
+        u->doubted = latest > u->doubted && latest > u->hour ? latest : u->hour + 1;
+    return !u->doubted;
+}
+
+static void check_cap(const submitted_t *new, bool parked)
+{
+    long limit = cap_of(new->route);
+    if (limit < 0 || !hour_is_sure(new->at, false) || parked)
+        return;
+    seen.used.count++;
+    uint32_t most = standing_limit((size_t)limit).count;
+    if (!standing_keeps((size_t)limit) || new->at <= standing.limits[limit].since)
+        return;
+    if (seen.used.count > most)
+        violation("invariant 3: %u messages of %s in one hour, its cap is %u", seen.used.count,
+                  new->route->name, most);
+}
+
+/* Who gave back what it took at the door takes it again. */
+void intervals_assigned(const assigned_t *a)
+{
+    if (cap_of(a->route) >= 0)
+        hour_is_sure(sim.now.at.us - US_PER_S, true);
+}
+
+static void check_apart(const submitted_t *new)
+{
+    int64_t apart = apart_us(new->route, true);
+    for (size_t n = 0; apart && n < SUBMITS; n++) {
+        const submitted_t *other = &seen.submits[n];
+        if (other == new || other->accepted_at == 0 || other->route != new->route ||
+            strcmp(other->key, new->key) != 0)
+            continue;
+        sim.evidence.apart++;
+        if (sim.now.at.us - other->at < apart)
+            violation("invariant 3: two messages of the key %s of %s were accepted within %lld us",
+                      new->key, new->route->name, (long long)(sim.now.at.us - other->at));
+    }
+}
+
+/* It waits for the end of a drain, holds nothing, and takes its place when that has come. */
+static bool is_parked(const msgid_t *id)
+{
+    const stored_message_t *m = memory_disk_find(sim.disk, id);
+    return m && m->progress.state == STATE_HELD;
+}
+
+void intervals_verdict(const msg_verdict_t *v)
+{
+    submitted_t *new = v->verdict == VERDICT_ACCEPTED ? submitted(&v->id) : NULL;
+    if (!new || new->accepted_at || new->parked)
+        return;
+    new->parked = is_parked(&v->id);
+    check_cap(new, new->parked);
+    if (new->parked)
+        return;
+    new->accepted_at = sim.now.at.us;
+    trace_note("%s accepted a message of the key %s, submitted at %lld", new->route->name, new->key,
+               (long long)new->at);
+    check_apart(new);
+}
+
+/* ---- who waits */
+
+/* Whose first assignment was lost may have taken its place long before it began. */
+void intervals_call(op_t *op, const assigned_t *a)
+{
+    if (a->attempt > 1 || op->begun_seq || !apart_us(a->route, false))
+        return;
+    op->begun_seq = (int64_t)a->seq;
+    op->begun_at = a->start_by - a->step->start_within_ms * US_PER_MS;
+}
+
+/* It counts not at all. */
+void intervals_unbegun(const assigned_t *a)
+{
+    for (size_t n = 0; a->attempt == 1 && apart_us(a->route, false) && n < sim.op_count; n++)
+        if (sim.ops[n].begun_seq == (int64_t)a->seq)
+            sim.ops[n].begun_at = 0;
+}
+
+void intervals_end(void)
+{
+    for (size_t n = 0; n < sim.op_count; n++) {
+        const op_t *op = &sim.ops[n];
+        int64_t apart = op->begun_at ? apart_us(&sim.config->routes[op->route], false) : 0;
+        for (size_t k = 0; apart && k < n; k++) {
+            const op_t *other = &sim.ops[k];
+            if (!other->begun_at || other->route != op->route || other->key != op->key)
+                continue;
+            sim.evidence.apart++;
+            if (llabs(op->begun_at - other->begun_at) < apart)
+                violation("invariant 3: operations %u and %u of one key of %s began within %lld us",
+                          other->number, op->number, sim.config->routes[op->route].name,
+                          llabs(op->begun_at - other->begun_at));
+        }
+    }
+}
