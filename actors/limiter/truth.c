@@ -1,8 +1,9 @@
 /* truth.c: leases compared with a list that a downstream keeps: live calls, live runners. Whoever
- * has a lease and is not in the list lost its release; it is ended and counted as drift. Whoever is
- * in the list without a lease is told, and takes no slot. Only a whole list counts: an answer that
- * is late, cut or wrong changes nothing. One question at a time, over all limits. Nothing of it is
- * kept: the next life asks again. */
+ * has a lease and is in the list lives: it is renewed. Whoever has one and is not in the list lost
+ * its release; it is ended and counted as drift. Whoever is in the list without a lease is told,
+ * and takes no slot. Only a whole list counts: an answer that is late, cut or wrong changes
+ * nothing. One question at a time, over all limits. Nothing of it is kept: the next life asks
+ * again. */
 #include "actors/limiter/parts.h"
 
 #include <stdio.h>
@@ -117,13 +118,26 @@ static bool is_of(const lease_t *lease, const limit_t *limit)
     return false;
 }
 
-static void end_if_missing(limiter_t *l, lease_t *lease)
+/* The list says that it lives. Not written each time: only once a quarter of its time is over. */
+static void renew_listed(limiter_t *l, lease_t *lease)
+{
+    int64_t left_us = lease->expiry.due.us - l->now.at.us;
+    if (left_us < (int64_t)lease->ttl_ms * US_PER_MS / 4 * 3)
+        lease_renew(l, lease);
+}
+
+static void compare(limiter_t *l, lease_t *lease)
 {
     struct truth_state *t = l->truths;
     const limit_t *limit = t->of[t->at].limit;
     instant_t old = instant_after_us(lease->since, limit->truth.grace_s * US_PER_S);
-    if (BUG(TRUTH_IGNORED) || lease->listed == t->number || lease->flags & LEASE_OF_CALL ||
-        !is_of(lease, limit) || instant_before(t->asked_at, old))
+    if (BUG(TRUTH_IGNORED) || lease->flags & LEASE_OF_CALL || !is_of(lease, limit))
+        return;
+    if (lease->listed == t->number) {
+        renew_listed(l, lease);
+        return;
+    }
+    if (instant_before(t->asked_at, old))
         return;
     lease_end(l, lease, "the limit's truth does not list it");
     t->ended++;
@@ -193,7 +207,7 @@ void truths_watch(limiter_t *l)
     if (t->doing == ASKING && !instant_before(l->now.at, t->give_up_at))
         failed(l, &t->of[t->at], "nobody answered");
     if (t->doing == ENDING) {
-        if (leases_walk(l, &t->chain, end_if_missing))
+        if (leases_walk(l, &t->chain, compare))
             compared(l, &t->of[t->at]);
         else
             wish_again(l->e);

@@ -247,6 +247,24 @@ def a_call_that_the_service_does_not_know_is_ended():
 
 
 @test
+def a_call_that_the_service_lists_outlives_its_ttl():
+    weir = telephony(TELEPHONY_SEMAPHORE_TTL_SEC=4, TELEPHONY_TRUTH_EVERY_SEC=1, TELEPHONY_TRUTH_GRACE_SEC=30)
+    weir.begin(plain=True)
+    weir.no_script()
+    weir.script(path="/v1/calls?status=live", do="200", body={"calls": [{"id": "CA-1"}]})
+    weir.script(path="/v1/calls/*", do="200", body={})
+    for call in ("CA-1", "CA-2"):
+        hook(weir, "inbound", event=f"i-{call}", call=call, campaign="spring")
+    wait_until(lambda: used(weir, "global") == 2, 5, "two live")
+    wait_until(lambda: used(weir, "global") == 1, 10, "the one that nobody lists is over in its time")
+    until = time.monotonic() + 4  # once more its time
+    wait_until(lambda: used(weir, "global") != 1 or time.monotonic() > until, 10, "its time goes by")
+    check(used(weir, "global") == 1, "the listed one lives")
+    check(weir.metric("weir_leases_reclaimed_total") == 1, "one was reclaimed")
+    weir.stop()
+
+
+@test
 def caps_are_raised_and_lowered_live_and_no_call_is_cut():
     weir = telephony(TELEPHONY_PER_CAMPAIGN_MAX_CONCURRENCY=4)
     weir.begin(plain=True)

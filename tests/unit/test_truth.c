@@ -6,8 +6,8 @@ static const char CONFIG[] =
     "{\"state_dir\":\"/tmp/x\",\"run_dir\":\"/tmp/y\","
     "\"sources\":{\"s\":{\"auth\":\"none-on-loopback\"}},"
     "\"downstreams\":{\"d\":{\"url\":\"http://127.0.0.1:9\",\"allow_private\":true}},"
-    "\"limits\":{\"calls\":{\"slots\":4,\"ttl_s\":3600,\"truth\":{\"downstream\":\"d\","
-    "\"path\":\"/live\",\"every_s\":60,\"grace_s\":30}},\"others\":{\"slots\":4,\"ttl_s\":3600}},"
+    "\"limits\":{\"calls\":{\"slots\":4,\"ttl_s\":240,\"truth\":{\"downstream\":\"d\","
+    "\"path\":\"/live\",\"every_s\":60,\"grace_s\":30}},\"others\":{\"slots\":4,\"ttl_s\":240}},"
     "\"routes\":{\"plain\":{\"path\":\"/plain\",\"source\":\"s\",\"steps\":[{\"name\":\"go\","
     "\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]}}}";
 
@@ -115,6 +115,21 @@ static void what_the_list_has_not_ends_once_it_is_old_enough(void **state)
     assert_int_equal(drift(r), 2);
 }
 
+static void what_the_list_has_is_renewed_by_it(void **state)
+{
+    rig_t *r = *state;
+    acquire(r, "lives", "calls");
+    acquire(r, "elsewhere", "others");
+    for (unsigned n = 0; n < 10; n++) { /* ten minutes; its time is four */
+        answer(r, next_question(r), "[\"lives\",\"elsewhere\"]");
+        assert_true(is_held(r, "lives"));
+    }
+    assert_false(is_held(r, "elsewhere")); /* of a limit without that truth */
+    assert_int_equal(drift(r), 0);
+    pass_s(r, 241); /* nobody answers any more */
+    assert_false(is_held(r, "lives"));
+}
+
 static void without_a_whole_list_nothing_changes(void **state)
 {
     rig_t *r = *state;
@@ -208,6 +223,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
         T(what_the_list_has_not_ends_once_it_is_old_enough),
+        T(what_the_list_has_is_renewed_by_it),
         T(without_a_whole_list_nothing_changes),
         T(a_question_that_nobody_answers_is_asked_again_and_its_answer_comes_too_late),
         T(after_a_crash_leases_are_young_again_and_old_answers_void),
