@@ -14,7 +14,7 @@ static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 static int64_t accepted_of(const fair_node_t *node)
 {
-    return list_of(node, item_t, place)->accepted.us;
+    return list_of(node, item_t, place)->order_us;
 }
 
 void buckets_start(limiter_t *l)

@@ -78,14 +78,6 @@ static void cancel_one(limiter_t *l, item_t *i, const struct question *q)
     item_die(l, i, reason);
 }
 
-static void class_one(limiter_t *l, item_t *i, uint8_t class)
-{
-    item_set_class(l, i, class);
-    i->flags &= ~(3u << PROGRESS_CLASS_SHIFT);
-    i->flags |= PROGRESS_CLASS_SET | (uint32_t) class << PROGRESS_CLASS_SHIFT;
-    item_touch(l, i);
-}
-
 /* It may be gone afterwards. */
 static void do_one(limiter_t *l, item_t *i, const struct question *q)
 {
@@ -96,7 +88,7 @@ static void do_one(limiter_t *l, item_t *i, const struct question *q)
     else if (q->act == ACT_CANCEL)
         cancel_one(l, i, q);
     else
-        class_one(l, i, q->class);
+        item_set_class(l, i, q->class);
 }
 
 static json_t *item_state(const item_t *i)

@@ -70,6 +70,21 @@ static bool needs_found(limiter_t *l, item_t *i, const step_t *step)
     return (i->job || r->draw_count == 0) && (i->needs || step->draw_count == 0);
 }
 
+static bool are_equal(const needs_t *a, const needs_t *b) { return !a || (b && needs_equal(a, b)); }
+
+/* It has the place of a message whose labels may be others: then it did not wait for its own
+ * limits yet. */
+static void needs_own(limiter_t *l, item_t *i, const step_t *step)
+{
+    needs_t *job = i->job, *needs = i->needs;
+    i->merged = false;
+    i->job = i->needs = NULL;
+    if (!needs_found(l, i, step) || !are_equal(job, i->job) || !are_equal(needs, i->needs))
+        i->woken = false;
+    needs_free(l, &job);
+    needs_free(l, &needs);
+}
+
 /* A step of our own takes nothing of the route's limits. */
 static bool takes_of_job(const item_t *i, const step_t *step)
 {
@@ -325,6 +340,8 @@ static void item_try(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
         step_ended(l, i);
         return;
     }
+    if (i->merged)
+        needs_own(l, i, step);
     if (!needs_found(l, i, step)) {
         item_set_reason(i, "too many label values", strlen("too many label values"));
         pause_until(l, i, instant_after_us(l->now.at, US_PER_S));

@@ -153,6 +153,7 @@ static item_t *enqueue(limiter_t *l, const msg_submit_t *s, const route_t *r)
     blob_t *content = blob_join(s->fields, s->body);
     i->id = s->id;
     i->accepted = l->now.wall;
+    i->order_us = l->now.wall.us;
     i->route = (uint16_t)route_index(l, r);
     i->class = (uint8_t)s->class;
     i->key = key_get(l, i->route, s->key);
@@ -214,19 +215,14 @@ static bool gives_back(const msg_submit_t *s, const route_t *r)
     return holds;
 }
 
-/* The one before it in its key has not begun: the newer one stands for both. */
-static void merge(limiter_t *l, const item_t *i)
+/* The one before it in its key that has not begun: the newer one stands for both. NULL: none. */
+static item_t *merges_into(const item_t *i)
 {
     list_t *items = &i->key->items;
     item_t *before = items->count ? list_of(items->head.prev, item_t, turn) : NULL;
-    char reason[sizeof "merged into " + MSGID_TEXT] = "merged into ";
-    if (!before || before->state != STATE_QUEUED || before->attempt > 0 || before->step > 0 ||
-        before->job_held)
-        return;
-    msgid_text(&i->id, reason + strlen(reason));
-    item_set_reason(before, reason, strlen(reason));
-    item_unplace(l, before);
-    item_finish(l, before, STATE_DONE);
+    bool begun = !before || before->state != STATE_QUEUED || before->attempt > 0 ||
+                 before->step > 0 || before->job_held;
+    return begun ? NULL : before;
 }
 
 void join_queue(limiter_t *l, item_t *i)
@@ -242,9 +238,11 @@ void join_queue(limiter_t *l, item_t *i)
     else if (mode_gate(l, r) != GATE_OPEN && !BUG(DRAIN_LETS_IN))
         item_park(l, i);
     else {
-        if (r->merge && i->key && !redriven)
-            merge(l, i);
-        order_enter(l, i);
+        item_t *before = r->merge && i->key && !redriven ? merges_into(i) : NULL;
+        if (before)
+            item_merge(l, before, i);
+        else
+            order_enter(l, i);
     }
 }
 
@@ -378,9 +376,9 @@ static void submission(limiter_t *l, peer_t peer, const msg_submit_t *s)
     i->job_held = job != NULL;
     i->drew = job ? draws_all(r) : 0;
     i->gives_back = gives;
-    join_queue(l, i);
     answer(l, &(msg_verdict_t){.id = s->id, .verdict = VERDICT_ACCEPTED, .ahead = ahead});
     l->accepted[l->verdict_count - 1] = i->seq;
+    join_queue(l, i);
 }
 
 void submissions(limiter_t *l, const event_t *event)

@@ -44,6 +44,7 @@ typedef struct item {
     int64_t seq;
     msgid_t id;
     wall_t accepted;
+    int64_t order_us; /* its time in core/fair.h: when it, or whom it stands for, was accepted */
     key_queue_t *key;       /* NULL: no order */
     letter_t *letter;       /* NULL: read it when due */
     needs_t *job, *needs;   /* of its route, of its step; NULL: not looked for yet, or none */
@@ -58,6 +59,7 @@ typedef struct item {
     uint8_t standing; /* stand_by.h */
     uint8_t weight;   /* of its flow */
     bool has_turn, dirty, woken, reading, parked;
+    bool merged;   /* its needs are those of the message in whose place it is */
     bool in_vain;  /* woken for this step before, and kept by another limit: its age counts now */
     bool job_held; /* the route's limits are taken */
     uint8_t drew; /* bit n: from the rate and the cap of its route's nth limit, once for all tries */
@@ -80,6 +82,9 @@ void items_save_changed(limiter_t *l);
 void item_set_reason(item_t *i, const char *text, size_t length);
 void item_take_results(item_t *i, bytes_t results);                /* as a row had them */
 bool item_add_result(item_t *i, const char *step, bytes_t result); /* false: too large */
+/* The older one has not begun, and the newer one of its key waits nowhere yet: that one stands in
+ * its place from now on, and the older message ends. One of the two records is gone then. */
+void item_merge(limiter_t *l, item_t *older, item_t *newer);
 void item_finish(limiter_t *l, item_t *i, uint8_t state); /* DONE or DEAD: saves, leaves, frees */
 letter_t *letter_new(bytes_t source, bytes_t labels, bytes_t content_type, bytes_t trace,
                      uint32_t fields_len, blob_t *content);
@@ -97,7 +102,7 @@ bool item_is_before(const limiter_t *l, const item_t *a, const item_t *b); /* as
 
 /* order.c: keys and turns */
 key_queue_t *key_get(limiter_t *l, uint16_t route, bytes_t name);
-void item_set_class(limiter_t *l, item_t *i, uint8_t class);
+void item_set_class(limiter_t *l, item_t *i, uint8_t class); /* for good */
 uint8_t item_class(const item_t *i); /* its own, or the best that waits in its key */
 void order_enter(limiter_t *l, item_t *i); /* joins its key's tail, gets its turn if it is free */
 void order_enter_assigned(limiter_t *l, item_t *i); /* loaded in an actor's hands: has its turn */

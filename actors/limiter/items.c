@@ -229,6 +229,68 @@ void item_finish(limiter_t *l, item_t *i, uint8_t state)
     first_live_moves(l);
 }
 
+static void exchange(void *a, void *b, size_t size)
+{
+    char was[sizeof(wall_t) + sizeof(msgid_t)];
+    must(size <= sizeof was);
+    memcpy(was, a, size);
+    memcpy(a, b, size);
+    memcpy(b, was, size);
+}
+#define EXCHANGE(field) exchange(&older->field, &newer->field, sizeof older->field)
+
+/* Its letter was on the way from the disk. */
+static void stop_reading(limiter_t *l, item_t *i)
+{
+    size_t pool = item_step(l, i)->pool;
+    i->reading = false;
+    l->pools[pool].reading--;
+    make_ready(l, i, pool, true);
+}
+
+static void merged_end(limiter_t *l, item_t *i, const msgid_t *into)
+{
+    char reason[sizeof "merged into " + MSGID_TEXT] = "merged into ";
+    msgid_text(into, reason + strlen(reason));
+    item_set_reason(i, reason, strlen(reason));
+    item_finish(l, i, STATE_DONE);
+}
+
+/* The two messages change records, so whatever the older one waits for stays as it is. */
+void item_merge(limiter_t *l, item_t *older, item_t *newer)
+{
+    uint8_t class = older->class < newer->class ? older->class : newer->class;
+    if (newer->job_held) { /* since the door: it waits for nothing that the older one waits for */
+        item_unplace(l, older);
+        merged_end(l, older, &newer->id);
+        order_enter(l, newer);
+        return;
+    }
+    if (older->reading)
+        stop_reading(l, older);
+    seqmap_remove(l->live, older->seq);
+    seqmap_remove(l->live, newer->seq);
+    EXCHANGE(seq);
+    EXCHANGE(id);
+    EXCHANGE(accepted);
+    EXCHANGE(letter);
+    EXCHANGE(results);
+    EXCHANGE(results_len);
+    EXCHANGE(reason);
+    EXCHANGE(bytes);
+    EXCHANGE(attempt);
+    EXCHANGE(flags);
+    EXCHANGE(flow);
+    EXCHANGE(weight);
+    EXCHANGE(dirty);
+    seqmap_put(l->live, older->seq, older);
+    seqmap_put(l->live, newer->seq, newer);
+    older->merged = older->job || older->needs;
+    if (class != older->class || class != newer->class)
+        item_set_class(l, older, class);
+    merged_end(l, newer, &older->id);
+}
+
 void source_count(limiter_t *l, const item_t *i, int more)
 {
     const route_t *r = item_route(l, i);

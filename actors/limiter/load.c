@@ -197,6 +197,7 @@ static void load_message(limiter_t *l, const stored_message_t *m)
     item_t *i = item_new(l, p->seq);
     i->id = m->envelope.id;
     i->accepted = m->envelope.accepted;
+    i->order_us = i->accepted.us;
     i->class = m->envelope.class;
     i->attempt = p->attempt;
     i->failed = p->failed;

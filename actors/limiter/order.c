@@ -120,15 +120,19 @@ static void key_join(limiter_t *l, item_t *i)
 void item_set_class(limiter_t *l, item_t *i, uint8_t class)
 {
     key_queue_t *k = i->turn.next ? i->key : NULL;
+    uint8_t before = item_class(i);
     if (k)
         k->of_class[i->class]--;
     i->class = class;
-    if (k) {
+    if (k)
         k->of_class[i->class]++;
+    if (item_class(i) != before && k)
         key_reclass(l, k);
-    } else {
+    else if (item_class(i) != before)
         item_reclass(l, i);
-    }
+    i->flags &= ~(3u << PROGRESS_CLASS_SHIFT);
+    i->flags |= PROGRESS_CLASS_SET | (uint32_t) class << PROGRESS_CLASS_SHIFT;
+    item_touch(l, i);
 }
 
 void order_enter(limiter_t *l, item_t *i)

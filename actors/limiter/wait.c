@@ -210,8 +210,8 @@ void item_wake(limiter_t *l, item_t *i) { make_ready(l, i, item_step(l, i)->pool
 
 bool item_is_before(const limiter_t *l, const item_t *a, const item_t *b)
 {
-    int64_t of_a = a->accepted.us - l->rules.shift_us[item_class(a)],
-            of_b = b->accepted.us - l->rules.shift_us[item_class(b)];
+    int64_t of_a = a->order_us - l->rules.shift_us[item_class(a)],
+            of_b = b->order_us - l->rules.shift_us[item_class(b)];
     return of_a < of_b || (of_a == of_b && a->seq < b->seq);
 }
 

@@ -42,8 +42,85 @@ static void those_whom_one_limit_woke_for_the_next_keep_their_order(void **s)
     rig_destroy(r);
 }
 
+static void who_is_merged_hands_its_place_to_the_newer_one(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'one':{'rate':{'count':1,'per_ms':1000,'shape':'spacing'}}",
+                          ROUTE("m", "'merge':true,", CALL("'limits':['one'],")) "," ROUTE(
+                              "o", "", CALL("'limits':['one'],")));
+    limits_offers(r, (offer_t){1, "o", .class = CLASS_NORMAL}, 11); /* a queue of ten seconds */
+    hand_fill(r);
+    for (unsigned t = 0; t < 11; t++) {
+        if (t % 3 == 0) /* the first of them has the better class */
+            limits_offer(r, (offer_t){1000 + t, "m", .key = "k", .class = CLASS_NORMAL + (t > 0)});
+        limits_offer(r, (offer_t){100 + t, "o", .class = CLASS_NORMAL});
+        hand_fill(r);
+        assert_false(in_hand(1009)); /* not before its turn */
+        rig_pass(r, US_PER_S);
+    }
+    hand_fill(r);
+    assert_true(in_hand(1009) && !in_hand(100));
+    assert_int_equal(rig_state(r, 1000), STATE_DONE);
+    assert_int_equal(rig_state(r, 1006), STATE_DONE);
+    rig_destroy(r);
+}
+
+static void who_is_merged_into_another_label_value_waits_for_that_one(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'of':{'slots':1,'per':['l']}",
+                          ROUTE("m", "'merge':true,", CALL("'limits':['of'],")));
+    limits_offer(r, (offer_t){1, "m", "x", "a"});
+    limits_offer(r, (offer_t){2, "m", "y", "b"});
+    hand_fill(r);
+    assert_true(in_hand(1) && in_hand(2));
+    limits_offer(r, (offer_t){3, "m", "x", "c"});
+    limits_offer(r, (offer_t){4, "m", "y", "c"}); /* stands for 3, which waited for a slot of x */
+    hand_fill(r);
+    assert_int_equal(rig_state(r, 3), STATE_DONE);
+    hand_ok(r, 1);
+    assert_false(in_hand(4));
+    limits_offer(r, (offer_t){5, "m", "x", "d"});
+    hand_fill(r);
+    assert_true(in_hand(5)); /* it did not take the slot of x */
+    hand_ok(r, 2);
+    assert_true(in_hand(4));
+    rig_destroy(r);
+}
+
+static void order(rig_t *r, const char *verb, unsigned n, const char *class)
+{
+    char id[MSGID_TEXT], args[100];
+    msgid_t of = rig_id(n);
+    msgid_text(&of, id);
+    snprintf(args, sizeof args, class ? "{\"id\":\"%s\",\"class\":\"%s\"}" : "{\"id\":\"%s\"}", id,
+             class);
+    rig_ask(r, verb, args);
+}
+
+static void a_class_that_it_has_already_leaves_a_message_its_place(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'one':{'slots':1}", ROUTE("a", "", CALL("'limits':['one'],")));
+    limits_offers(r, (offer_t){1, "a", .class = CLASS_NORMAL}, 5);
+    limits_offers(r, (offer_t){11, "a", .key = "k", .class = CLASS_NORMAL}, 3);
+    limits_offer(r, (offer_t){21, "a", .class = CLASS_NORMAL});
+    hand_fill(r);
+    order(r, "prioritise", 2, "normal");
+    order(r, "prioritise", 12, "low"); /* its key still waits with class normal */
+    for (unsigned n = 1; n <= 5; n++) {
+        assert_true(in_hand(n));
+        hand_ok(r, n);
+    }
+    assert_true(in_hand(11));
+    rig_destroy(r);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_costly_one_that_waits_first_is_not_passed_by_those_whom_another_limit_woke),
     cmocka_unit_test(those_whom_one_limit_woke_for_the_next_keep_their_order),
+    cmocka_unit_test(who_is_merged_hands_its_place_to_the_newer_one),
+    cmocka_unit_test(who_is_merged_into_another_label_value_waits_for_that_one),
+    cmocka_unit_test(a_class_that_it_has_already_leaves_a_message_its_place),
 };
 LIMITS_MAIN(tests)
