@@ -403,8 +403,7 @@ static void acquire(const asking_t *a)
         acquire_again(a, held);
         return;
     }
-    if (held) {
-        lease_end(l, held, NULL);
+    if (held) { /* a tombstone; it stays for who asks again */
         answer(a, (msg_leased_t){.grant = GRANT_RELEASED, .repeated = 1}, true);
         return;
     }

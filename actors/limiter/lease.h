@@ -2,7 +2,8 @@
  * step, made of a call's slots, or kept for a call whose actor died (strict limits). A lease ends
  * by its release, or by itself when it was not renewed for its time; its fence is greater than that
  * of every lease before it. A release that comes before its acquire leaves a tombstone, which voids
- * the acquire. All of it is in the store; in use is the number of records. */
+ * every acquire of that id in its time. All of it is in the store; in use is the number of records.
+ */
 #ifndef WEIR_LIMITER_LEASE_H
 #define WEIR_LIMITER_LEASE_H
 

@@ -84,7 +84,8 @@ static bool is_of_other_slots(limiter_t *l, item_t *i, const lease_t *held)
     return true;
 }
 
-/* The work outside is over before its acquire came. */
+/* The work outside is over before its acquire came. The tombstone stays for its time: whoever asks
+ * again, because the answer was lost, is answered the same. */
 static bool is_void(const lease_t *lease)
 {
     return lease && !lease->needs && !BUG(TOMBSTONE_IGNORED);
@@ -101,8 +102,6 @@ static bool acquire_renews(limiter_t *l, item_t *i, const step_t *step, const ch
         return true;
     if (held->needs)
         lease_renew(l, held);
-    else
-        lease_end(l, held, NULL);
     ended_well(l, i, step, id, fence);
     return true;
 }
@@ -112,7 +111,6 @@ static bool call_settles(limiter_t *l, item_t *i, const char *id, lease_t *held)
 {
     if (is_void(held)) {
         i->woken = false;
-        lease_end(l, held, NULL);
         step_ended(l, i);
         return true;
     }
@@ -208,10 +206,7 @@ void lease_from_step(limiter_t *l, item_t *i, const step_t *step)
     char holder[MSGID_TEXT];
     msgid_text(&i->id, holder);
     const char *id = i->needs ? i->needs->lease_id : NULL;
-    lease_t *held = id ? lease_find(l, bytes_str(id)) : NULL;
-    if (held && !held->needs)
-        lease_end(l, held, NULL); /* the work outside is over already */
-    if (held || !id)
+    if (!id || lease_find(l, bytes_str(id))) /* a tombstone: the work outside is over already */
         return;
     needs_t *needs = needs_copy(l, i->needs, is_named);
     if (!needs)

@@ -257,6 +257,9 @@ static void a_release_that_comes_first_voids_its_acquire_also_after_a_restart(vo
     assert_int_equal(limits_bucket(r, "calls")->in_use, 1);
     limits_offer(r, (offer_t){4, "end", .value = "two"});
     assert_int_equal(limits_bucket(r, "calls")->in_use, 0);
+    limits_offer(r, (offer_t){5, "begin", .value = "one"}); /* the same work by another event */
+    assert_true(is_done(r, 5));
+    assert_int_equal(limits_bucket(r, "calls")->in_use, 0);
     rig_destroy(r);
 }
 
@@ -414,7 +417,10 @@ static void releases_of_what_was_never_here_keep_no_lease_out(void **s)
     assert_int_equal(order(r, LEASE_RELEASE, "a"), GRANT_RELEASED);
     limits_restart(r, false);
     assert_int_equal(acquire(r, "c", CALLS)->grant, GRANT_GRANTED);
-    assert_int_equal(acquire(r, "c-x", CALLS)->grant, GRANT_RELEASED); /* its release came first */
+    for (unsigned n = 0; n < 2; n++) /* its release came first; the answer may have been lost */
+        assert_int_equal(acquire(r, "c-x", CALLS)->grant, GRANT_RELEASED);
+    rig_pass(r, 601 * US_PER_S); /* its own time */
+    assert_int_equal(acquire(r, "c-x", CALLS)->grant, GRANT_GRANTED);
     rig_destroy(r);
 }
 
