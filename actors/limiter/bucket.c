@@ -301,13 +301,30 @@ item_t *bucket_next(const limiter_t *l, const bucket_t *b, answer_can_t *can)
     return first;
 }
 
-/* Who comes while others wait, waits behind them; but whom only the rate or the cap would keep, not
- * behind those, when it drew from them before. */
+/* What is left is reserved for classes of which nobody waits. */
+static bool is_reserved(const limiter_t *l, const bucket_t *b, uint8_t class)
+{
+    const limit_t *limit = b->of->limit;
+    if (limit->reserved == 0 || class > limit->reserved_class)
+        return false;
+    for (unsigned c = 0; c <= limit->reserved_class; c++)
+        if (fair_first_of(&b->waiters, (class_t)c))
+            return false;
+    claim_t least = item_claim(list_of(fair_first(&b->waiters), item_t, place));
+    least.cost = 1;
+    return bucket_can(l, b, 0, least).can == CAN_FULL;
+}
+
+/* Who comes while others wait, waits behind them; but not behind those that may not have what it
+ * may have, and whom only the rate or the cap would keep, not behind those, when it drew from them
+ * before. */
 bool bucket_has_line(const limiter_t *l, const bucket_t *b, claim_t claim)
 {
     answer_can_t can;
-    if (!claim.drew || fair_count(&b->waiters) == 0)
-        return fair_count(&b->waiters) > 0;
+    if (fair_count(&b->waiters) == 0 || is_reserved(l, b, claim.class))
+        return false;
+    if (!claim.drew)
+        return true;
     for (unsigned c = 0; c < CLASS_COUNT; c++)
         if (fair_first_in(&b->waiters, (class_t)c, FLOW_DREW))
             return true;

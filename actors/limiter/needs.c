@@ -130,12 +130,12 @@ void needs_free(limiter_t *l, needs_t **needs)
  * be passed without end. So that neither is it, its age counts from the second time on. */
 static bool stands_behind(const limiter_t *l, const bucket_t *b, claim_t claim, const item_t *woken)
 {
-    if (!woken)
-        return bucket_has_line(l, b, claim);
-    if (fair_count(&b->waiters) == 0 || item_waker(l, woken) == b)
+    if (!bucket_has_line(l, b, claim))
         return false;
+    if (!woken)
+        return true;
     const item_t *first = list_of(fair_first(&b->waiters), item_t, place);
-    return !(woken->in_vain && item_is_before(l, woken, first)) &&
+    return item_waker(l, woken) != b && !(woken->in_vain && item_is_before(l, woken, first)) &&
            bucket_can(l, b, 0, item_claim(first)).can == CAN_FULL;
 }
 

@@ -116,11 +116,37 @@ static void a_class_that_it_has_already_leaves_a_message_its_place(void **s)
     rig_destroy(r);
 }
 
+static void
+a_critical_one_is_accepted_for_its_reserved_slot_while_others_wait_for_the_rest(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig(
+        "", "'door':{'slots':2,'reserved':1,'at_limit':'reject'}",
+        ROUTE("a", "'limits':['door'],", CALL("'backoff_base_ms':10,'backoff_cap_ms':10,")));
+    limits_offer(r, (offer_t){1, "a", .class = CLASS_LOW});
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_ACCEPTED);
+    hand_fill(r);
+    hand_settle(r, 1, OUTCOME_RETRY, 500, 0); /* its slot is another's while it waits */
+    limits_offer(r, (offer_t){2, "a", .class = CLASS_LOW});
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_ACCEPTED);
+    rig_pass(r, US_PER_S); /* the first one waits at the limit */
+    limits_offer(r, (offer_t){3, "a", .class = CLASS_LOW});
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_LIMITED);
+    limits_offer(r, (offer_t){4, "a", .class = CLASS_CRITICAL});
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_ACCEPTED);
+    limits_offer(r, (offer_t){5, "a", .class = CLASS_CRITICAL});
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_LIMITED);
+    hand_fill(r);
+    rig_destroy(r);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_costly_one_that_waits_first_is_not_passed_by_those_whom_another_limit_woke),
     cmocka_unit_test(those_whom_one_limit_woke_for_the_next_keep_their_order),
     cmocka_unit_test(who_is_merged_hands_its_place_to_the_newer_one),
     cmocka_unit_test(who_is_merged_into_another_label_value_waits_for_that_one),
     cmocka_unit_test(a_class_that_it_has_already_leaves_a_message_its_place),
+    cmocka_unit_test(
+        a_critical_one_is_accepted_for_its_reserved_slot_while_others_wait_for_the_rest),
 };
 LIMITS_MAIN(tests)
