@@ -31,18 +31,20 @@ static needs_t *job_of(const limiter_t *l, const item_t *i)
     return i->job_held && item_step(l, i)->kind == STEP_CALL ? i->job : NULL;
 }
 
+static bool learns_now(const bucket_t *b) { return b->of->limit->learns && !b->of->disabled; }
+
 static bool any_learns(const needs_t *needs)
 {
     bool learns = false;
     for (size_t n = 0; needs && n < needs->count; n++)
-        learns |= needs->of[n].bucket->of->limit->learns;
+        learns |= learns_now(needs->of[n].bucket);
     return learns;
 }
 
 /* The limits that the far side's word is about: those that learn, else the downstream's own. */
 static bool is_meant(const bucket_t *b, bool learns)
 {
-    return learns && !BUG(LEARNED_FOR_ALL) ? b->of->limit->learns : b->of->limit->own && !b->calls;
+    return learns && !BUG(LEARNED_FOR_ALL) ? learns_now(b) : b->of->limit->own && !b->calls;
 }
 
 static void pause(limiter_t *l, const needs_t *needs, bool learns, int64_t wait, const char *why)

@@ -134,9 +134,11 @@ answer_can_t bucket_can(const limiter_t *l, const bucket_t *b, uint32_t ahead, c
 {
     if (b->stopped && (!b->probe || ahead > 0))
         return (answer_can_t){CAN_STOPPED, {0}};
+    if (b->of->disabled)
+        return (answer_can_t){CAN_NOW, {0}};
     if (b->paused_until_us > l->now.at.us)
         return (answer_can_t){CAN_LATER, {b->paused_until_us}};
-    if (b->of->disabled || (b->of->observe && !BUG(OBSERVED_KEEPS)))
+    if (b->of->observe && !BUG(OBSERVED_KEEPS))
         return (answer_can_t){CAN_NOW, {0}};
     if (ahead >= slow_start_room(&b->slow))
         return (answer_can_t){CAN_FULL, {0}};
