@@ -143,6 +143,14 @@ static bool is_full(const limiter_t *l, uint32_t flags)
            most + (flags & LEASE_OF_MESSAGE ? STRICT_ROOM : 0);
 }
 
+/* For a slow start that counts it: nobody tells how its work goes, which may last for hours. */
+static void went_well(limiter_t *l, needs_t *needs)
+{
+    needs_ended(needs, SLOW_START_OK);
+    for (size_t n = 0; needs && n < needs->count; n++)
+        bucket_look(l, needs->of[n].bucket);
+}
+
 lease_t *lease_new(limiter_t *l, bytes_t id, bytes_t holder, needs_t *needs, uint64_t ttl_ms,
                    uint32_t flags)
 {
@@ -157,6 +165,7 @@ lease_t *lease_new(limiter_t *l, bytes_t id, bytes_t holder, needs_t *needs, uin
     lease->fence = l->epoch << 32 | ++l->fences;
     lease->renewed_us = l->now.at.us;
     may_exceed(lease);
+    went_well(l, needs);
     expire_after(l, lease, (int64_t)ttl_ms * US_PER_MS);
     lease_save(l, lease);
     return lease;
@@ -183,7 +192,6 @@ void lease_renew(limiter_t *l, lease_t *lease)
 void lease_end(limiter_t *l, lease_t *lease, const char *why)
 {
     lease_has_ended(l, lease);
-    needs_ended(lease->needs, why ? SLOW_START_LOST : SLOW_START_OK);
     if (!BUG(LEASE_LEAKED))
         needs_give(l, lease->needs);
     wish_change(l->e,

@@ -2,11 +2,20 @@
  * limits that are switched off, and what was taken for a call that was not begun. */
 #include "limits_rig.h"
 
+static void order(rig_t *r, const char *verb, unsigned n)
+{
+    char id[MSGID_TEXT], args[100];
+    msgid_t of = rig_id(n);
+    msgid_text(&of, id);
+    snprintf(args, sizeof args, "{\"id\":\"%s\"}", id);
+    rig_ask(r, verb, args);
+}
+
 static void a_disabled_limit_that_is_paused_keeps_nobody_and_its_downstream_waits_instead(void **s)
 {
     (void)s;
-    rig_t *r = limits_rig("", "'o':{'slots':100,'learns':true}",
-                          ROUTE("a", "", CALL("'limits':['o'],")));
+    rig_t *r =
+        limits_rig("", "'o':{'slots':100,'learns':true}", ROUTE("a", "", CALL("'limits':['o'],")));
     limits_offer(r, (offer_t){1, "a"});
     hand_fill(r);
     hand_settle(r, 1, OUTCOME_DEFER, 429, 3600000);
@@ -22,7 +31,46 @@ static void a_disabled_limit_that_is_paused_keeps_nobody_and_its_downstream_wait
     rig_destroy(r);
 }
 
+static const msg_leased_t *acquire(rig_t *r, const char *id, const char *limits)
+{
+    static uint64_t number;
+    rig_say(r, CONN_INGRESS, MESSAGE_LEASE,
+            &(msg_lease_t){.number = ++number,
+                           .order = LEASE_ACQUIRE,
+                           .id = bytes_str(id),
+                           .limits = bytes_str(limits)});
+    return rig_next(r, CONN_INGRESS, MESSAGE_LEASED);
+}
+
+static void a_lease_that_is_granted_first_after_a_pause_keeps_nobody_else(void **s)
+{
+    (void)s;
+    static const char *const by[] = {NULL, "acquire"}; /* over HTTP, by a step */
+    for (size_t n = 0; n < COUNT_OF(by); n++) {
+        rig_t *r =
+            limits_rig("", "'api':{'slots':50,'learns':true,'ttl_s':86400}",
+                       ROUTE("a", "", CALL("'limits':['api'],")) "," ROUTE(
+                           "acquire", "", "{'name':'t','limits':['api'],'acquire':{'id':'x'}}"));
+        limits_offer(r, (offer_t){1, "a"});
+        hand_fill(r);
+        hand_settle(r, 1, OUTCOME_DEFER, 429, 1000);
+        order(r, "cancel", 1);
+        rig_pass(r, 2 * US_PER_S); /* nobody waits when the pause ends */
+        if (by[n])
+            limits_offer(r, (offer_t){2, by[n]});
+        else
+            assert_int_equal(acquire(r, "x", "[{\"name\":\"api\"}]")->grant, GRANT_GRANTED);
+        assert_int_equal(limits_bucket(r, "api")->in_use, 1);
+        limits_offers(r, (offer_t){10, "a"}, 5);
+        assert_int_equal(hand_fill(r), 4); /* as after a probe that went well */
+        hand_ok(r, 10);
+        assert_true(in_hand(14));
+        rig_destroy(r);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_disabled_limit_that_is_paused_keeps_nobody_and_its_downstream_waits_instead),
+    cmocka_unit_test(a_lease_that_is_granted_first_after_a_pause_keeps_nobody_else),
 };
 LIMITS_MAIN(tests)
