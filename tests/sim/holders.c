@@ -154,11 +154,19 @@ static bool is_well(const node_t *n, uint32_t life)
            sim.now.at.us - n->since >= US_PER_S;
 }
 
+/* Both, for a second, and what is between them. */
+static bool all_well(const holder_t *h)
+{
+    return is_well(node_limiter(), node_limiter()->life) &&
+           is_well(&sim.nodes[h->door], h->door_life) && !sim.disk_full && !sim.disk_slow &&
+           !sim.lossy && sim.now.at.us - sim.limiter_well_since >= US_PER_S;
+}
+
 static void check_registered(uint32_t n, uint32_t attempt)
 {
     char id[24];
     holder_t *h = &all.of[n];
-    const node_t *limiter = node_limiter(), *door = &sim.nodes[h->door];
+    const node_t *door = &sim.nodes[h->door];
     if (!h->alone || !is_sure(h) || door->life != h->door_life || !door->alive)
         return;
     if (leases_until(id_of(n, id)) >= h->sure_until) {
@@ -166,9 +174,7 @@ static void check_registered(uint32_t n, uint32_t attempt)
         sim.evidence.registered++;
         return;
     }
-    bool well = is_well(limiter, limiter->life) && is_well(door, h->door_life) && !sim.disk_full &&
-                !sim.disk_slow && !sim.lossy && sim.now.at.us - sim.limiter_well_since >= US_PER_S;
-    if (well && !h->taken_back)
+    if (all_well(h) && !h->taken_back)
         violation("invariant 4: the lease %s, granted without the limiter, is not registered", id);
     sim_push((sim_event_t){
         .at = after(TOLD_AGAIN_US), .kind = SIM_HOLDER, .op = HOLDERS + 1 + n, .attempt = attempt});
@@ -195,6 +201,8 @@ static void granted_alone(uint32_t n)
 {
     all.of[n].alone = true;
     sim.evidence.provisional++;
+    if (all_well(&all.of[n]))
+        violation("the lease of holder %u was granted without the limiter, which was there", n);
     check_registered(n, all.of[n].asked);
 }
 

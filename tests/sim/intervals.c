@@ -163,11 +163,12 @@ static void check_apart(const submitted_t *new)
     }
 }
 
-/* It waits for the end of a drain, holds nothing, and takes its place when that has come. */
+/* It waits for the end of a drain, holds nothing, and takes its place when that has come; or it was
+ * refused and kept as a dead letter, and its sender, who was not told, asked again. */
 static bool is_parked(const msgid_t *id)
 {
     const stored_message_t *m = memory_disk_find(sim.disk, id);
-    return m && m->progress.state == STATE_HELD;
+    return m && (m->progress.state == STATE_HELD || m->progress.state == STATE_DEAD);
 }
 
 void intervals_verdict(const msg_verdict_t *v)
