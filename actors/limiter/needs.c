@@ -158,6 +158,14 @@ int needs_keep(const limiter_t *l, const needs_t *needs, uint8_t class, const it
     return -1;
 }
 
+bool needs_reject(const needs_t *needs)
+{
+    bool rejects = false;
+    for (size_t n = 0; needs && n < needs->count; n++)
+        rejects |= needs->of[n].bucket->of->limit->reject;
+    return rejects;
+}
+
 void needs_take(limiter_t *l, needs_t *needs)
 {
     for (size_t n = 0; needs && n < needs->count; n++)

@@ -33,6 +33,7 @@ void needs_free(limiter_t *l, needs_t **needs);
  * while others wait, waits behind them. */
 int needs_keep(const limiter_t *l, const needs_t *needs, uint8_t class, const struct item *woken,
                answer_can_t *why);
+bool needs_reject(const needs_t *needs); /* a limit of it refuses at the door */
 void needs_take(limiter_t *l, needs_t *needs);
 /* How it went, for the slow start that counts it: told once, before it is given back. */
 void needs_ended(needs_t *needs, slow_start_end_t end);

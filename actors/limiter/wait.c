@@ -225,8 +225,20 @@ static bool comes_first(const limiter_t *l, const item_t *i, const bucket_t *b)
     return i->woken && (item_waker(l, i) == b || (i->in_vain && older));
 }
 
+/* Nobody knows when it goes on: what others may have meanwhile is theirs. Its place at a door that
+ * refuses stays: it was accepted with it. */
+static void gate_gives(limiter_t *l, item_t *i)
+{
+    if (i->job_held && !needs_reject(i->job)) {
+        job_give(l, i);
+        item_touch(l, i);
+    }
+}
+
 void item_keep(limiter_t *l, item_t *i, uint8_t on)
 {
+    if (on == WAITS_GATE)
+        gate_gives(l, i);
     bucket_t *b = bucket_at(l, i, on);
     bool front = comes_first(l, i, b);
     item_waits(l, i, BLOCKER_LIMIT);

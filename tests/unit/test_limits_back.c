@@ -69,8 +69,36 @@ static void a_lease_that_is_granted_first_after_a_pause_keeps_nobody_else(void *
     }
 }
 
+static void a_stopped_route_keeps_no_slots_from_others_but_those_of_the_door(void **s)
+{
+    (void)s;
+    static const char *const limits[] = {"'job':{'slots':1}",
+                                         "'job':{'slots':1,'at_limit':'reject'}"};
+    for (unsigned rejects = 0; rejects < 2; rejects++) {
+        rig_t *r = limits_rig("", limits[rejects],
+                              ROUTE("a", "'limits':['job'],",
+                                    "{'name':'one','call':{'downstream':'d','path':'/x'}}," CALL(
+                                        "")) "," ROUTE("b", "'limits':['job'],", CALL("")));
+        limits_offer(r, (offer_t){1, "a"});
+        hand_fill(r);
+        rig_ask(r, "route.stop", "{\"name\":\"a\"}");
+        hand_ok(r, 1); /* its next step waits for a person */
+        limits_offer(r, (offer_t){2, "b"});
+        assert_int_equal(hand_fill(r), !rejects);
+        rig_ask(r, "route.start", "{\"name\":\"a\"}");
+        assert_int_equal(hand_fill(r), rejects);
+        if (!rejects)
+            hand_ok(r, 2);
+        hand_ok(r, 1);
+        assert_true(is_done(r, 1));
+        assert_int_equal(limits_bucket(r, "job")->in_use, 0);
+        rig_destroy(r);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_disabled_limit_that_is_paused_keeps_nobody_and_its_downstream_waits_instead),
     cmocka_unit_test(a_lease_that_is_granted_first_after_a_pause_keeps_nobody_else),
+    cmocka_unit_test(a_stopped_route_keeps_no_slots_from_others_but_those_of_the_door),
 };
 LIMITS_MAIN(tests)
