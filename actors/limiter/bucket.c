@@ -114,7 +114,7 @@ void bucket_set(limiter_t *l, bucket_t *b)
     b->rate = (gcra_rate_t){
         .period_us = s->period_us, .count = b->count, .burst = limit_burst(limit, b->count)};
     if (b->window)
-        window_change(b->window, window_count(b), s->period_us + s->slack_us);
+        window_change(b->window, window_count(b), s->period_us);
     if (b->adaptive) {
         adaptive_ladder(b);
         adaptive_configured(&b->adaptive->now, &b->adaptive->rules, l->now.at);
@@ -133,7 +133,7 @@ static void make_own(limiter_t *l, bucket_t *b)
 {
     const limit_t *limit = b->of->limit;
     if (limit->rate.shape == RATE_WINDOW && !b->whole && !BUG(WINDOW_AS_BUCKET))
-        b->window = window_new(window_count(b), b->of->period_us + b->of->slack_us);
+        b->window = window_new(window_count(b), b->of->period_us);
     if (limit->adaptive.on && !b->whole)
         make_adaptive(l, b);
     if (limit->retries.percent > 0) {

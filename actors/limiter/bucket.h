@@ -38,7 +38,9 @@ typedef struct limit_state {
     uint16_t index;
     uint32_t slots, count, cap; /* as set: slots (SLOTS_ANY: no maximum), the rate's, the cap's */
     int64_t period_us;        /* of the rate */
-    int64_t slack_us;         /* shape window: a take reaches the wire within it */
+    int64_t slack_us;         /* shape window: a take reaches the wire within it, for now */
+    int64_t slack_least_us, slack_most_us;
+    instant_t slack_at;       /* when it last changed, or was too short */
     bool observe, disabled;   /* disabled: everything passes and nothing is counted as kept */
     bool pinned;              /* neither adaptive nor slow_down touch it */
     bool touched;             /* by people, or leases granted while we were away: in this life
@@ -88,6 +90,7 @@ typedef struct need {
     uint32_t cost;
     gcra_receipt_t receipt; /* of the rate; 0: nothing of it was taken */
     int64_t taken_us; /* 0: in an earlier life of ours */
+    int64_t felt_us;  /* shape window: as what it was taken; 0: nothing was */
     int64_t cap_receipt;
     uint32_t slow_turn; /* of the slow start that counts it; 0: none does */
     bool drew; /* from the rate and the cap, before: its slots only */
@@ -144,6 +147,9 @@ void bucket_look(limiter_t *l, bucket_t *b);
 void bucket_pump(limiter_t *l, bucket_t *b);
 void bucket_pause(limiter_t *l, bucket_t *b, instant_t until, const char *why);
 void bucket_start_slowly(limiter_t *l, bucket_t *b); /* after a pause */
+/* slack.c */
+void slack_set(limiter_t *l, limit_state_t *s); /* its period may be another */
+void slacks_shrink(limiter_t *l);
 /* change.c */
 void limit_set(limiter_t *l, limit_state_t *s); /* as the configuration and people say now */
 void limit_end(limit_state_t *s);

@@ -32,19 +32,6 @@ static bool flag_of(const limit_state_t *s, const char *name, bool otherwise)
     return json_is_boolean(said) ? json_is_true(said) : otherwise;
 }
 
-/* A take of a window may reach the wire so much later (start_by): the window is longer by it. A
- * fiftieth of the period at most, so that the allowance is used; the assignment's start_by is cut
- * to it. */
-static int64_t slack_of(const config_t *c, int64_t period_us)
-{
-    int64_t most = period_us / 50, longest = 0;
-    for (size_t r = 0; r < c->route_count; r++)
-        for (size_t n = 0; n < c->routes[r].step_count; n++)
-            if (c->routes[r].steps[n].start_within_ms * US_PER_MS > longest)
-                longest = c->routes[r].steps[n].start_within_ms * US_PER_MS;
-    return longest < most ? longest : most;
-}
-
 /* Of equal patterns the first counts: what is set by hand stands before the configuration's. */
 static void values_set(limit_state_t *s, enum limit_number of)
 {
@@ -106,7 +93,7 @@ void limit_set(limiter_t *l, limit_state_t *s)
     s->slots = (uint32_t)number_of(s, "slots", limit->slots ? limit->slots : SLOTS_ANY);
     s->count = (uint32_t)number_of(s, "rate", limit->rate.count);
     s->period_us = number_of(s, "per_ms", limit->rate.period_us / US_PER_MS) * US_PER_MS;
-    s->slack_us = slack_of(l->config, s->period_us);
+    slack_set(l, s);
     s->cap = (uint32_t)number_of(s, "cap", (json_int_t)limit->cap.most);
     s->observe = flag_of(s, "observe", limit->observe);
     s->disabled = flag_of(s, "disabled", false);

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#define START_WITHIN_LONGEST_US (600 * US_PER_S) /* that start_within_ms may say */
 #define PACE_VERSION 1
 #define PAUSE_REMEMBERED_US (60 * US_PER_S)
 #define SWEEP_SLICE 4096
@@ -94,6 +95,12 @@ static void pause_kept(limiter_t *l, bucket_t *b, int64_t until, int64_t left, i
     snprintf(b->pause_why, sizeof b->pause_why, "learned before a restart");
 }
 
+/* When what was taken of a window before is felt at the latest. */
+static instant_t felt_most(const limiter_t *l)
+{
+    return instant_after_us(l->now.at, START_WITHIN_LONGEST_US);
+}
+
 /* Whether there is nothing to remember of it, whatever its rate and its cap were. The boot clock's
  * instants mean nothing after another boot. */
 static bool pace_is_over(const limiter_t *l, const uint8_t *at, bytes_t takes)
@@ -106,7 +113,7 @@ static bool pace_is_over(const limiter_t *l, const uint8_t *at, bytes_t takes)
     if (used > 0 && llabs(l->now.wall.us - period) < CAP_LONGEST_US)
         return false;
     window_t *window = window_new(1, RATE_LONGEST_US);
-    bool is_over = window_from_bytes(window, takes, l->now.at) != 0 ||
+    bool is_over = window_from_bytes(window, takes, felt_most(l)) != 0 ||
                    window_wait_us(window, l->now.at, 1) == 0;
     window_destroy(&window);
     return l->new_boot || (is_over && kept <= l->now.at.us);
@@ -146,7 +153,7 @@ static void pace_kept(void *arg, const stored_pace_t *pace)
         b->gcra =
             l->new_boot ? gcra_new_boot(&rate, l->now.at) : gcra_restored(&rate, l->now.at, kept);
     }
-    if (b->window && (l->new_boot || window_from_bytes(b->window, takes, l->now.at) != 0))
+    if (b->window && (l->new_boot || window_from_bytes(b->window, takes, felt_most(l)) != 0))
         window_new_boot(b->window, l->now.at);
     if (paused > 0)
         pause_kept(l, b, paused, left, paused_wall);

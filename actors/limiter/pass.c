@@ -166,16 +166,15 @@ static void observed(limiter_t *l, bucket_t *b, const need_t *need)
     s->observe = on;
 }
 
-static gcra_receipt_t rate_take(const limiter_t *l, bucket_t *b, uint32_t cost)
+static void rate_take(const limiter_t *l, bucket_t *b, need_t *need)
 {
-    if (b->of->limit->rate.shape == RATE_NONE)
-        return 0;
     if (b->window) {
-        window_take(b->window, l->now.at, cost);
-        return 1;
+        instant_t felt = instant_after_us(l->now.at, b->of->slack_us);
+        need->felt_us = window_take(b->window, l->now.at, felt, need->cost).us;
+    } else if (b->of->limit->rate.shape != RATE_NONE) {
+        gcra_rate_t rate = bucket_rate(l, b);
+        need->receipt = gcra_take(&b->gcra, &rate, l->now.at, need->cost);
     }
-    gcra_rate_t rate = bucket_rate(l, b);
-    return gcra_take(&b->gcra, &rate, l->now.at, cost);
 }
 
 /* More calls leave room for more retries. */
@@ -202,11 +201,11 @@ void bucket_take(limiter_t *l, need_t *need)
     if (b->breaker && breaker_allows(&b->breaker->now, l->now.at))
         breaker_began(&b->breaker->now, l->now.at);
     need->receipt = 0;
-    need->cap_receipt = 0;
+    need->felt_us = need->cap_receipt = 0;
     if (b->whole || need->drew || BUG(RATE_NOT_TAKEN))
         return;
     if (rate_can(l, b, need->cost).can == CAN_NOW)
-        need->receipt = rate_take(l, b, need->cost);
+        rate_take(l, b, need);
     if (b->cap.zone && !BUG(CAP_NOT_TAKEN) && cap_can(l, b, need->cost).can == CAN_NOW)
         need->cap_receipt = calendar_take(&b->cap, &b->used, l->now.wall, need->cost);
     if (limit->rate.shape != RATE_NONE || b->cap.zone)
@@ -241,8 +240,8 @@ void bucket_refund(limiter_t *l, const need_t *need)
     const limit_t *limit = b->of->limit;
     if (b->whole || need->taken_us == 0)
         return;
-    if (b->window && need->receipt)
-        window_give(b->window, (instant_t){need->taken_us}, need->cost);
+    if (b->window && need->felt_us)
+        window_give(b->window, (instant_t){need->felt_us}, need->cost);
     else if (!b->window && limit->rate.shape != RATE_NONE && b->count > 0) {
         const gcra_rate_t rate = bucket_rate(l, b); /* what was taken is worth so much by now */
         gcra_give(&b->gcra, &rate, need->receipt, need->cost);

@@ -127,6 +127,13 @@ void unbegun(limiter_t *l, item_t *i, bool pause)
         offer(l, i);
 }
 
+/* It would be as late the next time, for ever, if nothing changed; and nobody would see why. */
+static void late(limiter_t *l, item_t *i, const char *reason)
+{
+    slack_late(l, i->needs, i->hand.start_by_us);
+    item_set_reason(i, reason, strlen(reason));
+}
+
 void bereave(limiter_t *l, item_t *i, bool ordered)
 {
     bool was_call = i->hand.by->actor == ACTOR_RESPONDER; /* its step may be another by now */
@@ -250,6 +257,8 @@ void settle(limiter_t *l, const msg_settle_t *s)
         i->flags |= PROGRESS_WROTE;
     l->cancel.calls += s->cancelled;
     if (s->outcome == OUTCOME_UNBEGUN) {
+        if (l->now.at.us >= i->hand.start_by_us)
+            late(l, i, reason);
         unbegun(l, i, true);
         return;
     }

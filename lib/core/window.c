@@ -5,8 +5,9 @@
 
 #define WINDOW_VERSION 1
 
-/* A ring of the latest `used` takes, one place a unit of cost, in the order of their instants. What
- * has left the span stays until it is overwritten: only its instant says that it is out. */
+/* A ring of the latest `used` takes, one place a unit of cost: when each is felt at the latest, in
+ * that order. What has left the span stays until it is overwritten: only its instant says that it
+ * is out. */
 struct window {
     int64_t span_us, *at_us;
     uint32_t count, used;
@@ -82,21 +83,23 @@ int64_t window_wait_us(const window_t *w, instant_t now, uint32_t cost)
     return wait > 0 ? wait : 0;
 }
 
-void window_take(window_t *w, instant_t now, uint32_t cost)
+instant_t window_take(window_t *w, instant_t now, instant_t felt, uint32_t cost)
 {
-    must(window_wait_us(w, now, cost) == 0);
-    must(w->used == 0 || taken_us(w, 0) <= now.us);
+    must(window_wait_us(w, now, cost) == 0 && felt.us >= now.us);
+    if (w->used > 0 && taken_us(w, 0) > felt.us)
+        felt.us = taken_us(w, 0);
     for (uint32_t n = 0; n < cost; n++)
-        push(w, now.us);
+        push(w, felt.us);
+    return felt;
 }
 
-void window_give(window_t *w, instant_t taken, uint32_t cost)
+void window_give(window_t *w, instant_t felt, uint32_t cost)
 {
     uint32_t first = 0; /* the latest one that is not after it */
-    while (first < w->used && taken_us(w, first) > taken.us)
+    while (first < w->used && taken_us(w, first) > felt.us)
         first++;
     uint32_t given = 0;
-    while (given < cost && first + given < w->used && taken_us(w, first + given) == taken.us)
+    while (given < cost && first + given < w->used && taken_us(w, first + given) == felt.us)
         given++;
     if (given == 0)
         return;
@@ -164,7 +167,7 @@ size_t window_to_bytes(const window_t *w, instant_t now, uint8_t *out)
 }
 
 /* Into `at_us`, the latest first; how many, or -EBADMSG. */
-static int read_takes(bytes_t kept, instant_t now, int64_t at_us[WINDOW_COUNT_MAX])
+static int read_takes(bytes_t kept, instant_t latest, int64_t at_us[WINDOW_COUNT_MAX])
 {
     int64_t count = 0, number = 0;
     if (kept.len == 0 || kept.data[0] != WINDOW_VERSION)
@@ -173,18 +176,18 @@ static int read_takes(bytes_t kept, instant_t now, int64_t at_us[WINDOW_COUNT_MA
     if (get_number(&kept, &count) < 0 || count > WINDOW_COUNT_MAX)
         return -EBADMSG;
     for (int64_t n = 0; n < count; n++) {
-        if (get_number(&kept, &number) < 0 || number > (n == 0 ? now.us : at_us[n - 1]))
+        if (get_number(&kept, &number) < 0 || number > (n == 0 ? latest.us : at_us[n - 1]))
             return -EBADMSG;
         at_us[n] = n == 0 ? number : at_us[n - 1] - number;
     }
     return kept.len == 0 ? (int)count : -EBADMSG;
 }
 
-int window_from_bytes(window_t *w, bytes_t kept, instant_t now)
+int window_from_bytes(window_t *w, bytes_t kept, instant_t latest)
 {
     must(w->used == 0);
     int64_t at_us[WINDOW_COUNT_MAX];
-    int count = read_takes(kept, now, at_us);
+    int count = read_takes(kept, latest, at_us);
     if (count < 0)
         return count;
     if ((uint32_t)count > w->room)

@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(window_left(w, now) == window_left(again, now));
         window_change(w, 1, SPAN_US);
         now.us += window_wait_us(w, now, 1);
-        window_take(w, now, 1);
+        window_take(w, now, now, 1);
         must(window_left(w, now) == 0);
     }
     window_destroy(&w);

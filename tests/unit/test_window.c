@@ -41,7 +41,7 @@ static int64_t naive_wait(const takes_t *t, int64_t now_us, int64_t span_us, uin
 
 static void take(window_t *w, takes_t *t, int64_t now_us, uint32_t cost)
 {
-    window_take(w, (instant_t){now_us}, cost);
+    window_take(w, (instant_t){now_us}, (instant_t){now_us}, cost);
     for (uint32_t n = 0; n < cost; n++)
         t->at_us[t->count++] = now_us;
 }
@@ -101,8 +101,8 @@ static void whatever_happens_a_naive_log_agrees(void **state)
     free(t);
 }
 
-/* Each take is felt some time within the slack: no window of the period sees more than the count.
- */
+/* Each take is felt some time within its slack, which is another one each time: no window of the
+ * period sees more than the count. */
 static void the_far_side_never_sees_more_than_the_count_in_any_window(void **state)
 {
     (void)state;
@@ -111,14 +111,15 @@ static void the_far_side_never_sees_more_than_the_count_in_any_window(void **sta
     int64_t felt_us[MOST];
     for (uint64_t seed = 1; seed <= 20; seed++) {
         rand_t r = rand_seeded(seed);
-        window_t *w = window_new(COUNT, PERIOD + SLACK);
+        window_t *w = window_new(COUNT, PERIOD);
         instant_t now = {US_PER_S};
         for (size_t n = 0; n < MOST; n++) {
             now.us += window_wait_us(w, now, 1);
-            window_take(w, now, 1);
             /* as late as can be, then as early: the worst for the next window */
+            int64_t slack_us = seed % 2 ? SLACK : (int64_t)rand_below(&r, (uint64_t)SLACK + 1);
             int64_t late_us = seed == 1 ? (n / COUNT % 2 == 0 ? SLACK : 0)
-                                        : (int64_t)rand_below(&r, (uint64_t)SLACK + 1);
+                                        : (int64_t)rand_below(&r, (uint64_t)slack_us + 1);
+            window_take(w, now, instant_after_us(now, slack_us), 1);
             felt_us[n] = now.us + late_us;
         }
         for (size_t i = 0; i < MOST; i++) { /* windows that begin with each one felt */
@@ -134,13 +135,27 @@ static void the_far_side_never_sees_more_than_the_count_in_any_window(void **sta
     }
 }
 
+static void what_is_felt_later_is_given_back_by_when_it_is_felt(void **state)
+{
+    (void)state;
+    window_t *w = window_new(3, 100);
+    instant_t first = window_take(w, (instant_t){1000}, (instant_t){1050}, 1),
+              second = window_take(w, (instant_t){1010}, (instant_t){1020}, 2);
+    assert_true(first.us == 1050 && second.us == 1050); /* no sooner than the one before it */
+    assert_int_equal(window_wait_us(w, (instant_t){1100}, 1), 50);
+    kept_and_restored(&w, 3, 100, 1050);
+    window_give(w, second, 2);
+    assert_int_equal(window_left(w, (instant_t){1100}), 2);
+    window_destroy(&w);
+}
+
 static void a_cost_over_the_count_never_goes_and_none_always(void **state)
 {
     (void)state;
     window_t *w = window_new(3, 100);
     instant_t now = {1000};
     assert_int_equal(window_wait_us(w, now, 4), -1);
-    window_take(w, now, 3);
+    window_take(w, now, now, 3);
     assert_int_equal(window_wait_us(w, now, 0), 0);
     assert_int_equal(window_wait_us(w, now, 1), 100);
     assert_int_equal(window_wait_us(w, (instant_t){1099}, 1), 1);
@@ -153,7 +168,7 @@ static void a_changed_count_or_span_counts_what_was_taken(void **state)
     (void)state;
     window_t *w = window_new(10, 1000);
     for (int64_t n = 0; n < 10; n++)
-        window_take(w, (instant_t){100 + n}, 1);
+        window_take(w, (instant_t){100 + n}, (instant_t){100 + n}, 1);
     window_change(w, 4, 1000); /* 10 are in the span; 7 must leave before one more may go */
     assert_int_equal(window_wait_us(w, (instant_t){110}, 1), 106 + 1000 - 110);
     assert_int_equal(window_left(w, (instant_t){110}), 0);
@@ -169,8 +184,8 @@ static void what_left_the_log_is_not_given_back(void **state)
 {
     (void)state;
     window_t *w = window_new(2, 10);
-    window_take(w, (instant_t){1}, 2);
-    window_take(w, (instant_t){11}, 2);
+    window_take(w, (instant_t){1}, (instant_t){1}, 2);
+    window_take(w, (instant_t){11}, (instant_t){11}, 2);
     window_give(w, (instant_t){1}, 2);
     window_give(w, (instant_t){12}, 1); /* there never was one */
     assert_int_equal(window_left(w, (instant_t){11}), 0);
@@ -233,7 +248,7 @@ static void random_bytes_are_refused_or_make_a_window(void **state)
         if (window_from_bytes(w, bytes_of(bytes, length), now) == 0) {
             good++;
             now.us += window_wait_us(w, now, 3);
-            window_take(w, now, 3);
+            window_take(w, now, now, 3);
         }
         window_destroy(&w);
     }
@@ -246,7 +261,8 @@ static void more_takes_than_the_count_are_read_but_not_more_than_there_can_be(vo
     uint8_t kept[WINDOW_BYTES_MAX];
     window_t *w = window_new(WINDOW_COUNT_MAX, INT64_MAX / 4);
     for (int64_t n = 0; n < WINDOW_COUNT_MAX; n++)
-        window_take(w, (instant_t){n * (INT64_MAX / 4 / WINDOW_COUNT_MAX)}, 1);
+        window_take(w, (instant_t){n * (INT64_MAX / 4 / WINDOW_COUNT_MAX)},
+                    (instant_t){n * (INT64_MAX / 4 / WINDOW_COUNT_MAX)}, 1);
     instant_t now = {INT64_MAX / 4};
     size_t length = window_to_bytes(w, now, kept);
     window_t *small = window_new(2, INT64_MAX / 4);
@@ -266,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_happens_a_naive_log_agrees),
         cmocka_unit_test(the_far_side_never_sees_more_than_the_count_in_any_window),
+        cmocka_unit_test(what_is_felt_later_is_given_back_by_when_it_is_felt),
         cmocka_unit_test(a_cost_over_the_count_never_goes_and_none_always),
         cmocka_unit_test(a_changed_count_or_span_counts_what_was_taken),
         cmocka_unit_test(what_left_the_log_is_not_given_back),
