@@ -72,7 +72,8 @@ class Example(Weir):
         request(self.far_port, "DELETE", "/_script")
 
     def far_record(self):
-        """Every request that reached the far side, up to 100 ms ago."""
+        """Every request that reached the far side: its summary has the file written."""
+        request(self.far_port, "GET", "/_summary")
         with open(self.top / "far.jsonl") as f:
             return [json.loads(line) for line in f if line.endswith("\n")]
 

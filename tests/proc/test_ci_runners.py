@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections import Counter
+import time
 
 from weir import check, main, request, test, wait_until
 from example import Example
@@ -17,24 +17,44 @@ class Runners(Example):
         super().__init__("ci-runners", 8182, 9182)
         self.prepare(**values)
         self.deliveries = 0
+        self.jobs, self.over = {}, {}  # whose a message is; when its "completed" was said
         self.begin()
 
-    def hook(self, action, job, repo="a/one", branch="feature/x", delivery=None):
+    def hook(self, action, job, repo="a/one", branch="feature/x", delivery=None, **more):
         owner, name = repo.split("/")
         body = json.dumps({"action": action, "workflow_job": {"id": job, "head_branch": branch},
-                           "repository": {"name": name, "full_name": repo}, "organization": {"login": owner}}).encode()
+                           "repository": {"name": name, "full_name": repo}, "organization": {"login": owner}, **more}).encode()
         self.deliveries += 1
         secret = (self.folder / "credentials/github-webhook").read_text().strip().encode()
-        return request(self.port, "POST", "/github", body, {
+        answer = request(self.port, "POST", "/github", body, {
             "X-Hub-Signature-256": "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest(),
             "X-GitHub-Event": "workflow_job", "X-GitHub-Delivery": delivery or f"d-{self.deliveries}"})
+        self.jobs[answer[2].get("id")] = job
+        return answer
 
-    def queued(self, job, repo="a/one", branch="feature/x", status=200):
-        answer = self.hook("queued", job, repo, branch)
-        check(answer[0] == status, f"job {job}: {answer[0]} {answer[2]}")
+    def queued(self, job, repo="a/one", branch="feature/x", **more):
+        answer = self.hook("queued", job, repo, branch, **more)
+        check(answer[0] == 200, f"job {job}: {answer[0]} {answer[2]}")
 
     def completed(self, job, repo="a/one"):
+        self.over.setdefault(job, time.clock_gettime(time.CLOCK_BOOTTIME))
         check(self.hook("completed", job, repo)[0] == 200, f"completed {job}")
+
+    def started(self):
+        """{job: when}, by the launcher's own record; each once."""
+        starts = [(self.jobs[line["message"]], line["at_us"] / 1e6) for line in self.far_record()
+                  if line["path"] == "/runners" and line["method"] == "POST"]
+        check(len(dict(starts)) == len(starts), f"one machine a job: {starts}")
+        return dict(starts)
+
+    def most_at_once(self, which=lambda job: True):
+        """Machines that ran at once: each from its start at the launcher until "completed" was said of its job."""
+        spans = [(at, self.over.get(job, float("inf"))) for job, at in self.started().items() if which(job)]
+        now = most = 0
+        for _, more in sorted([(begin, 1) for begin, _ in spans] + [(end, -1) for _, end in spans]):
+            now += more
+            most = max(most, now)
+        return most
 
     def running(self, limit="runners"):
         said = self.ctl("limits.ls", full=True)
@@ -104,25 +124,31 @@ def never_more_than_six_runners_and_nobody_has_more_than_its_share():
         ["other/a", "other/b", "other/c"]
     for job, repo in enumerate(repos):
         weir.queued(job, repo)
-    most, most_of, done = 0, Counter(), set()
-    while len(done) < len(repos):
+    weir.settle()
+    cancelled = [job for job in range(len(repos)) if job not in weir.started()][::5]
+    for job in cancelled:
+        weir.completed(job, repos[job])
+    while len(weir.over) < len(repos):
         weir.settle()
         of, total = weir.running("repo"), weir.running()
-        most = max(most, total)
-        for repo, n in of.items():
-            most_of[repo] = max(most_of[repo], n)
-        check(total <= 6 and sum(of.values()) == total, f"{total} runners, {of}")
-        check(weir.running("org").get("patient-studio", 0) <= 5, "five of an organisation")
-        for job in weir.launched():
-            done.add(job)
+        live = [job for job in weir.started() if job not in weir.over]
+        check(total == len(live) == sum(of.values()), f"Weir counts what runs at the launcher: {total}, {of}, {live}")
+        for job in live:
             weir.completed(job, repos[job])
     weir.wait_empty(10)
     check(weir.running() == 0, "all free at the end")
+    started, most = weir.started(), weir.most_at_once()
+    late = {job: at - weir.over[job] for job, at in started.items() if at > weir.over[job]}
+    check(not late, f"no machine was started for a job that was over: {late}")
+    check(sorted([*started, *cancelled]) == list(range(len(repos))), f"each job has one, but those cancelled: {started}")
+    check(most == 6, f"six at once by the launcher's record, and never more: {most}")
+    check(weir.most_at_once(lambda job: repos[job].startswith("patient-studio/")) == 5, "five of an organisation")
+    most_of = {repo: weir.most_at_once(lambda job, repo=repo: repos[job] == repo) for repo in repos}
     check(most_of["patient-studio/next-gen-api"] == 3 and most_of["patient-studio/frontend"] == 2
           and most_of["patient-studio/docs"] == 1, f"as runners.json says: {most_of}")
-    wait_until(lambda: weir.calls("/runners") == len(repos), 5, "each job has one launch")
     weir.stop()
-    print(f"{len(repos)} jobs: at most {most} of 6 runners; most of a repository {dict(most_of)}", flush=True)
+    print(f"{len(repos)} jobs, {len(cancelled)} cancelled as they waited: at most {most} of 6 machines at once; "
+          f"most of a repository {most_of}", flush=True)
 
 
 @test
@@ -186,7 +212,7 @@ def a_delivery_twice_is_once_and_completed_gives_the_slot_back():
     weir.wait_empty(10)
     check(weir.running() == 0, "a job that was completed first holds nothing")
     wait_until(lambda: weir.calls("/repos/a/one/") == 2, 5, "both came as far as their token")
-    check(weir.calls("/runners") == 1, f"one launch of the first, none of what was over: {weir.calls('/runners')}")
+    check(list(weir.started()) == [7], f"a machine for the first, none for what was over: {weir.started()}")
     check(weir.hook("completed", 7, delivery="x")[0] == 200, "late is harmless")
     status, _, said = request(weir.port, "POST", "/github", {"action": "queued"}, {"X-GitHub-Delivery": "forged"})
     check(status == 401, f"nobody without a signature: {status} {said}")
@@ -204,7 +230,7 @@ def a_job_that_was_cancelled_while_it_waited_starts_no_machine():
     weir.completed(2, "a/r2")
     weir.completed(1, "a/r1")
     wait_until(lambda: weir.launched() == [3] and weir.queue()["queued"] == 0, 5, "the next one runs")
-    wait_until(lambda: weir.calls("/runners") == 2, 5, "machines were started for two jobs")
+    check(list(weir.started()) == [1, 3], f"machines were started for two jobs: {weir.started()}")
     weir.stop()
 
 
@@ -280,6 +306,28 @@ def from_five_of_six_on_new_jobs_are_held():
         weir.completed(job, f"o{job % 2}/r{job}")
     wait_until(lambda: 5 in weir.launched(), 10, "and begins when fewer than 70 % run")
     weir.stop()
+
+
+@test
+def a_burst_takes_all_machines_before_new_jobs_are_held():
+    """The rule looks twice a second: what comes before it is accepted, and has all slots, until it is done."""
+    for machines in (6, 5):
+        weir = Runners(CI_RUNNERS_MAX=machines, CI_MAX_SHARE_PERCENT=99, CI_TOKENS_PER_HOUR=1000, CI_GITHUB_CALLS_PER_MINUTE=1000,
+                       CI_MODE_STAY_SEC=1)
+        jobs = {job: f"o{job % 4}/r{job}" for job in range(machines + 2)}
+        for job, repo in jobs.items():
+            weir.queued(job, repo)
+        wait_until(lambda: weir.running() == machines and weir.ctl("mode.show")["refuse"], 10, "all are taken, and new ones are held")
+        weir.queued(100, "o9/r9")
+        wait_until(lambda: weir.queue()["held"] == 1, 5, "the next one is held")
+        while len(weir.over) < len(jobs):
+            weir.settle()
+            for job in set(weir.started()) - set(weir.over):
+                weir.completed(job, jobs.get(job, "o9/r9"))
+        wait_until(lambda: 100 in weir.started(), 10, "and begins when fewer than 70 % run")
+        check(weir.most_at_once() == machines, f"{weir.most_at_once()} of {machines} machines at once")
+        weir.stop()
+        print(f"a burst of {len(jobs)} with {machines} machines: {machines} at once, and no more", flush=True)
 
 
 main()
