@@ -117,12 +117,74 @@ void limit_end(limit_state_t *s)
 
 /* ---- kept ---- */
 
+/* Which number a value's plain one is follows from the limit, which may be another after a reload:
+ * it is kept with its word. */
+static json_t *with_words(const limit_state_t *s)
+{
+    json_t *kept = json_deep_copy(s->by_hand), *values = json_object_get(kept, "values"), *value;
+    const char *name, *plain = limit_words[s->limit->plain].text;
+    void *next;
+    json_object_foreach_safe(values, next, name, value)
+    {
+        if (json_is_integer(value))
+            json_object_set_new(values, name, json_pack("{s:O}", plain, value));
+    }
+    return kept;
+}
+
+static bool has_number(const limit_t *limit, enum limit_number of)
+{
+    return of == OF_SLOTS  ? limit->slots > 0
+           : of == OF_RATE ? limit->rate.shape != RATE_NONE
+                           : limit->cap.zone != NULL;
+}
+
+/* True: there was one. */
+static bool number_forget(json_t *said, const char *name)
+{
+    return json_object_del(said, name) == 0;
+}
+
+static bool value_forget(const limit_t *limit, json_t *values, const char *name, json_t *value)
+{
+    bool forgot = false;
+    for (enum limit_number of = OF_SLOTS; of < LIMIT_NUMBERS; of++)
+        if (!has_number(limit, of))
+            forgot |= number_forget(value, limit_words[of].text);
+    json_t *plain = json_object_get(value, limit_words[limit->plain].text);
+    if (json_object_size(value) == 0)
+        json_object_del(values, name);
+    else if (plain && json_object_size(value) == 1)
+        json_object_set(values, name, plain);
+    return forgot;
+}
+
+/* What the limit has no more, so that no number is taken for another. True: something was. */
+static bool hand_forget(const limit_t *limit, json_t *said)
+{
+    json_t *values = json_object_get(said, "values"), *value;
+    const char *name;
+    void *next;
+    bool forgot = limit->rate.shape == RATE_NONE && number_forget(said, "per_ms");
+    for (enum limit_number of = OF_SLOTS; of < LIMIT_NUMBERS; of++)
+        if (!has_number(limit, of))
+            forgot |= number_forget(said, limit_words[of].text);
+    json_object_foreach_safe(values, next, name, value)
+    {
+        if (json_is_object(value))
+            forgot |= value_forget(limit, values, name, value);
+    }
+    if (values && (limit->per_count == 0 || json_object_size(values) == 0))
+        forgot |= number_forget(said, "values");
+    return forgot;
+}
+
 static void hands_keep(limiter_t *l)
 {
     json_t *all = json_object();
     for (size_t n = 0; n < l->config->limit_count && !BUG(CHANGE_NOT_KEPT); n++)
         if (l->limits[n].by_hand)
-            json_object_set(all, l->limits[n].limit->name, l->limits[n].by_hand);
+            json_object_set_new(all, l->limits[n].limit->name, with_words(&l->limits[n]));
     char *text = json_dumps(all, JSON_COMPACT);
     must(text);
     wish_change(l->e,
@@ -143,22 +205,48 @@ bool hand_period_fits(const limit_state_t *s, const json_t *said)
     return limit->rate.shape == RATE_NONE || per_ms == 0 || gcra_can_slow(&rate);
 }
 
-static void hand_kept(limiter_t *l, const char *name, json_t *said)
+/* True: something of it is not as the configuration has it. */
+static bool hand_differs(const json_t *by_hand)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)by_hand, name, value)
+    {
+        if (strcmp(name, "who") != 0 && strcmp(name, "why") != 0 && strcmp(name, "at_ms") != 0)
+            return true;
+    }
+    return false;
+}
+
+static void forgotten_log(limiter_t *l, const char *name, const char *why)
 {
     char text[200];
-    long at = config_limit(l->config, bytes_str(name));
-    if (at >= 0 && json_is_object(said) && hand_period_fits(&l->limits[at], said)) {
-        l->limits[at].by_hand = json_incref(said);
-        l->limits[at].touched = true;
-        limit_set(l, &l->limits[at]);
-        return;
-    }
     snprintf(text, sizeof text,
              "%.64s %s: what was set by hand is forgotten with the next change; work goes on", name,
-             at < 0 ? "is not in the configuration any more"
-                    : "has another burst now, which its period set by hand never fills");
+             why);
     log_line_t line = limit_line(LOG_LIMIT_CHANGED, name, text);
     wish_log(l->e, &line);
+}
+
+static void hand_kept(limiter_t *l, const char *name, json_t *said)
+{
+    long at = config_limit(l->config, bytes_str(name));
+    if (at < 0) {
+        forgotten_log(l, name, "is not in the configuration any more");
+        return;
+    }
+    limit_state_t *s = &l->limits[at];
+    if (json_is_object(said) && hand_forget(s->limit, said))
+        forgotten_log(l, name, "has no such numbers any more");
+    if (!json_is_object(said) || !hand_period_fits(s, said)) {
+        forgotten_log(l, name, "has another burst now, which its period set by hand never fills");
+        return;
+    }
+    if (!hand_differs(said))
+        return;
+    s->by_hand = json_incref(said);
+    s->touched = true;
+    limit_set(l, s);
 }
 
 static void setting_kept(void *arg, const store_setting_t *setting)
@@ -179,19 +267,6 @@ void hands_load(limiter_t *l, store_t *store)
 }
 
 /* ---- changing ---- */
-
-/* True: something of it is not as the configuration has it. */
-static bool hand_differs(const json_t *by_hand)
-{
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)by_hand, name, value)
-    {
-        if (strcmp(name, "who") != 0 && strcmp(name, "why") != 0 && strcmp(name, "at_ms") != 0)
-            return true;
-    }
-    return false;
-}
 
 /* Takes over `said`, which was checked. */
 static void hand_put(limiter_t *l, const hand_t *h, limit_state_t *s, json_t *said)

@@ -28,7 +28,39 @@ static void a_call_whose_step_is_no_call_any_more_ends_as_that_step_goes_on(void
     }
 }
 
+static void numbers_set_by_hand_that_a_limit_has_no_more_are_forgotten(void **s)
+{
+    (void)s;
+    static const char SLOTS[] = "'x':{'slots':10,'per':['l']}",
+                      RATE[] = "'x':{'rate':{'count':40,'per_ms':60000},'per':['l']}",
+                      BOTH[] = "'x':{'slots':10,'rate':{'count':40,'per_ms':60000},'per':['l']}";
+    const char *routes = ROUTE("a", "", CALL("'limits':['x'],"));
+    rig_t *r = limits_rig("", BOTH, routes);
+    rig_ask(r, "limits.set", "{\"name\":\"x\",\"slots\":1,\"rate\":30}");
+    rig_ask(r, "limits.set", "{\"name\":\"x\",\"value\":\"v\",\"slots\":2}");
+    rig_ask(r, "limits.set", "{\"name\":\"x\",\"value\":\"u\",\"slots\":3,\"rate\":20}");
+    limits_reload(r, "", BOTH, routes);
+    limits_offers(r, (offer_t){1, "a", "v"}, 5);
+    assert_int_equal(hand_fill(r), 2); /* all of it is kept where the limit stays as it is */
+    for (unsigned n = 1; n < 6; n++)
+        hand_ok(r, n);
+    limits_reload(r, "", RATE, routes);
+    limits_offers(r, (offer_t){101, "a", "w"}, 50);
+    assert_int_equal(hand_fill(r), 30);
+    limits_offers(r, (offer_t){201, "a", "v"}, 50);
+    assert_int_equal(hand_fill(r), 25); /* no two in a minute */
+    limits_offers(r, (offer_t){301, "a", "u"}, 50);
+    assert_int_equal(hand_fill(r), 20);
+    rig_ask(r, "limits.set", "{\"name\":\"x\",\"rate\":35}"); /* the next change */
+    limits_reload(r, "", SLOTS, routes);
+    limits_offers(r, (offer_t){401, "a", "t"}, 50);
+    hand_fill(r);
+    assert_true(in_hand(410) && !in_hand(411));
+    rig_destroy(r);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_call_whose_step_is_no_call_any_more_ends_as_that_step_goes_on),
+    cmocka_unit_test(numbers_set_by_hand_that_a_limit_has_no_more_are_forgotten),
 };
 LIMITS_MAIN(tests)
