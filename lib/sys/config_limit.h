@@ -13,7 +13,8 @@ typedef struct override { const char *pattern; uint32_t value; } override_t;
 /* The numbers of a limit that some values of its labels may have others of: its slots, its rate's
  * count, its cap's. */
 enum limit_number { OF_SLOTS, OF_RATE, OF_CAP, LIMIT_NUMBERS };
-extern const struct limit_number_word { const char *text; uint32_t most; } limit_words[LIMIT_NUMBERS];
+typedef struct limit_word { const char *text; uint32_t most; } limit_word_t;
+extern const limit_word_t limit_words[LIMIT_NUMBERS];
 /* What an override says of it: a plain number is of `plain`, an object has each under its word.
  * -1: nothing. */
 json_int_t override_says(const json_t *said, enum limit_number plain, enum limit_number of);
@@ -46,7 +47,8 @@ typedef struct limit {
     } rate;
     calendar_cap_t cap;   /* zone NULL: none */
     const char *per[4]; size_t per_count; /* names of labels, or key, route, source */
-    struct { const override_t *of; size_t count; } overrides[LIMIT_NUMBERS]; /* headroom taken off */
+    struct { const override_t *of; size_t count; } overrides[LIMIT_NUMBERS]; /* of rates
+                             the headroom is taken off */
     enum limit_number plain; /* what an override that is one number is of */
     bool reject;          /* at the enqueue, in its commit; else it waits at dispatch */
     bool observe, strict, learns;

@@ -5,9 +5,9 @@
 #include "sys/config_load.h"
 #include "sys/zone.h"
 
-const struct limit_number_word limit_words[LIMIT_NUMBERS] = {[OF_SLOTS] = {"slots", 1000000},
-                                                             [OF_RATE] = {"rate", 10000000},
-                                                             [OF_CAP] = {"cap", 1000000000}};
+const limit_word_t limit_words[LIMIT_NUMBERS] = {[OF_SLOTS] = {"slots", 1000000},
+                                                 [OF_RATE] = {"rate", 10000000},
+                                                 [OF_CAP] = {"cap", 1000000000}};
 
 json_int_t override_says(const json_t *said, enum limit_number plain, enum limit_number of)
 {

@@ -28,7 +28,7 @@ for source, path in {**meta.objects("lib/sys"), **meta.objects("lib/store")}.ite
     if all(ALLOWED.match(name) for name in uses):
         defined |= {name for kind, name in meta.symbols(path, "-g") if kind in "TRDBVWC"}
 # The checked configuration is data; crypto is arithmetic; metrics count in memory.
-FROM_SYS = re.compile(r"^(config_(route|route_at|pool|limit|lists)|route_step|mode_act_name|http_header|sha256_\w+|hmac_sha256|"
+FROM_SYS = re.compile(r"^(config_(route|route_at|pool|limit|lists)|route_step|limit_words|override_says|mode_act_name|http_header|sha256_\w+|hmac_sha256|"
                       r"crypto_\w+|signature_\w+|metric_\w+|metrics_\w+|store_batch_\w+)$")
 for source, path in sorted(pure.items()):
     for kind, name in meta.symbols(path, "-u"):
