@@ -196,11 +196,14 @@ static item_t *enqueue(limiter_t *l, const msg_submit_t *s, const route_t *r)
 
 bool begins_with_release(const route_t *r) { return r->steps[0].kind == STEP_RELEASE; }
 
-/* What gives slots back runs in a drain too; what only has the same route does not. */
-static bool gives_back(const msg_submit_t *s, const route_t *r)
+/* Is it for one of these steps, by what it says itself? */
+static bool is_for_one_of(const msg_submit_t *s, const step_t *steps, size_t count)
 {
-    if (!begins_with_release(r) || r->steps[0].when.count == 0)
-        return begins_with_release(r);
+    bool any = false;
+    for (size_t n = 0; n < count; n++)
+        any |= steps[n].when.count == 0;
+    if (any)
+        return true;
     char id[MSGID_TEXT];
     msgid_text(&s->id, id);
     document_t *d = document_new(&(document_parts_t){.fields = s->fields,
@@ -210,9 +213,16 @@ static bool gives_back(const msg_submit_t *s, const route_t *r)
                                                      .key = s->key,
                                                      .route = s->route,
                                                      .source = s->source});
-    bool holds = match_holds(&r->steps[0].when, d);
+    for (size_t n = 0; n < count && !any; n++)
+        any = match_holds(&steps[n].when, d);
     document_destroy(&d);
-    return holds;
+    return any;
+}
+
+/* What gives slots back runs in a drain too; what only has the same route does not. */
+static bool gives_back(const msg_submit_t *s, const route_t *r)
+{
+    return begins_with_release(r) && is_for_one_of(s, r->steps, 1);
 }
 
 /* The one before it in its key that has not begun: the newer one stands for both. NULL: none. */
@@ -364,7 +374,8 @@ static void submission(limiter_t *l, peer_t peer, const msg_submit_t *s)
     bool gives = gives_back(s, r);
     if (is_duplicate(l, peer, s, r) || !may_enter(l, s, r, gives))
         return;
-    if (is_gated(l, r, gives, AT_DRAIN_DEAD)) {
+    /* What no step is for loses nothing: it is no letter for a person. */
+    if (is_gated(l, r, gives, AT_DRAIN_DEAD) && is_for_one_of(s, r->steps, r->step_count)) {
         enqueue_dead(l, peer, s, r);
         return;
     }

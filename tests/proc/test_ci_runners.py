@@ -287,6 +287,8 @@ def a_drain_holds_or_refuses_as_the_source_says():
     check(status == 503 and "System draining" in json.dumps(said), f"refused: {status} {said}")
     letters = weir.ctl("dead.ls")["messages"]
     check([letter["reason"] for letter in letters] == ["refused: System draining"], f"and kept as a dead letter: {letters}")
+    check(weir.hook("in_progress", 1, "a/r1")[0] == 200, "what starts nothing is taken")
+    check(len(weir.ctl("dead.ls")["messages"]) == 1, "and is no dead letter")
     draining(False)
     wait_until(lambda: weir.ctl("dead.redrive", all=True)["ok"], 5, "redriven after the drain")
     wait_until(lambda: 4 in weir.launched(), 10, "its runner is started")

@@ -29,6 +29,8 @@ static const char config[] =
     "\"name\":\"go\",\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]},"
     "\"kept\":{\"path\":\"/kept\",\"source\":\"kept\",\"key\":\"/message/k\",\"limits\":[\"two\"],"
     "\"steps\":[{\"name\":\"go\",\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]},"
+    "\"choosy\":{\"path\":\"/choosy\",\"source\":\"kept\",\"steps\":[{\"name\":\"go\",\"when\":{"
+    "\"/message/of\":[\"me\"]},\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]},"
     "\"paced\":{\"path\":\"/paced\",\"source\":\"once\",\"steps\":[{\"name\":\"go\","
     "\"limits\":[\"paced\"],\"call\":{\"downstream\":\"d\",\"path\":\"/x\"}}]},"
     "\"exact\":{\"path\":\"/exact\",\"source\":\"once\",\"steps\":[{\"name\":\"go\","
@@ -171,6 +173,16 @@ static void at_drain_says_who_is_held_and_who_is_refused(void **state)
     for (unsigned n = 0; n < 5; n++) /* of six: once has two slots */
         assert_non_null(rig_assign(r, CONN_RESPONDER));
     assert_null(rig_assign(r, CONN_RESPONDER));
+}
+
+static void what_no_step_is_for_is_never_refused_as_a_dead_letter(void **state)
+{
+    rig_t *r = *state;
+    order(r, (msg_mode_t){.mode = MODE_DRAINING});
+    assert_int_equal(verdict_of(r, "choosy", 1), VERDICT_ACCEPTED);
+    assert_int_equal(rig_state(r, 1), STATE_HELD);
+    order(r, (msg_mode_t){.mode = MODE_NORMAL});
+    assert_int_equal(rig_state(r, 1), STATE_DONE);
 }
 
 /* A sender that does not come again, whose work a person looks at: 503, and a dead letter. */
@@ -383,6 +395,7 @@ int main(void)
         T(slots_in_use_are_told_of_the_fullest_limit_and_of_the_named_one),
         T(calls_of_the_last_minute_are_told_of_a_downstream_and_over_all),
         T(at_drain_says_who_is_held_and_who_is_refused),
+        T(what_no_step_is_for_is_never_refused_as_a_dead_letter),
         T(what_is_refused_can_be_kept_as_a_dead_letter_and_redriven),
         T(what_is_redriven_in_a_drain_waits_for_its_end),
         T(a_lease_is_refused_as_over_a_limit_while_new_work_is),
