@@ -23,7 +23,7 @@ void buckets_start(limiter_t *l)
     l->limits = calloc(c->limit_count + 1, sizeof *l->limits);
     must(l->limits);
     list_init(&l->looking);
-    l->wakes = agenda_new(c->queue.buckets_max + c->limit_count + c->route_count);
+    l->wakes = agenda_new(UINT32_MAX); /* there are no more buckets than bucket_get() makes */
     memcpy(l->rules.shift_us, c->queue.head_start_us, sizeof l->rules.shift_us);
     l->rules.accepted_us = accepted_of;
     for (size_t n = 0; n < c->limit_count; n++) {
@@ -171,6 +171,13 @@ static bucket_t *bucket_new(limiter_t *l, limit_state_t *of, bytes_t values, uin
     return b;
 }
 
+/* What is loaded is counted though the maximum was lowered: else it would be held and not known. */
+bool buckets_are_full(const limiter_t *l)
+{
+    return l->phase == LOADED &&
+           l->bucket_count >= l->config->queue.buckets_max + l->config->limit_count;
+}
+
 /* share: 0x1e and the value of share_by, appended to the values of per; NULL: the whole. */
 bucket_t *bucket_get(limiter_t *l, limit_state_t *of, bytes_t values, bytes_t share)
 {
@@ -194,7 +201,7 @@ bucket_t *bucket_get(limiter_t *l, limit_state_t *of, bytes_t values, bytes_t sh
             b->users++;
             return b;
         }
-    if (l->bucket_count >= l->config->queue.buckets_max + l->config->limit_count)
+    if (buckets_are_full(l))
         return NULL;
     bucket_t *whole = NULL;
     if (share.len && !(whole = bucket_get(l, of, values, bytes_of(NULL, 0))))

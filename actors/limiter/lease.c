@@ -394,12 +394,6 @@ static void acquire_again(const asking_t *a, lease_t *held)
     granted(a, held, true);
 }
 
-/* Until some that nobody uses are swept (kept.c). */
-static bool buckets_are_full(const limiter_t *l)
-{
-    return l->bucket_count >= l->config->queue.buckets_max + l->config->limit_count;
-}
-
 static void acquire(const asking_t *a)
 {
     limiter_t *l = a->l;

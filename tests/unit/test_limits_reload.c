@@ -59,7 +59,43 @@ static void numbers_set_by_hand_that_a_limit_has_no_more_are_forgotten(void **s)
     rig_destroy(r);
 }
 
+static grant_t held_at(rig_t *r, unsigned value, const char *id)
+{
+    static uint64_t number;
+    char limits[80], name[16];
+    snprintf(limits, sizeof limits, "[{\"name\":\"of\",\"labels\":{\"x\":\"v%u\"}}]", value);
+    snprintf(name, sizeof name, "%s%u", id, value);
+    rig_say(r, CONN_INGRESS, MESSAGE_LEASE,
+            &(msg_lease_t){.number = ++number,
+                           .order = LEASE_ACQUIRE,
+                           .id = bytes_str(name),
+                           .limits = bytes_str(limits)});
+    const msg_leased_t *said = rig_next(r, CONN_INGRESS, MESSAGE_LEASED);
+    assert_non_null(said);
+    return (grant_t)said->grant;
+}
+
+static void fewer_label_values_than_are_held_forget_none_that_is(void **s)
+{
+    (void)s;
+    static const char OF[] = "'of':{'slots':1,'per':['x'],'ttl_s':86400}",
+                      FEW[] = "'queue':{'buckets_max':16},";
+    rig_t *r = limits_rig("", OF, ROUTE("a", "", CALL("")));
+    for (unsigned n = 0; n < 60; n++)
+        assert_int_equal(held_at(r, n, "first"), GRANT_GRANTED);
+    for (unsigned life = 0; life < 2; life++) {
+        limits_reload(r, life == 0 ? FEW : "", OF, ROUTE("a", "", CALL("")));
+        for (unsigned n = 0; n < 60; n++) {
+            assert_int_equal(held_at(r, n, "second"), GRANT_LIMITED);
+            assert_int_equal(held_at(r, n, "first"), GRANT_GRANTED); /* renewed */
+        }
+        assert_int_equal(held_at(r, 60, "first"), life == 0 ? GRANT_UNAVAILABLE : GRANT_GRANTED);
+    }
+    rig_destroy(r);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(fewer_label_values_than_are_held_forget_none_that_is),
     cmocka_unit_test(a_call_whose_step_is_no_call_any_more_ends_as_that_step_goes_on),
     cmocka_unit_test(numbers_set_by_hand_that_a_limit_has_no_more_are_forgotten),
 };
