@@ -93,6 +93,27 @@ static bool takes_of_job(const item_t *i, const step_t *step)
 
 /* It would wait for ever, and all behind it. The limits of the route keep it from every step: there
  * is none to skip. */
+static void fits_never(limiter_t *l, item_t *i, bool of_job, const char *reason)
+{
+    if (of_job && item_route(l, i)->on_failure == ON_FAILURE_SKIP)
+        item_die(l, i, reason);
+    else
+        step_failed(l, i, reason);
+}
+
+static void needs_missed(limiter_t *l, item_t *i, const step_t *step)
+{
+    const route_t *r = item_route(l, i);
+    label_values_t values = values_of(l, i);
+    bool of_job = !i->job && needs_too_long(l, r->draws, r->draw_count, &values);
+    if (of_job || needs_too_long(l, step->draws, step->draw_count, &values)) {
+        fits_never(l, i, of_job, "never_fits: its label values are too long for so many limits");
+        return;
+    }
+    item_set_reason(i, "too many label values", strlen("too many label values"));
+    pause_until(l, i, instant_after_us(l->now.at, US_PER_S));
+}
+
 static bool never_fits(limiter_t *l, item_t *i, const step_t *step)
 {
     char reason[160];
@@ -103,10 +124,7 @@ static bool never_fits(limiter_t *l, item_t *i, const step_t *step)
         return false;
     snprintf(reason, sizeof reason, "never_fits: limit %s has %u for it, and its cost is %u",
              need->bucket->of->limit->name, bucket_most(need->bucket, class), need->cost);
-    if (of_job && item_route(l, i)->on_failure == ON_FAILURE_SKIP)
-        item_die(l, i, reason);
-    else
-        step_failed(l, i, reason);
+    fits_never(l, i, of_job, reason);
     return true;
 }
 
@@ -343,8 +361,7 @@ static void item_try(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
     if (i->merged)
         needs_own(l, i, step);
     if (!needs_found(l, i, step)) {
-        item_set_reason(i, "too many label values", strlen("too many label values"));
-        pause_until(l, i, instant_after_us(l->now.at, US_PER_S));
+        needs_missed(l, i, step);
         return;
     }
     if (step->lease_id && !route_stops(l, i, step) && lease_settles(l, i, step))

@@ -276,12 +276,14 @@ static bool admit(limiter_t *l, const msg_submit_t *s, const route_t *r, needs_t
         refuse(l, &s->id, VERDICT_LIMITED, "slots are counted after a start");
         return false;
     }
-    *job =
-        needs_new(l, r->draws, r->draw_count,
-                  &(label_values_t){
-                      .labels = s->labels, .key = s->key, .route = s->route, .source = s->source});
+    const label_values_t values = {
+        .labels = s->labels, .key = s->key, .route = s->route, .source = s->source};
+    *job = needs_new(l, r->draws, r->draw_count, &values);
     if (!*job) {
-        refuse(l, &s->id, VERDICT_OVERLOADED, "too many label values");
+        bool too_long = needs_too_long(l, r->draws, r->draw_count, &values);
+        refuse(l, &s->id, too_long ? VERDICT_REFUSED : VERDICT_OVERLOADED,
+               too_long ? "its label values are too long for so many limits"
+                        : "too many label values");
         return false;
     }
     if (needs_too_large(*job, (uint8_t)s->class)) { /* it would be told to come again for ever */

@@ -314,7 +314,7 @@ static bool limit_asked(limiter_t *l, json_t *of, needs_t *needs, uint64_t *ttl_
                              .source = label_of(given, "source"),
                              .parsed = given};
     if (!needs_add(l, needs, &draw, &values))
-        *why = "too many label values";
+        *why = "its label values are too long for so many limits";
     if (l->limits[limit].limit->ttl_ms < *ttl_ms || *ttl_ms == 0)
         *ttl_ms = l->limits[limit].limit->ttl_ms;
     return !*why;

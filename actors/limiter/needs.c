@@ -55,6 +55,12 @@ needs_t *needs_room(size_t count)
     return needs;
 }
 
+/* Of a line in the row. */
+static size_t text_bytes(const limit_t *limit, size_t values)
+{
+    return values + strlen(limit->name) + 16;
+}
+
 static bool need_add(limiter_t *l, needs_t *needs, limit_state_t *s, uint32_t cost, bytes_t values,
                      bytes_t share)
 {
@@ -64,7 +70,7 @@ static bool need_add(limiter_t *l, needs_t *needs, limit_state_t *s, uint32_t co
     if (b == s->only)
         b->users++;
     needs->of[needs->count++] = (need_t){.bucket = b, .cost = cost};
-    needs->bytes += (uint16_t)(b->length + strlen(s->limit->name) + 16);
+    needs->bytes += (uint16_t)text_bytes(s->limit, b->length);
     return needs->bytes <= NEEDS_BYTES_MAX;
 }
 
@@ -79,6 +85,22 @@ bool needs_add(limiter_t *l, needs_t *needs, const draw_t *draw, const label_val
         return true;
     label_value(of, s->limit->share_by, share + 1);
     return need_add(l, needs, s, draw->cost, per, bytes_str(share));
+}
+
+bool needs_too_long(const limiter_t *l, const draw_t *draws, size_t count, const label_values_t *of)
+{
+    size_t bytes = 0;
+    for (size_t n = 0; n < count; n++) {
+        const limit_t *limit = l->limits[draws[n].limit].limit;
+        char values[4 * (LABEL_VALUE_MAX + 1)], share[LABEL_VALUE_MAX + 1];
+        size_t length = values_of(limit, of, values);
+        bytes += text_bytes(limit, length);
+        if (!limit->share_by)
+            continue;
+        label_value(of, limit->share_by, share);
+        bytes += text_bytes(limit, length + strlen("\x1e=") + strlen(share));
+    }
+    return bytes > NEEDS_BYTES_MAX;
 }
 
 needs_t *needs_new(limiter_t *l, const draw_t *draws, size_t count, const label_values_t *of)

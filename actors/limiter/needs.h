@@ -20,8 +20,11 @@ typedef struct label_values {
     const json_t *parsed;
 } label_values_t;
 
-/* NULL: more label values than there may be buckets, or too long ones. */
+/* NULL: more label values than there may be buckets for now, or needs_too_long(). */
 needs_t *needs_new(limiter_t *l, const draw_t *draws, size_t count, const label_values_t *of);
+/* These values are more text than the row of a message keeps: they never fit. */
+bool needs_too_long(const limiter_t *l, const draw_t *draws, size_t count,
+                    const label_values_t *of);
 needs_t *needs_room(size_t count);
 bool needs_add(limiter_t *l, needs_t *needs, const draw_t *draw, const label_values_t *of);
 bool needs_equal(const needs_t *a, const needs_t *b); /* they take the same of the same */

@@ -294,6 +294,42 @@ static void nobody_dies_of_a_value_that_may_do_nothing_for_now(void **s)
     rig_destroy(r);
 }
 
+/* Every value as long as it may be; three limits by four of them. */
+static void label_values_that_are_too_long_together_are_refused_or_fail_for_good(void **s)
+{
+    (void)s;
+    static const char *const routes[] = {"'limits':['x','y','z'],'steps':[" CALL("") "]",
+                                         "'steps':[" CALL("'limits':['x','y','w'],") "]"};
+    char value[201], labels[1400];
+    memset(value, 'a', 200);
+    value[200] = '\0';
+    snprintf(labels, sizeof labels,
+             "{\"l\":\"%s\",\"m\":\"%s\",\"n\":\"%s\",\"o\":\"%s\",\"p\":\"%s\"}", value, value,
+             value, value, value);
+    for (size_t n = 0; n < COUNT_OF(routes); n++) {
+        char route[1024];
+        snprintf(route, sizeof route,
+                 "'a':{'path':'/a','source':'s','labels':{'l':'/message/l','m':'/message/m','n':"
+                 "'/message/n','o':'/message/o','p':'/message/p'},%s}",
+                 routes[n]);
+        rig_t *r = limits_rig("",
+                              "'x':{'slots':9,'per':['l','m','n','o'],'share_by':'p',"
+                              "'max_share_percent':50},"
+                              "'y':{'slots':9,'per':['l','m','n','o'],'share_by':'p',"
+                              "'max_share_percent':50},"
+                              "'w':{'slots':9,'per':['l','m','n','o']},"
+                              "'z':{'slots':9,'per':['l','m','n','o'],'at_limit':'reject'}",
+                              route);
+        char unused[128];
+        msg_submit_t m = limits_submit((offer_t){1, "a"}, unused);
+        m.labels = bytes_str(labels);
+        rig_say(r, CONN_INGRESS, MESSAGE_SUBMIT, &m);
+        assert_int_equal(rig_verdict(r)->verdict, n ? VERDICT_ACCEPTED : VERDICT_REFUSED);
+        assert_int_equal(rig_state(r, 1), n ? STATE_DEAD : 255);
+        rig_destroy(r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +347,7 @@ int main(void)
         cmocka_unit_test(what_waits_and_fits_no_more_is_told_at_once),
         cmocka_unit_test(a_person_cannot_set_less_than_one_message_takes_nor_what_never_comes_back),
         cmocka_unit_test(a_period_set_by_hand_that_another_burst_does_not_fit_is_forgotten),
+        cmocka_unit_test(label_values_that_are_too_long_together_are_refused_or_fail_for_good),
         cmocka_unit_test(nobody_dies_of_a_value_that_may_do_nothing_for_now),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
