@@ -75,6 +75,14 @@ static bool read_draining(const scene_t *s, uint64_t token, json_t *args, const 
     return true;
 }
 
+/* A limit that was changed by hand is asked about later: whoever has a key has no other name. */
+static bool says_why(const scene_t *s, uint64_t token, const json_t *args)
+{
+    const char *why = json_string_value(json_object_get(args, "why"));
+    return (why && *why) ||
+           refuse(s, token, "/why", "\"why\" must be a text: it is kept with the change");
+}
+
 /* The arguments, the caller's; NULL: it was answered. */
 static json_t *read_body(const scene_t *s, const http_request_t *request)
 {
@@ -143,8 +151,8 @@ static void change(const scene_t *s, const http_request_t *request)
     json_t *args;
     if (!permit_change(s, request, SCOPE_ADMIN, &key) || !(args = read_body(s, request)))
         return;
-    if (!bytes_is(request->path, PREFIX "draining") ||
-        read_draining(s, request->token, args, &verb))
+    if (bytes_is(request->path, PREFIX "draining") ? read_draining(s, request->token, args, &verb)
+                                                   : says_why(s, request->token, args))
         send(s, request->token, row_of(request->path, true, verb), args, key);
     json_decref(args);
 }

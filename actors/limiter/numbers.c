@@ -44,6 +44,9 @@ static const char *numbers_are_wrong(const limit_state_t *s, const json_t *args)
         return "an adaptive limit has at least 1 slot";
     if (value && s->limit->per_count == 0)
         return "this limit has no labels (per), so no value of one";
+    const char *name = json_string_value(value);
+    if (name && strcmp(name, "default") == 0) /* as in overrides */
+        return "default is no value but all that have no number of their own: leave value out";
     if (value && per)
         return "the period is the same for every value: leave per_ms out, or value";
     return NULL;

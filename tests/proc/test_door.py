@@ -299,11 +299,11 @@ def an_order_with_a_word_that_is_not_known_changes_nothing():
     weir = weir_with("admin-words").start()
     calls = lambda: next(l["slots"] for l in weir.ctl("limits.ls", name="calls")["limits"])
     before = calls()
-    for order, says in (({"slots": 77, "vlaue": "acme"}, "no argument \"vlaue\""), ({"slots": 77, "who": "root"}, "\"who\""),
-                        ({"slots": "77"}, "\"slots\" must be"), ({"slots": 77, "why": 5}, "\"why\" must be")):
+    for order, says in (({"slots": 77, "why": "x", "vlaue": "acme"}, "no argument \"vlaue\""), ({"slots": 77, "why": "x", "who": "root"}, "\"who\""),
+                        ({"slots": "77", "why": "x"}, "\"slots\" must be"), ({"slots": 77}, "\"why\" must be"), ({"slots": 77, "why": 5}, "\"why\" must be")):
         status, _, said = request(weir.port, "PUT", "/admin/limits", {"name": "calls", **order}, bearer("ops"))
         check(status == 422 and says in said["detail"], f"{order}: {status} {said}")
-    status, _, said = request(weir.port, "PUT", "/admin/limits/pin", {"name": "calls", "slots": 77}, bearer("ops"))
+    status, _, said = request(weir.port, "PUT", "/admin/limits/pin", {"name": "calls", "slots": 77, "why": "x"}, bearer("ops"))
     check(status == 422 and calls() == before, f"pin sets no slots: {status} {said}")
     weir.stop()
     weir.remove()

@@ -137,6 +137,7 @@ def what_is_exported_passes_check_as_a_part_of_the_configuration():
     is_right(export(), "slots 0")
     said(weir, "limits.disable", name="pace")
     is_right(export(), "disabled by hand")
+    refused(weir, "limits.set", name="lines", value="default", slots=3)  # in a file it would be everybody else
     said(weir, "limits.set", name="lines", value="acme", slots=0)
     said(weir, "limits.observe", name="lines", on="on")
     is_right(export(), '"acme": 0')

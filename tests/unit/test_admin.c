@@ -23,6 +23,8 @@ static void answer(steps_t *s, uint64_t number, unsigned status, const char *bod
                   &(msg_answer_t){.number = number, .status = status, .body = bytes_str(body)});
 }
 
+#define WHY "\"why\":\"w\","
+
 static void each_order_becomes_the_verb_it_means(void **state)
 {
     steps_t *s = *state;
@@ -38,19 +40,20 @@ static void each_order_becomes_the_verb_it_means(void **state)
          "{\"mode\":\"maintenance\",\"cancel\":true}"},
         {"GET", "/admin/draining", NULL, "mode", "{}"},
         {"GET", "/admin/limits", NULL, "limits.ls", "{}"},
-        {"PATCH", "/admin/limits", "{\"name\":\"calls\",\"slots\":7}", "limits.set",
-         "{\"name\":\"calls\",\"slots\":7}"},
-        {"PUT", "/admin/limits/pin", "{\"name\":\"calls\"}", "limits.pin", "{\"name\":\"calls\"}"},
-        {"PUT", "/admin/limits/unpin", "{\"name\":\"calls\"}", "limits.unpin",
-         "{\"name\":\"calls\"}"},
-        {"PUT", "/admin/limits/disable", "{\"name\":\"calls\"}", "limits.disable",
-         "{\"name\":\"calls\"}"},
-        {"PUT", "/admin/limits/enable", "{\"name\":\"calls\"}", "limits.enable",
-         "{\"name\":\"calls\"}"},
-        {"POST", "/admin/limits/observe", "{\"name\":\"calls\",\"on\":\"on\"}", "limits.observe",
-         "{\"name\":\"calls\",\"on\":\"on\"}"},
-        {"POST", "/admin/limits/reset", "{\"name\":\"calls\"}", "limits.reset",
-         "{\"name\":\"calls\"}"},
+        {"PATCH", "/admin/limits", "{" WHY "\"name\":\"calls\",\"slots\":7}", "limits.set",
+         "{" WHY "\"name\":\"calls\",\"slots\":7}"},
+        {"PUT", "/admin/limits/pin", "{" WHY "\"name\":\"calls\"}", "limits.pin",
+         "{" WHY "\"name\":\"calls\"}"},
+        {"PUT", "/admin/limits/unpin", "{" WHY "\"name\":\"calls\"}", "limits.unpin",
+         "{" WHY "\"name\":\"calls\"}"},
+        {"PUT", "/admin/limits/disable", "{" WHY "\"name\":\"calls\"}", "limits.disable",
+         "{" WHY "\"name\":\"calls\"}"},
+        {"PUT", "/admin/limits/enable", "{" WHY "\"name\":\"calls\"}", "limits.enable",
+         "{" WHY "\"name\":\"calls\"}"},
+        {"POST", "/admin/limits/observe", "{" WHY "\"name\":\"calls\",\"on\":\"on\"}",
+         "limits.observe", "{" WHY "\"name\":\"calls\",\"on\":\"on\"}"},
+        {"POST", "/admin/limits/reset", "{" WHY "\"name\":\"calls\"}", "limits.reset",
+         "{" WHY "\"name\":\"calls\"}"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         uint64_t token = order(s, rows[i].method, rows[i].path, rows[i].body);
@@ -95,6 +98,8 @@ static void what_cannot_be_an_order_is_refused_and_sends_nothing(void **state)
         {"PUT", "/admin/draining", "{\"draining\":true,\"force\":1}", 422, "only draining"},
         {"PUT", "/admin/draining", "{\"draining\":true,\"cancel\":true}", 422,
          "\"pointer\":\"/cancel\""},
+        {"PUT", "/admin/limits", "{\"name\":\"calls\",\"slots\":7}", 422, "\"pointer\":\"/why\""},
+        {"PUT", "/admin/limits/pin", "{\"name\":\"calls\",\"why\":\"\"}", 422, "/why"},
         {"DELETE", "/admin/draining", NULL, 405, "Allow: GET, HEAD, POST, PUT, PATCH"},
         {"GET", "/admin/limits/pin", NULL, 405, "Allow: POST, PUT, PATCH"},
         {"GET", "/admin", NULL, 404, "/admin/draining"},
