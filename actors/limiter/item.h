@@ -101,6 +101,7 @@ bucket_t *item_waker(const limiter_t *l, const item_t *i); /* what woke it; its 
 bool item_is_before(const limiter_t *l, const item_t *a, const item_t *b); /* as in core/fair.h */
 
 /* order.c: keys and turns */
+int64_t order_now(const limiter_t *l); /* for order_us */
 key_queue_t *key_get(limiter_t *l, uint16_t route, bytes_t name);
 void item_set_class(limiter_t *l, item_t *i, uint8_t class); /* for good */
 uint8_t item_class(const item_t *i); /* its own, or the best that waits in its key */

@@ -38,6 +38,7 @@ static void messages_ask(limiter_t *l)
 void load_start(limiter_t *l)
 {
     l->phase = LOAD_PRINTS;
+    l->started_ahead_us = l->now.wall.us - l->now.at.us;
     hands_load(l, l->birth->store);
     paces_load(l, l->birth->store);
     leases_load(l, l->birth->store);
@@ -197,7 +198,7 @@ static void load_message(limiter_t *l, const stored_message_t *m)
     item_t *i = item_new(l, p->seq);
     i->id = m->envelope.id;
     i->accepted = m->envelope.accepted;
-    i->order_us = i->accepted.us;
+    i->order_us = i->accepted.us < order_now(l) ? i->accepted.us : order_now(l);
     i->class = m->envelope.class;
     i->attempt = p->attempt;
     i->failed = p->failed;

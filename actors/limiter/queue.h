@@ -194,7 +194,7 @@ struct limiter {
     uint64_t disk_free;
     uint64_t assigned, repairs, loaded, damaged;
     bool space_asked, purging[2]; /* a read for it is open */
-    int64_t wall_ahead_us; /* of the boot clock; 0: not looked at yet */
+    int64_t wall_ahead_us, started_ahead_us; /* of the boot clock; 0: not looked at yet */
     instant_t pressure_at, sweep_at;
 };
 

@@ -140,6 +140,36 @@ a_critical_one_is_accepted_for_its_reserved_slot_while_others_wait_for_the_rest(
     rig_destroy(r);
 }
 
+static void a_clock_that_is_set_back_makes_nobody_wait_longer(void **s)
+{
+    (void)s;
+    for (unsigned dies = 0; dies < 2; dies++) {
+        rig_t *r = limits_rig("", "'one':{'slots':1}", ROUTE("a", "", CALL("'limits':['one'],")));
+        unsigned n = 3, seconds = 0;
+        limits_offer(r, (offer_t){1, "a", .class = CLASS_HIGH});
+        hand_fill(r);
+        r->now.wall.us += 3600 * US_PER_S;
+        limits_offer(r, (offer_t){2, "a", .class = CLASS_LOW}); /* accepted an hour ahead */
+        r->now.wall.us -= 3600 * US_PER_S;
+        if (dies) {
+            limits_restart(r, false);
+            rig_pass(r, 40 * US_PER_S);
+        }
+        for (; !in_hand(2) && seconds < 800; seconds += 10) {
+            limits_offer(r, (offer_t){n++, "a", .class = CLASS_HIGH});
+            rig_pass(r, 10 * US_PER_S);
+            hand_fill(r);
+            for (unsigned m = 1; hand.count == 1 && !in_hand(2) && m < n; m++)
+                if (in_hand(m)) {
+                    hand_ok(r, m);
+                    break;
+                }
+        }
+        assert_true(in_hand(2) && seconds >= 600); /* the head start of class high is 720 s */
+        rig_destroy(r);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_costly_one_that_waits_first_is_not_passed_by_those_whom_another_limit_woke),
     cmocka_unit_test(those_whom_one_limit_woke_for_the_next_keep_their_order),
@@ -148,5 +178,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_class_that_it_has_already_leaves_a_message_its_place),
     cmocka_unit_test(
         a_critical_one_is_accepted_for_its_reserved_slot_while_others_wait_for_the_rest),
+    cmocka_unit_test(a_clock_that_is_set_back_makes_nobody_wait_longer),
 };
 LIMITS_MAIN(tests)
