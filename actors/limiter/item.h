@@ -104,6 +104,7 @@ bool item_is_before(const limiter_t *l, const item_t *a, const item_t *b); /* as
 int64_t order_now(const limiter_t *l); /* for order_us */
 key_queue_t *key_get(limiter_t *l, uint16_t route, bytes_t name);
 void item_set_class(limiter_t *l, item_t *i, uint8_t class); /* for good */
+uint8_t stored_class(uint8_t envelope, uint32_t flags); /* of a row: as accepted, or set since */
 uint8_t item_class(const item_t *i); /* its own, or the best that waits in its key */
 void order_enter(limiter_t *l, item_t *i); /* joins its key's tail, gets its turn if it is free */
 void order_enter_assigned(limiter_t *l, item_t *i); /* loaded in an actor's hands: has its turn */

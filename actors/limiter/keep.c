@@ -99,7 +99,7 @@ const char *redrive_one(limiter_t *l, const stored_message_t *m)
     i->accepted = l->now.wall;
     i->order_us = order_now(l);
     i->route = (uint16_t)(r - l->config->routes);
-    i->class = e.class;
+    i->class = stored_class(e.class, m->progress.flags);
     i->flags = (m->progress.flags & ~(uint32_t)PROGRESS_WROTE) | PROGRESS_REDRIVEN;
     if ((i->flags & PROGRESS_UNKNOWN) && !BUG(REDRIVEN_UNMARKED))
         i->flags |= PROGRESS_MAYBE_DUPLICATE; /* what may have happened may happen again */

@@ -199,7 +199,7 @@ static void load_message(limiter_t *l, const stored_message_t *m)
     i->id = m->envelope.id;
     i->accepted = m->envelope.accepted;
     i->order_us = i->accepted.us < order_now(l) ? i->accepted.us : order_now(l);
-    i->class = m->envelope.class;
+    i->class = stored_class(m->envelope.class, p->flags);
     i->attempt = p->attempt;
     i->failed = p->failed;
     i->deaths = p->deaths;
@@ -207,8 +207,6 @@ static void load_message(limiter_t *l, const stored_message_t *m)
     i->bytes = p->bytes;
     load_text(i, p);
     load_print(l, &m->envelope);
-    if (p->flags & PROGRESS_CLASS_SET)
-        i->class = (p->flags >> PROGRESS_CLASS_SHIFT) & 3;
     bool known = find_step(l, i, m->envelope.route, p->step);
     i->key = key_get(l, i->route, m->envelope.key);
     item_flow(l, i, m->envelope.labels);

@@ -120,6 +120,11 @@ static void key_join(limiter_t *l, item_t *i)
         key_reclass(l, k);
 }
 
+uint8_t stored_class(uint8_t envelope, uint32_t flags)
+{
+    return flags & PROGRESS_CLASS_SET ? (flags >> PROGRESS_CLASS_SHIFT) & 3 : envelope;
+}
+
 void item_set_class(limiter_t *l, item_t *i, uint8_t class)
 {
     key_queue_t *k = i->turn.next ? i->key : NULL;

@@ -170,6 +170,27 @@ static void a_clock_that_is_set_back_makes_nobody_wait_longer(void **s)
     }
 }
 
+static void a_redriven_message_keeps_the_class_that_it_was_given(void **s)
+{
+    (void)s;
+    for (unsigned dies = 0; dies < 2; dies++) {
+        rig_t *r = limits_rig("", "'one':{'slots':1}", ROUTE("a", "", CALL("'limits':['one'],")));
+        limits_offers(r, (offer_t){1, "a", .class = CLASS_NORMAL}, 5);
+        hand_fill(r);
+        order(r, "prioritise", 5, "critical");
+        order(r, "cancel", 5, NULL);
+        order(r, "dead.redrive", 5, NULL);
+        if (dies) {
+            limits_restart(r, false);
+            hand_fill(r);
+        } else {
+            hand_ok(r, 1);
+        }
+        assert_true(in_hand(5));
+        rig_destroy(r);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_costly_one_that_waits_first_is_not_passed_by_those_whom_another_limit_woke),
     cmocka_unit_test(those_whom_one_limit_woke_for_the_next_keep_their_order),
@@ -179,5 +200,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(
         a_critical_one_is_accepted_for_its_reserved_slot_while_others_wait_for_the_rest),
     cmocka_unit_test(a_clock_that_is_set_back_makes_nobody_wait_longer),
+    cmocka_unit_test(a_redriven_message_keeps_the_class_that_it_was_given),
 };
 LIMITS_MAIN(tests)
