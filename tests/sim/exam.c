@@ -12,14 +12,17 @@
 #define ODD 5u
 #define EVEN 4u
 
-enum stage { WAITS, LOWER, PIN, PINNED, UNPIN, LOWER_AGAIN, BACK, LATER, OTHERS, OVER };
+#define HEALED                                                                                     \
+    6u /* breaker and slow start are over then; one by one they raise it to three at most */
+
+enum stage { WAITS, LOWER, HEAL, PIN, PINNED, UNPIN, LOWER_AGAIN, BACK, LATER, OTHERS, OVER };
 
 static struct {
     enum stage stage;
     size_t bent, halved; /* routes */
     size_t limit;        /* the adaptive one */
     size_t first;        /* operation of this stage */
-    unsigned in_hand, tries;
+    unsigned in_hand, tries, healed;
     int64_t ordered_at, until;
 } exam;
 
@@ -70,6 +73,8 @@ static bool all_finished(void)
     return true;
 }
 
+static unsigned slots(void) { return sim.config->limits[exam.limit].slots; }
+
 static void send(size_t route, unsigned kind, enum exam what, unsigned count)
 {
     for (unsigned n = 0; n < count && sim.op_count < OPS_MAX; n++)
@@ -86,10 +91,17 @@ static void go(enum stage stage)
     switch (stage) {
     case LOWER:
     case LOWER_AGAIN:
-        exam.tries = 0;
+        exam.healed = 0;
         send(exam.bent, ODD, EXAM_TOO_MANY, 1);
         break;
+    case HEAL:
+        exam.healed++;
+        send(exam.bent, ODD, NO_EXAM, 1);
+        break;
     case PINNED:
+        exam.tries++;
+        send(exam.bent, ODD, EXAM_TAKES_LONG, slots()); /* they cannot raise it to that */
+        break;
     case BACK:
         exam.tries++;
         send(exam.bent, ODD, EXAM_TAKES_LONG, SENT);
@@ -121,17 +133,15 @@ static void ordered(bool pins)
     order_pin(exam.limit, pins);
 }
 
-static void reached(enum stage next, const char *what)
+static void reached(enum stage next, enum stage again, const char *what)
 {
-    unsigned slots = sim.config->limits[exam.limit].slots;
-    if (!all_finished() && exam.in_hand < slots)
+    if (!all_finished() && exam.in_hand < slots())
         return;
-    if (exam.in_hand >= slots)
-        go(next);
-    else if (exam.tries < TRIES)
-        go(exam.stage);
-    else
-        violation("%s: at most %u of its %u slots are used", what, exam.in_hand, slots);
+    if (exam.in_hand >= slots())
+        exam.tries = 0;
+    else if (exam.tries == TRIES)
+        violation("%s: at most %u of its %u slots are used", what, exam.in_hand, slots());
+    go(exam.in_hand >= slots() ? next : again);
 }
 
 static void others(void)
@@ -161,17 +171,21 @@ void exam_step(void)
     case LOWER:
     case LOWER_AGAIN:
         if (all_finished())
-            go(exam.stage == LOWER ? PIN : BACK);
+            go(exam.stage == LOWER ? HEAL : BACK);
+        break;
+    case HEAL:
+        if (all_finished())
+            go(exam.healed < HEALED ? HEAL : PIN);
         break;
     case PIN:
     case UNPIN:
         ordered(exam.stage == PIN);
         break;
     case PINNED:
-        reached(UNPIN, "an adaptive limit is pinned");
+        reached(UNPIN, LOWER, "an adaptive limit is pinned");
         break;
     case BACK:
-        reached(LATER, "an adaptive limit does not come back");
+        reached(LATER, BACK, "an adaptive limit does not come back");
         break;
     case LATER:
         if (pauses_until("halves", 'a') > sim.now.at.us)

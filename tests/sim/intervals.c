@@ -20,6 +20,7 @@ typedef struct submitted {
     char key[8];
     const route_t *route;
     int64_t at, accepted_at; /* accepted_at 0: not yet, or parked */
+    uint32_t limiter_life;   /* then */
     bool parked;
 } submitted_t;
 /* The hour that a cap is used up in: the latest in which something was taken, also when the clock
@@ -83,7 +84,8 @@ void intervals_submit(const msg_submit_t *s)
     if (!route || (!apart_us(route, true) && cap_of(route) < 0) || submitted(&s->id))
         return;
     submitted_t *at = &seen.submits[seen.next++ % SUBMITS];
-    *at = (submitted_t){.id = s->id, .route = route, .at = sim.now.at.us};
+    *at = (submitted_t){
+        .id = s->id, .route = route, .at = sim.now.at.us, .limiter_life = node_limiter()->life};
     memcpy(at->key, s->key.data, s->key.len < sizeof at->key ? s->key.len : 0);
 }
 
@@ -130,7 +132,7 @@ static bool hour_is_sure(int64_t since, bool perhaps)
 static void check_cap(const submitted_t *new, bool parked)
 {
     long limit = cap_of(new->route);
-    if (limit < 0 || !hour_is_sure(new->at, false) || parked)
+    if (limit < 0 || !hour_is_sure(new->at, parked) || parked)
         return;
     seen.used.count++;
     uint32_t most = standing_limit((size_t)limit).count;
@@ -164,7 +166,8 @@ static void check_apart(const submitted_t *new)
 }
 
 /* It waits for the end of a drain, holds nothing, and takes its place when that has come; or it was
- * refused and kept as a dead letter, and its sender, who was not told, asked again. */
+ * refused and kept as a dead letter, and its sender, who was not told, asked again. What an earlier
+ * life of the limiter accepted may have been so until then, too. */
 static bool is_parked(const msgid_t *id)
 {
     const stored_message_t *m = memory_disk_find(sim.disk, id);
@@ -176,7 +179,7 @@ void intervals_verdict(const msg_verdict_t *v)
     submitted_t *new = v->verdict == VERDICT_ACCEPTED ? submitted(&v->id) : NULL;
     if (!new || new->accepted_at || new->parked)
         return;
-    new->parked = is_parked(&v->id);
+    new->parked = new->limiter_life != node_limiter()->life || is_parked(&v->id);
     check_cap(new, new->parked);
     if (new->parked)
         return;
