@@ -92,7 +92,7 @@ static void adaptive_ladder(bucket_t *b)
 /* Where nothing may pass, rate_can() says so before the window is asked. */
 static uint32_t window_count(const bucket_t *b)
 {
-    return b->count > 0 ? least(b->count, WINDOW_COUNT_MAX) : 1;
+    return b->count > 0 ? b->count : 1;
 }
 
 /* A count that is lowered lowers a burst above it; one that is raised leaves it as configured. */
@@ -109,6 +109,8 @@ void bucket_set(limiter_t *l, bucket_t *b)
     const limit_t *limit = s->limit;
     b->slots = bucket_number(b, OF_SLOTS, s->slots);
     b->count = bucket_number(b, OF_RATE, s->count);
+    if (limit->rate.shape == RATE_WINDOW) /* set by hand when it was another shape */
+        b->count = least(b->count, WINDOW_COUNT_MAX);
     b->cap = limit->cap;
     b->cap.most = bucket_number(b, OF_CAP, s->cap);
     b->rate = (gcra_rate_t){

@@ -94,9 +94,25 @@ static void fewer_label_values_than_are_held_forget_none_that_is(void **s)
     rig_destroy(r);
 }
 
+static void a_rate_set_by_hand_that_is_more_than_a_window_has_is_what_it_has(void **s)
+{
+    (void)s;
+    const char *routes = ROUTE("a", "", CALL("'limits':['w'],"));
+    rig_t *r = limits_rig("", "'w':{'rate':{'count':100,'per_ms':60000}}", routes);
+    rig_ask(r, "limits.set", "{\"name\":\"w\",\"rate\":10000}");
+    limits_reload(r, "", "'w':{'rate':{'count':100,'per_ms':60000,'shape':'window'}}", routes);
+    limits_pace(r, 50);
+    limits_offers_at_once(r, (offer_t){1, "a"}, 256);
+    rig_settle(r);
+    assert_int_equal(hand_fill(r), 256);
+    assert_int_equal(bucket_most(limits_bucket(r, "w"), CLASS_NORMAL), 4096);
+    rig_destroy(r);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(fewer_label_values_than_are_held_forget_none_that_is),
     cmocka_unit_test(a_call_whose_step_is_no_call_any_more_ends_as_that_step_goes_on),
     cmocka_unit_test(numbers_set_by_hand_that_a_limit_has_no_more_are_forgotten),
+    cmocka_unit_test(a_rate_set_by_hand_that_is_more_than_a_window_has_is_what_it_has),
 };
 LIMITS_MAIN(tests)
