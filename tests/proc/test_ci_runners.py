@@ -23,7 +23,7 @@ class Runners(Example):
     def hook(self, action, job, repo="a/one", branch="feature/x", delivery=None, **more):
         owner, name = repo.split("/")
         body = json.dumps({"action": action, "workflow_job": {"id": job, "head_branch": branch},
-                           "repository": {"name": name, "full_name": repo}, "organization": {"login": owner}, **more}).encode()
+                           "repository": {"name": name, "full_name": repo, "owner": {"login": owner}}, **more}).encode()
         self.deliveries += 1
         secret = (self.folder / "credentials/github-webhook").read_text().strip().encode()
         answer = request(self.port, "POST", "/github", body, {
@@ -88,7 +88,7 @@ def the_page_works_as_written():
     check(sorted(record) == ["lastUpdated", "repository", "runningCount"] and record["repository"] == "patient-studio/next-gen-api"
           and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record["lastUpdated"]), f"the record: {record}")
     wait_until(lambda: weir.running() == 0, 5, "completed gave the slot back")
-    check("draining" in said[3], f"mode show: {said[3]}")
+    check("mode draining for " in said[3], f"mode show: {said[3]}")
     check("3 would be 60 % of the 5 that run" in said[4], f"the plan warns: {said[4]}")
     weir.stop()
     print(f"page: {len(weir.blocks)} blocks; record {record}", flush=True)
@@ -196,6 +196,70 @@ def main_goes_before_feature_before_experiment():
         order.append(wait_until(lambda: (now := weir.launched()) and now[0] not in order and now[0], 5, "the next one runs"))
     check(order == [1, 5, 4, 3, 2], f"hotfix, main, feature, experiment: {order}")
     weir.stop()
+
+
+@test
+def a_priority_goes_before_the_environment_and_that_before_the_branch():
+    weir = Runners(CI_RUNNERS_MAX=1, CI_MAX_SHARE_PERCENT=99, **FAST)
+    weir.queued(1, "a/one")
+    wait_until(lambda: weir.launched() == [1], 5, "one runs")
+
+    def of(environment):
+        return {"deployment": {"environment": environment}}
+    jobs = {2: ("low", "user/ann", {}), 3: ("normal", "pull/7", {}), 4: ("high", "release/2", {}), 5: ("critical", "security/cve", {}),
+            6: ("normal", "experiment/x", of("development")), 7: ("high", "experiment/x", of("staging")),
+            8: ("critical", "experiment/x", of("production")), 9: ("normal", "main", of("development")),
+            10: ("low", "main", {"priority": "low", **of("production")}), 11: ("critical", "experiment/x", {"priority": "critical"})}
+    for job, (_, branch, more) in jobs.items():
+        weir.queued(job, f"a/r{job}", branch, **more)
+    wait_until(lambda: weir.ctl("limits.ls", name="runners")["limits"][0]["waiting"] == len(jobs), 5, "the others wait")
+    order = [1]
+    for _ in jobs:
+        weir.completed(order[-1], f"a/r{order[-1]}")
+        order.append(wait_until(lambda: (now := weir.launched()) and now[0] not in order and now[0], 5, "the next one runs"))
+    classes = [jobs[job][0] for job in order[1:]]
+    words = ["critical", "high", "normal", "low"]
+    check(classes == sorted(classes, key=words.index), f"{list(zip(order[1:], classes))}")
+    check(order.index(8) < order.index(7) < order.index(6), f"production, staging, development: {order}")
+    weir.stop()
+    print(f"order of ten that waited: {list(zip(order[1:], classes))}", flush=True)
+
+
+@test
+def a_drain_says_how_long_it_still_takes_and_how_long_it_took():
+    """Forty jobs, eight at a time at the launcher, which takes 0.4 s for each."""
+    weir = Runners(CI_RUNNERS_MAX=100, CI_MAX_SHARE_PERCENT=99, **FAST)
+    weir.no_script()
+    weir.script(path="/repos/*", do="201", body={"token": "T"})
+    weir.script(path="/runners", do="slow", ms=400)
+    for job in range(40):
+        weir.queued(job, f"o{job % 10}/r{job}")
+    before = time.monotonic()
+    weir.ctl("drain", why="new machines")
+    ordered, left, unfinished, said = time.monotonic(), [], 0, ""
+
+    def is_done():
+        nonlocal unfinished, said
+        asked = time.monotonic()
+        drain = weir.ctl("mode.show").get("drain", {"done": False, "left_s": None})
+        if drain["done"]:
+            return drain
+        unfinished = asked
+        if drain["left_s"]:
+            left.append(drain["left_s"])
+            said = said or weir.shell("weirctl mode show").splitlines()[1]
+        return None
+    took = wait_until(is_done, 30, "it is drained")["last_s"]
+    done = time.monotonic()
+    check(re.match(r"draining for \d+ s, about \d+ s to go \(\w+\); 0 messages", said), f"mode show while it drains: {said}")
+    check(unfinished - ordered <= took <= done - before, f"{unfinished - ordered:.2f} <= {took:.2f} <= {done - before:.2f}")
+    check(min(left) < max(left), f"the estimate goes down: {left}")
+    shown = weir.shell("weirctl mode show").splitlines()[1]
+    check(shown == f"drained in {took:.1f} s; 0 messages wait for its end", f"and after it: {shown}")
+    gauge = 'weir_drain_seconds{actor="drainer",instance="0",drain="last"}'
+    wait_until(lambda: weir.metrics()[gauge] == took, 5, "the metric says the same")
+    weir.stop()
+    print(f"time to drain: {took:.2f} s, estimated {max(left):.1f} to {min(left):.1f} s; {said}", flush=True)
 
 
 @test
