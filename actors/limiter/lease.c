@@ -14,6 +14,7 @@
 void leases_start(limiter_t *l)
 {
     l->leases = calloc(TABLE, sizeof(lease_t *));
+    l->asked = seqmap_new();
     list_init(&l->lease_ends);
     l->expiries =
         agenda_new(2 * LEASES_MOST + STRICT_ROOM); /* kept ones may be over a lower bound */
@@ -42,6 +43,7 @@ void leases_end(limiter_t *l)
         while (l->leases[n])
             lease_free(l, l->leases[n]);
     free(l->leases);
+    seqmap_destroy(&l->asked);
     agenda_destroy(&l->expiries);
     lease_ends_free(l);
 }
@@ -168,6 +170,7 @@ lease_t *lease_new(limiter_t *l, bytes_t id, bytes_t holder, needs_t *needs, uin
     went_well(l, needs);
     expire_after(l, lease, (int64_t)ttl_ms * US_PER_MS);
     lease_save(l, lease);
+    lease_is_known(l, lease);
     return lease;
 }
 

@@ -50,7 +50,13 @@ void lease_has_ended(limiter_t *l, const lease_t *lease); /* before its slots ar
 void lease_ends_tell(limiter_t *l);                       /* last in a step */
 void lease_ends_free(limiter_t *l);
 
+/* lease_asked.c */
+void lease_asked(limiter_t *l, struct item *i); /* by its needs, which know the id */
+void lease_asked_end(limiter_t *l, needs_t *needs);
+void lease_is_known(limiter_t *l, lease_t *lease); /* those that wait to take it end */
+
 /* lease_step.c: what steps do with leases */
+bool lease_settles_as(limiter_t *l, item_t *i, const step_t *step, lease_t *held);
 void own_step(limiter_t *l, item_t *i, const step_t *step); /* acquire, release */
 /* Before its limits are asked: however full they are, an acquire step whose lease is held renews
  * it, and what was released before it began does not begin. False: the step goes on. */

@@ -91,10 +91,9 @@ static bool is_void(const lease_t *lease)
     return lease && !lease->needs && !BUG(TOMBSTONE_IGNORED);
 }
 
-static bool acquire_renews(limiter_t *l, item_t *i, const step_t *step, const char *id,
-                           lease_t *held)
+static bool acquire_renews(limiter_t *l, item_t *i, const step_t *step, lease_t *held)
 {
-    if (!held || (!held->needs && !is_void(held)))
+    if (!held->needs && !is_void(held))
         return false;
     uint64_t fence = held->needs ? held->fence : 0;
     i->woken = false;
@@ -102,24 +101,24 @@ static bool acquire_renews(limiter_t *l, item_t *i, const step_t *step, const ch
         return true;
     if (held->needs)
         lease_renew(l, held);
-    ended_well(l, i, step, id, fence);
+    ended_well(l, i, step, held->id, fence);
     return true;
 }
 
 /* Its slots become the lease of this id when it has ended well; its body is at hand now. */
-static bool call_settles(limiter_t *l, item_t *i, const char *id, lease_t *held)
+static bool call_settles(limiter_t *l, item_t *i, lease_t *held)
 {
     if (is_void(held)) {
         i->woken = false;
         step_ended(l, i);
         return true;
     }
-    if (is_of_other_slots(l, i, held))
-        return true;
-    free(i->needs->lease_id);
-    i->needs->lease_id = strdup(id);
-    must(i->needs->lease_id);
-    return false;
+    return is_of_other_slots(l, i, held);
+}
+
+bool lease_settles_as(limiter_t *l, item_t *i, const step_t *step, lease_t *held)
+{
+    return step->kind == STEP_ACQUIRE ? acquire_renews(l, i, step, held) : call_settles(l, i, held);
 }
 
 bool lease_settles(limiter_t *l, item_t *i, const step_t *step)
@@ -130,8 +129,14 @@ bool lease_settles(limiter_t *l, item_t *i, const step_t *step)
     if (!id_made(l, i, step, id))
         return true;
     lease_t *held = lease_find(l, bytes_str(id));
-    return step->kind == STEP_ACQUIRE ? acquire_renews(l, i, step, id, held)
-                                      : call_settles(l, i, id, held);
+    if (held && lease_settles_as(l, i, step, held))
+        return true;
+    lease_asked_end(l, i->needs);
+    free(i->needs->lease_id);
+    i->needs->lease_id = strdup(id);
+    must(i->needs->lease_id);
+    lease_asked(l, i);
+    return false;
 }
 
 static void acquire(limiter_t *l, item_t *i, const step_t *step, const char *id)
@@ -139,6 +144,7 @@ static void acquire(limiter_t *l, item_t *i, const step_t *step, const char *id)
     char holder[MSGID_TEXT];
     msgid_text(&i->id, holder);
     needs_take(l, i->needs);
+    lease_asked_end(l, i->needs); /* it waits no longer, the others of this id do */
     lease_t *lease = lease_new(l, bytes_str(id), bytes_str(holder), i->needs,
                                ttl_of(i->needs, step), LEASE_OF_MESSAGE);
     if (!lease) {

@@ -141,8 +141,10 @@ void needs_free(limiter_t *l, needs_t **needs)
         bucket_release(l, (*needs)->of[n].bucket);
         end_if_over(l, (*needs)->of[n].bucket);
     }
-    if (*needs)
+    if (*needs) {
+        lease_asked_end(l, *needs);
         free((*needs)->lease_id);
+    }
     free(*needs);
     *needs = NULL;
 }

@@ -9,7 +9,9 @@
 typedef struct needs {
     uint8_t count;
     uint16_t bytes; /* of needs_text(), about */
-    char *lease_id; /* what a step's slots will be, once assigned; owned; NULL: no lease */
+    char *lease_id; /* what a step's slots will be, once taken; owned; NULL: no lease */
+    struct needs *asked_next; /* lease_asked.c: who waits to take it, and others of the same hash */
+    struct item *asked_by;
     need_t of[];
 } needs_t;
 

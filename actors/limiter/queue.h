@@ -97,7 +97,7 @@ struct limiter {
     list_t held;      /* HELD: by item.place */
     size_t parked;    /* of these, accepted during a drain: they enter after it */
 
-    seqmap_t *live;
+    seqmap_t *live, *asked; /* items by seq; needs by the hash of the lease they ask for */
     prints_t *prints;
     key_queue_t **buckets;
     size_t bucket_mask, key_count;
@@ -122,8 +122,7 @@ struct limiter {
     char **drained;      /* as config->routes: who drains it alone, and why; NULL: it is open */
     struct recent *recent; /* calls of the last minute: as config->downstreams, then over all */
     int64_t oldest_from; /* no message before this seq waits or runs */
-    uint64_t memory;     /* resident bytes, at the last look */
-    uint64_t ended;      /* messages that ended in this life */
+    uint64_t memory, ended; /* resident bytes, at the last look; messages that ended in this life */
     bool releases;         /* a route begins with a release */
     struct lease **leases; /* by hash of the id */
     size_t lease_count, tombstone_count; /* the first counts both */

@@ -1,0 +1,65 @@
+/* Who waits to take a lease that is over, or another's, before its turn. */
+#include "limits_rig.h"
+
+static const char CALLS[] = "'calls':{'slots':1,'ttl_s':3600}";
+static const char ROUTES[] = ROUTE("begin", "",
+                                   "{'name':'t','limits':['calls'],'acquire':{'id':'c-${/labels/"
+                                   "l}'}}") ","
+                                            "'end':{'path':'/end','source':'s','labels':{'l':'/"
+                                            "message/l'},'steps':[{'name':'g',"
+                                            "'release':{'id':'c-${/labels/l}'}}]}," ROUTE(
+                                                "out", "",
+                                                "{'name':'go','limits':['calls'],'call':{'"
+                                                "downstream':'d','path':'/x'},"
+                                                "'lease':{'id':'c-${/labels/l}'}}");
+
+static bool is_held(rig_t *r, const char *id)
+{
+    const lease_t *lease = lease_find(limits_self(r), bytes_str(id));
+    return lease && lease->needs;
+}
+
+static void who_is_released_while_it_waits_takes_nothing_however_long_that_is(void **s)
+{
+    (void)s;
+    for (unsigned restart = 0; restart < 2; restart++) {
+        rig_t *r = limits_rig("", CALLS, ROUTES);
+        limits_offer(r, (offer_t){1, "begin", "A"});
+        limits_offer(r, (offer_t){2, "begin", "B"});
+        limits_offer(r, (offer_t){3, "begin", "B"}); /* it was told twice */
+        limits_offer(r, (offer_t){4, "out", "B"});
+        limits_offer(r, (offer_t){5, "begin", "C"});
+        if (restart)
+            limits_restart(r, false);
+        assert_false(is_done(r, 2));
+        limits_offer(r, (offer_t){6, "end", "B"});
+        assert_true(is_done(r, 2) && is_done(r, 3) && is_done(r, 4) && !is_done(r, 5));
+        rig_pass(r, 601 * US_PER_S); /* longer than a release is remembered */
+        limits_offer(r, (offer_t){7, "end", "A"});
+        assert_true(is_held(r, "c-C") && !is_held(r, "c-B"));
+        assert_int_equal(limits_bucket(r, "calls")->in_use, 1);
+        assert_int_equal(hand_fill(r), 0);
+        rig_destroy(r);
+    }
+}
+
+static void who_waits_for_what_another_message_was_granted_has_it_too(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", CALLS, ROUTES);
+    limits_offer(r, (offer_t){1, "begin", "A"});
+    limits_offer(r, (offer_t){2, "begin", "B"});
+    limits_offer(r, (offer_t){3, "begin", "B"});
+    limits_offer(r, (offer_t){4, "out", "B"}); /* it calls, so it needs slots of its own */
+    limits_offer(r, (offer_t){5, "end", "A"});
+    assert_true(is_done(r, 2) && is_done(r, 3) && !is_done(r, 4));
+    assert_true(is_held(r, "c-B"));
+    assert_int_equal(limits_bucket(r, "calls")->in_use, 1);
+    rig_destroy(r);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(who_is_released_while_it_waits_takes_nothing_however_long_that_is),
+    cmocka_unit_test(who_waits_for_what_another_message_was_granted_has_it_too),
+};
+LIMITS_MAIN(tests)
