@@ -174,16 +174,6 @@ lease_t *lease_new(limiter_t *l, bytes_t id, bytes_t holder, needs_t *needs, uin
     return lease;
 }
 
-/* The shortest that its limits allow. */
-static uint64_t ttl_most(const needs_t *needs)
-{
-    uint64_t most = UINT64_MAX;
-    for (size_t n = 0; n < needs->count; n++)
-        if (needs->of[n].bucket->of->limit->ttl_ms < most)
-            most = needs->of[n].bucket->of->limit->ttl_ms;
-    return most;
-}
-
 void lease_renew(limiter_t *l, lease_t *lease)
 {
     lease->renewed_us = l->now.at.us;
@@ -302,8 +292,7 @@ static bytes_t label_of(const json_t *labels, const char *name)
 }
 
 /* One of [{"name", "labels": {label: text}, "cost"}]; false: refused, and *why says so. */
-static bool limit_asked(limiter_t *l, json_t *of, needs_t *needs, uint64_t *ttl_ms,
-                        const char **why)
+static bool limit_asked(limiter_t *l, json_t *of, needs_t *needs, const char **why)
 {
     const char *name = json_string_value(json_object_get(of, "name"));
     long limit = name ? config_limit(l->config, bytes_str(name)) : -1;
@@ -318,19 +307,17 @@ static bool limit_asked(limiter_t *l, json_t *of, needs_t *needs, uint64_t *ttl_
                              .parsed = given};
     if (!needs_add(l, needs, &draw, &values))
         *why = "its label values are too long for so many limits";
-    if (l->limits[limit].limit->ttl_ms < *ttl_ms || *ttl_ms == 0)
-        *ttl_ms = l->limits[limit].limit->ttl_ms;
     return !*why;
 }
 
-static needs_t *limits_asked(limiter_t *l, bytes_t text, uint64_t *ttl_ms, const char **why)
+static needs_t *limits_asked(limiter_t *l, bytes_t text, const char **why)
 {
     json_t *asked = json_loadb((const char *)text.data, text.len, 0, NULL);
     size_t count = json_array_size(asked);
     *why = count == 0 || count > 8 ? "1 to 8 limits are needed" : NULL;
     needs_t *needs = *why ? NULL : needs_room(2 * count);
     for (size_t n = 0; needs && n < count; n++)
-        if (!limit_asked(l, json_array_get(asked, n), needs, ttl_ms, why))
+        if (!limit_asked(l, json_array_get(asked, n), needs, why))
             needs_free(l, &needs);
     json_decref(asked);
     return needs;
@@ -361,7 +348,7 @@ static void limited(const asking_t *a, const need_t *keeps, answer_can_t why)
 /* As long as is asked for now, or as before. */
 static void renew_for(const asking_t *a, lease_t *lease)
 {
-    uint64_t most = ttl_most(lease->needs);
+    uint64_t most = needs_ttl_ms(lease->needs);
     if (a->m->ttl_ms > 0)
         lease->ttl_ms = a->m->ttl_ms < most ? a->m->ttl_ms : most;
     lease_renew(a->l, lease);
@@ -382,8 +369,7 @@ static bool is_anothers(const asking_t *a, const lease_t *lease)
 static void acquire_again(const asking_t *a, lease_t *held)
 {
     const char *why;
-    uint64_t ttl_ms = 0;
-    needs_t *asked = limits_asked(a->l, a->m->limits, &ttl_ms, &why);
+    needs_t *asked = limits_asked(a->l, a->m->limits, &why);
     bool same = asked && needs_equal(asked, held->needs);
     needs_free(a->l, &asked);
     if (!same) {
@@ -401,7 +387,6 @@ static void acquire(const asking_t *a)
 {
     limiter_t *l = a->l;
     const char *why = NULL;
-    uint64_t ttl_ms = 0;
     answer_can_t can = {0};
     lease_t *held = lease_find(l, a->m->id);
     if (held && held->needs) {
@@ -412,7 +397,7 @@ static void acquire(const asking_t *a)
         answer(a, (msg_leased_t){.grant = GRANT_RELEASED, .repeated = 1}, true);
         return;
     }
-    needs_t *needs = limits_asked(l, a->m->limits, &ttl_ms, &why);
+    needs_t *needs = limits_asked(l, a->m->limits, &why);
     if (!needs && buckets_are_full(l)) {
         refuse(a, GRANT_UNAVAILABLE, "as many label values as there may be are in use",
                RETRY_SOON_MS);
@@ -430,7 +415,9 @@ static void acquire(const asking_t *a)
         return;
     }
     needs_take(l, needs);
-    uint64_t ttl = a->m->ttl_ms && a->m->ttl_ms < ttl_ms ? a->m->ttl_ms : ttl_ms;
+    uint64_t most = needs_ttl_ms(needs), ttl = a->m->ttl_ms;
+    if (ttl == 0 || ttl > most)
+        ttl = most;
     lease_t *lease =
         lease_new(l, a->m->id, a->m->holder, needs, ttl, a->m->provisional ? LEASE_PROVISIONAL : 0);
     if (!lease) {

@@ -24,11 +24,7 @@ static bool id_of(const limiter_t *l, const item_t *i, const step_t *step, char 
 
 static uint64_t ttl_of(const needs_t *needs, const step_t *step)
 {
-    uint64_t ttl = step->lease_ttl_ms;
-    for (size_t n = 0; ttl == 0 && needs && n < needs->count; n++)
-        if (!needs->of[n].bucket->of->limit->own)
-            ttl = needs->of[n].bucket->of->limit->ttl_ms;
-    return ttl ? ttl : TOMBSTONE_MS;
+    return step->lease_ttl_ms ? step->lease_ttl_ms : needs ? needs_ttl_ms(needs) : TOMBSTONE_MS;
 }
 
 static void ended_well(limiter_t *l, item_t *i, const step_t *step, const char *id, uint64_t fence)

@@ -252,6 +252,19 @@ int64_t needs_start_within_us(const needs_t *needs, unsigned most_ms)
     return within;
 }
 
+uint64_t needs_ttl_ms(const needs_t *needs)
+{
+    uint64_t held = UINT64_MAX, any = UINT64_MAX;
+    for (size_t n = 0; n < needs->count; n++) {
+        const limit_t *limit = needs->of[n].bucket->of->limit;
+        if (!limit->own && limit->ttl_ms < any)
+            any = limit->ttl_ms;
+        if (!limit->own && limit->slots > 0 && limit->ttl_ms < held)
+            held = limit->ttl_ms;
+    }
+    return held < UINT64_MAX ? held : any;
+}
+
 /* ---- in the row ---- */
 
 size_t needs_text(const needs_t *needs, char level, char *out, size_t size)

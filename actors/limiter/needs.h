@@ -34,6 +34,9 @@ const need_t *needs_too_large(const needs_t *needs, uint8_t class); /* over buck
 /* How late the first byte may be sent: what the step says, or sooner if a window counts on it. */
 int64_t needs_start_within_us(const needs_t *needs, unsigned most_ms);
 void slack_late(limiter_t *l, const needs_t *needs, int64_t start_by_us); /* slack.c: not begun */
+/* How long a lease of them lives: the shortest that its limits of slots say, which are what it
+ * holds; where none is, the shortest of all. */
+uint64_t needs_ttl_ms(const needs_t *needs);
 void needs_free(limiter_t *l, needs_t **needs);
 /* The first of them that keeps; -1: none. woken: it waited for one of its limits; NULL: who comes
  * while others wait, waits behind them. */

@@ -424,7 +424,37 @@ static void releases_of_what_was_never_here_keep_no_lease_out(void **s)
     rig_destroy(r);
 }
 
+static void only_limits_of_slots_say_how_long_a_lease_lives(void **s)
+{
+    (void)s;
+    static const char *const in_order[] = {"'limits':['rate','long','short'],",
+                                           "'limits':['short','long','rate'],"};
+    for (size_t n = 0; n < 2; n++) {
+        char routes[300];
+        snprintf(routes, sizeof routes,
+                 ROUTE("begin", "", "{'name':'t',%s'acquire':{'id':'c-${/labels/l}'}}"),
+                 in_order[n]);
+        rig_t *r = limits_rig("",
+                              "'long':{'slots':2,'ttl_s':9000},'short':{'slots':2,'ttl_s':7200},"
+                              "'rate':{'rate':{'count':10,'per_ms':1000}}",
+                              routes);
+        static const char all[] = "[{\"name\":\"rate\"},{\"name\":\"long\"},{\"name\":\"short\"}]";
+        msg_lease_t m = {.order = LEASE_ACQUIRE, .limits = bytes_str(all), .ttl_ms = 86400u * 1000};
+        assert_int_equal(ask(r, m, "h")->left_ms, 7200 * 1000);
+        limits_offer(r, (offer_t){1, "begin", "A"});
+        rig_pass(r, 7199 * US_PER_S);
+        assert_int_equal(limits_bucket(r, "short")->in_use, 2);
+        m = (msg_lease_t){.order = LEASE_RENEW, .ttl_ms = 86400u * 1000};
+        assert_int_equal(ask(r, m, "h")->left_ms, 7200 * 1000);
+        rig_pass(r, 2 * US_PER_S);
+        assert_int_equal(limits_bucket(r, "short")->in_use, 1);
+        assert_int_equal(acquire(r, "p", "[{\"name\":\"rate\"}]")->left_ms, 600 * 1000);
+        rig_destroy(r);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(only_limits_of_slots_say_how_long_a_lease_lives),
     cmocka_unit_test(the_same_id_is_the_same_lease_and_a_full_limit_says_so),
     cmocka_unit_test(an_id_that_is_held_is_not_granted_for_something_else),
     cmocka_unit_test(a_step_that_takes_an_id_held_for_something_else_fails_and_says_so),
