@@ -90,10 +90,7 @@ static void adaptive_ladder(bucket_t *b)
 }
 
 /* Where nothing may pass, rate_can() says so before the window is asked. */
-static uint32_t window_count(const bucket_t *b)
-{
-    return b->count > 0 ? b->count : 1;
-}
+static uint32_t window_count(const bucket_t *b) { return b->count > 0 ? b->count : 1; }
 
 /* A count that is lowered lowers a burst above it; one that is raised leaves it as configured. */
 uint32_t limit_burst(const limit_t *limit, uint32_t count)

@@ -168,7 +168,8 @@ void job_refund(limiter_t *l, item_t *i)
 
 static void limits_take(limiter_t *l, item_t *i)
 {
-    if (!i->job_held && i->job) {
+    i->job_new = !i->job_held && i->job;
+    if (i->job_new) {
         needs_take(l, i->job);
         i->job_held = true;
         i->drew = draws_all(item_route(l, i));

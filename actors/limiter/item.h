@@ -62,6 +62,7 @@ typedef struct item {
     bool merged;   /* its needs are those of the message in whose place it is */
     bool in_vain;  /* woken for this step before, and kept by another limit: its age counts now */
     bool job_held; /* the route's limits are taken */
+    bool job_new;  /* with the assignment that runs, or ran last */
     uint8_t drew; /* bit n: from the rate and the cap of its route's nth limit, once for all tries */
     bool gives_back; /* its first step is a release: no drain and no full queue keeps it out */
     bool lost;     /* its route or step is gone: its row stays as it is, for when that comes back */
@@ -97,6 +98,7 @@ void item_log(limiter_t *l, const item_t *i, enum log_event event, const char *t
               const char *reason);
 
 /* wait.c */
+void wait_until(limiter_t *l, item_t *i, instant_t due); /* with the slots that it has */
 bucket_t *item_waker(const limiter_t *l, const item_t *i); /* what woke it; its `woken` is true */
 bool item_is_before(const limiter_t *l, const item_t *a, const item_t *b); /* as in core/fair.h */
 

@@ -97,21 +97,20 @@ static void unknown(limiter_t *l, item_t *i, const char *reason, bool failed)
     }
 }
 
-/* Were the route's limits taken with this assignment? Those that refuse were taken at the door. */
-static bool job_came_with_it(const item_t *i)
+static void unbegun_pause(limiter_t *l, item_t *i)
 {
-    if (!i->job_held || !i->needs || !i->needs->count || !i->needs->of[0].taken_us)
-        return false;
-    for (size_t n = 0; n < i->job->count; n++)
-        if (i->job->of[n].bucket->of->limit->reject ||
-            i->job->of[n].taken_us != i->needs->of[0].taken_us)
-            return false;
-    return true;
+    int64_t wait = UNBEGUN_PAUSE_US + (int64_t)rand_below(&l->chance, UNBEGUN_PAUSE_US);
+    instant_t due = instant_after_us(l->now.at, wait);
+    if (i->job_held && needs_reject(i->job))
+        wait_until(l, i,
+                   due); /* what it was accepted with at the door is not for who comes later */
+    else
+        pause_until(l, i, due);
 }
 
 void unbegun(limiter_t *l, item_t *i, bool pause)
 {
-    if (job_came_with_it(i)) {
+    if (i->job_held && i->job_new && !needs_reject(i->job)) {
         job_refund(l, i);
         job_give(l, i);
     }
@@ -119,10 +118,7 @@ void unbegun(limiter_t *l, item_t *i, bool pause)
     taken_back(l, i, NULL);
     item_touch(l, i);
     if (pause)
-        pause_until(
-            l, i,
-            instant_after_us(l->now.at,
-                             UNBEGUN_PAUSE_US + (int64_t)rand_below(&l->chance, UNBEGUN_PAUSE_US)));
+        unbegun_pause(l, i);
     else
         offer(l, i);
 }

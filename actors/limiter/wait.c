@@ -102,6 +102,11 @@ void pause_until(limiter_t *l, item_t *i, instant_t due)
 {
     if (i->job_held && !item_route(l, i)->keep_slots_in_backoff)
         job_give(l, i);
+    wait_until(l, i, due);
+}
+
+void wait_until(limiter_t *l, item_t *i, instant_t due)
+{
     i->due.due = due;
     item_touch(l, i);
     offer(l, i);

@@ -96,9 +96,58 @@ static void a_stopped_route_keeps_no_slots_from_others_but_those_of_the_door(voi
     }
 }
 
+static void what_a_classifier_did_not_begin_takes_nothing_of_its_routes_limits(void **s)
+{
+    (void)s;
+    static const char *const shapes[] = {
+        "'pace':{'cap':{'count':1,'each':'day'}}",
+        "'pace':{'rate':{'count':1,'per_ms':60000,'shape':'window'}}",
+        "'pace':{'rate':{'count':1,'per_ms':60000},'slots':1}"};
+    for (size_t n = 0; n < COUNT_OF(shapes); n++) {
+        rig_t *r =
+            limits_rig("", shapes[n],
+                       ROUTE("a", "'limits':['pace'],",
+                             "{'name':'look','classify':{'rules':[],'otherwise':'x'}}," CALL("")));
+        limits_offers(r, (offer_t){1, "a"}, 2);
+        const msg_assign_t *a = rig_assign(r, CONN_CLASSIFIER);
+        assert_true(a && !rig_assign(r, CONN_CLASSIFIER));
+        rig_settle_as(r, CONN_CLASSIFIER, a, OUTCOME_UNBEGUN);
+        a = rig_assign(r, CONN_CLASSIFIER); /* the other one has it */
+        msgid_t second = rig_id(2);
+        assert_true(a && msgid_equal(&a->id, &second));
+        rig_pass(r, US_PER_S);
+        assert_null(rig_assign(r, CONN_CLASSIFIER));
+        rig_destroy(r);
+    }
+}
+
+static void who_was_accepted_at_the_door_keeps_its_slot_while_its_call_is_not_begun(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("",
+                          "'door':{'slots':1,'at_limit':'reject'},"
+                          "'day':{'cap':{'count':2,'each':'day'},'at_limit':'reject'}",
+                          ROUTE("a", "'limits':['door','day'],", CALL("")));
+    limits_offer(r, (offer_t){1, "a"});
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_ACCEPTED);
+    hand_fill(r);
+    hand_settle(r, 1, OUTCOME_UNBEGUN, 0, 0);
+    limits_offer(r, (offer_t){2, "a"});
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_LIMITED);
+    rig_pass(r, US_PER_S);
+    assert_int_equal(hand_fill(r), 1);
+    hand_ok(r, 1);
+    limits_offer(r, (offer_t){2, "a"});
+    assert_int_equal(rig_verdict(r)->verdict, VERDICT_ACCEPTED);
+    hand_fill(r);
+    rig_destroy(r);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_disabled_limit_that_is_paused_keeps_nobody_and_its_downstream_waits_instead),
     cmocka_unit_test(a_lease_that_is_granted_first_after_a_pause_keeps_nobody_else),
     cmocka_unit_test(a_stopped_route_keeps_no_slots_from_others_but_those_of_the_door),
+    cmocka_unit_test(what_a_classifier_did_not_begin_takes_nothing_of_its_routes_limits),
+    cmocka_unit_test(who_was_accepted_at_the_door_keeps_its_slot_while_its_call_is_not_begun),
 };
 LIMITS_MAIN(tests)
