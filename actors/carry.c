@@ -121,6 +121,8 @@ carrier_t *carrier_new(const actor_spec_t *spec, const birth_t *birth, const lin
         .pause_us_max = world->commit_pause_us_max, .submitted = now.at, .since = INSTANT_NEVER};
     c->stats_at = metrics ? instant_after_us(now.at, STATS_US) : INSTANT_NEVER;
     c->effects = effects_new(world->store, metrics);
+    if (world->wishes_most > 0)
+        c->effects->most = world->wishes_most;
     c->effects->log = world->log;
     c->effects->log_arg = world->arg;
     links_owner_t owner = {.arg = c,

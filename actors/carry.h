@@ -18,6 +18,7 @@ typedef struct world {
     void (*stop)(void *arg, int exit_code, const char *why);
     store_t *store;               /* NULL: the actor has none */
     uint32_t commit_pause_us_max; /* adaptive pause: none when idle, up to this under load */
+    size_t wishes_most;           /* of one step, for tests; 0: EFFECTS_ROOM */
 } world_t;
 
 typedef struct carrier carrier_t;

@@ -9,6 +9,7 @@ effects_t *effects_new(store_t *store, metrics_t *metrics)
     effects_t *e = memory_take(sizeof *e);
     e->store = store;
     e->metrics = metrics;
+    e->most = EFFECTS_ROOM;
     e->timer = INSTANT_NEVER;
     e->now = box_new(e);
     e->held = box_new(e);
@@ -37,14 +38,13 @@ void effects_destroy(effects_t **e)
 
 void effects_begin(effects_t *e) { e->wishes = 0; }
 
-size_t effects_room(const effects_t *e)
-{
-    return e->wishes < EFFECTS_ROOM ? EFFECTS_ROOM - e->wishes : 0;
-}
+size_t effects_room(const effects_t *e) { return e->wishes < e->most ? e->most - e->wishes : 0; }
+
+size_t effects_most(const effects_t *e) { return e->most; }
 
 static void take_room(effects_t *e)
 {
-    must(e->wishes < EFFECTS_ROOM);
+    must(e->wishes < e->most);
     e->wishes++;
 }
 

@@ -23,7 +23,8 @@ typedef uint32_t peer_t;
 #define PEER_SUPERVISOR 1u /* always there; before its first WELCOME only wish_ready waits */
 
 #define EFFECTS_ROOM 8192u /* wishes in one step, at most */
-size_t effects_room(const effects_t *e);
+size_t effects_room(const effects_t *e); /* that this step has left */
+size_t effects_most(const effects_t *e); /* that a step has: EFFECTS_ROOM, in a test fewer */
 
 /* Sends one item; items of one type to one peer share frames. */
 void wish_send(effects_t *e, peer_t to, enum message_type type, const void *item);

@@ -57,7 +57,7 @@ typedef struct box {
 
 struct effects {
     box_t *now, *held;    /* what overtakes the disk; what waits for it */
-    size_t wishes;        /* of this step */
+    size_t wishes, most;  /* of this step; that it may have */
     store_t *store;       /* NULL: none */
     store_batch_t *batch; /* NULL: nothing changed since the last submit */
     metrics_t *metrics;   /* NULL: nobody counts */

@@ -236,6 +236,8 @@ void bucket_end(limiter_t *l, bucket_t *b)
     agenda_remove(l->wakes, &b->wake);
     if (b->looking.next)
         list_remove(&l->looking, &b->looking);
+    if (b->late.next)
+        list_remove(&l->late, &b->late);
     if (b->whole)
         bucket_release(l, b->whole);
     l->bucket_count--;

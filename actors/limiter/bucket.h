@@ -79,6 +79,7 @@ struct bucket {
     bool stopped;           /* by an operator: nothing passes until they say so */
     bool probe;             /* but this one */
     bool dirty;             /* its pace changed in this step */
+    list_node_t late;       /* in l->late: its kept pace is an older one */
     char pause_why[48];
     uint32_t hash;
     uint16_t length;
@@ -135,6 +136,7 @@ uint32_t bucket_slots(const limiter_t *l, const bucket_t *b, uint8_t class);
 /* What costs more never passes; SLOTS_ANY: all may, or where this class has 0 slots, nobody of it
  * for now. */
 uint32_t bucket_most(const bucket_t *b, uint8_t class);
+unsigned limit_pace(const limiter_t *l, const limit_state_t *s); /* percent of its rates, now */
 gcra_rate_t bucket_rate(const limiter_t *l, const bucket_t *b); /* at the pace of now */
 answer_can_t bucket_can(const limiter_t *l, const bucket_t *b, uint32_t ahead, claim_t claim);
 /* Who is woken next, and whether it may pass; somebody waits. */
@@ -151,6 +153,13 @@ void bucket_start_slowly(limiter_t *l, bucket_t *b); /* after a pause */
 /* slack.c */
 void slack_set(limiter_t *l, limit_state_t *s); /* its period may be another */
 void slacks_shrink(limiter_t *l);
+/* kept.c: rates over restarts */
+void bucket_changed(limiter_t *l, bucket_t *b); /* its row is in this step's commit */
+/* In one soon: until then the row, read with the rate that it is of, says the same or keeps more. */
+void bucket_changed_late(limiter_t *l, bucket_t *b);
+void paces_save(limiter_t *l);
+void paces_load(limiter_t *l, store_t *store);
+void paces_sweep(limiter_t *l); /* buckets that nobody needs go, a bounded slice a call */
 /* change.c */
 void limit_set(limiter_t *l, limit_state_t *s); /* as the configuration and people say now */
 void limit_end(limit_state_t *s);

@@ -20,6 +20,10 @@ static const char *verb_of(const struct question *q)
 /* NULL: it can be done; else why not, and what to do in *hint. */
 static const char *why_not(const item_t *i, const struct question *q, const char **hint)
 {
+    if (item_is_newcomer(i)) {
+        *hint = "try again in a moment";
+        return "it waits behind those that are loaded or let go";
+    }
     if (i->state == STATE_ASSIGNED && q->act != ACT_CLASS) {
         *hint = "it ends by itself; weirctl route stop keeps the others of its route";
         return "a step of it runs now";
@@ -157,7 +161,7 @@ void bulk_go_on(limiter_t *l)
     if (!l->bulk.q.used)
         return;
     for (; l->bulk.next < l->bulk.end && looks < BULK_LOOKS && changes < BULK_CHANGES &&
-           effects_room(l->e) > 2048;
+           step_has_room(l);
          l->bulk.next++, looks++) {
         item_t *i = seqmap_find(l->live, l->bulk.next);
         if (!i || i->route != l->bulk.route)

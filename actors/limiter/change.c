@@ -59,11 +59,6 @@ static void values_set(limit_state_t *s, enum limit_number of)
     free(texts);
 }
 
-static unsigned pace_of(const limiter_t *l, const limit_state_t *s)
-{
-    return s->pinned ? 100 : l->pace_percent;
-}
-
 typedef struct follow {
     limit_state_t *of;
     unsigned pace; /* percent of its rate until now */
@@ -75,21 +70,21 @@ static void bucket_follow(limiter_t *l, bucket_t *b, void *arg)
     if (b->of != f->of)
         return;
     gcra_rate_t before = b->rate;
-    unsigned pace = pace_of(l, f->of);
+    unsigned pace = limit_pace(l, f->of);
     bucket_set(l, b);
     if (b->of->limit->rate.shape != RATE_NONE && !b->window && pace != f->pace) {
         gcra_repace(&b->gcra, l->now.at, f->pace, pace);
-        bucket_changed(l, b);
+        bucket_changed_late(l, b);
     }
     if (!b->window && gcra_rate_set(&b->gcra, l->now.at, &before, &b->rate, pace))
-        bucket_changed(l, b);
+        bucket_changed_late(l, b);
     bucket_look(l, b);
 }
 
 void limit_set(limiter_t *l, limit_state_t *s)
 {
     const limit_t *limit = s->limit;
-    follow_t follow = {s, pace_of(l, s)};
+    follow_t follow = {s, limit_pace(l, s)};
     s->slots = (uint32_t)number_of(s, "slots", limit->slots ? limit->slots : SLOTS_ANY);
     s->count = (uint32_t)number_of(s, "rate", limit->rate.count);
     s->period_us = number_of(s, "per_ms", limit->rate.period_us / US_PER_MS) * US_PER_MS;

@@ -27,7 +27,6 @@ static void check_assigned(sums_t *s, const item_t *i)
 static void check_queued(sums_t *s, const item_t *i)
 {
     const limiter_t *l = s->l;
-    bool is_newcomer = l->phase != LOADED && i->seq >= l->boundary;
     switch (i->blocker) {
     case BLOCKER_KEY:
         expect(s, !i->has_turn && i->turn.next && !item_is_placed(i),
@@ -50,7 +49,8 @@ static void check_queued(sums_t *s, const item_t *i)
         expect(s, i->reading && !item_is_placed(i), "who waits for its letter has a read open");
         break;
     default:
-        expect(s, is_newcomer && item_is_placed(i), "a queued item waits for exactly one thing");
+        expect(s, item_is_newcomer(i) && !i->has_turn && l->newcomers.count > 0,
+               "a queued item waits for exactly one thing");
     }
 }
 

@@ -437,7 +437,7 @@ static void pool_pump(limiter_t *l, size_t pool)
 {
     pool_t *p = &l->pools[pool];
     bool goes_on = true;
-    while (goes_on && l->budget > 0 && !stand_by_call(l, pool)) {
+    while (goes_on && l->budget > 0 && step_has_room(l) && !stand_by_call(l, pool)) {
         item_t *i = pool_first(p);
         goes_on = i && pool_try(l, pool, i);
         l->budget -= goes_on;
@@ -471,7 +471,7 @@ void pump(limiter_t *l)
     if (l->phase != LOADED || !mode_starts_work(l))
         return;
     due_come(l);
-    while (l->look && l->budget > 0 && effects_room(l->e) > 2048) {
+    while (l->look && l->budget > 0 && step_has_room(l)) {
         buckets_pump(l);
         for (size_t n = 0; n < l->config->pool_count; n++)
             if (l->pools[n].look)

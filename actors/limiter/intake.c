@@ -237,11 +237,17 @@ static item_t *merges_into(const item_t *i)
 
 void join_queue(limiter_t *l, item_t *i)
 {
+    if (l->phase != LOADED || l->unpark_next || l->newcomers.count > 0)
+        list_push(&l->newcomers, &i->place.place); /* behind what has not entered yet */
+    else
+        enter_queue(l, i);
+}
+
+void enter_queue(limiter_t *l, item_t *i)
+{
     const route_t *r = item_route(l, i);
     bool redriven = i->flags & PROGRESS_REDRIVEN; /* no news of its key */
-    if (l->phase != LOADED)
-        list_push(&l->newcomers, &i->place.place); /* behind what is not loaded yet */
-    else if (i->key && !redriven && loop_is_closed(l, i, r))
+    if (i->key && !redriven && loop_is_closed(l, i, r))
         loop_hold(l, i);
     else if (i->gives_back)
         order_enter(l, i);

@@ -72,6 +72,11 @@ enum { STANDS_NOT, STANDS_BY, CALLED };
 enum { WAITS_JOB = 64, WAITS_GATE = 254, WAITS_NOTHING = 255 };
 
 static inline bool item_is_placed(const item_t *i) { return i->place.place.next != NULL; }
+/* It waits to enter its key behind those that are being loaded or unparked. */
+static inline bool item_is_newcomer(const item_t *i)
+{
+    return i->state == STATE_QUEUED && i->blocker == BLOCKER_NONE && item_is_placed(i);
+}
 #define item_of(node) list_of(node, item_t, place.place)
 
 /* items.c: making, saving and ending items */

@@ -42,7 +42,8 @@ void purge_arrived(limiter_t *l, const read_result_t *read)
     *purging(l, READ_WHOSE(read->request.token)) = false;
     uint64_t *kept =
         READ_WHOSE(read->request.token) == STATE_DONE ? &l->tally.done : &l->tally.dead;
-    for (size_t n = 0; read->error == 0 && n < read->count; n++) {
+    /* What there is no room for is listed by the next purge. */
+    for (size_t n = 0; read->error == 0 && n < read->count && step_has_room(l); n++) {
         int64_t seq = read->messages[n].progress.seq;
         if (seqmap_find(l->live, seq))
             continue;

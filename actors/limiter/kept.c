@@ -1,14 +1,14 @@
 /* kept.c: rates, caps and pauses over restarts: written in the commit of what used them up, on the
  * boot clock; after another boot a rate starts as if one period were spent, and the wall clock says
  * what is left of a pause. A row: version, rate, pause (boot clock, what is left, wall clock),
- * cap's period and use, window. A row of a limit that the configuration no longer has stays as long
- * as it would count if the next reload brought the limit back. */
+ * cap's period and use, the rate and its pace, window. A row of a limit that the configuration no
+ * longer has stays as long as it would count if the next reload brought the limit back. */
 #include "actors/limiter/parts.h"
 
 #include <stdlib.h>
 
 #define START_WITHIN_LONGEST_US (600 * US_PER_S) /* that start_within_ms may say */
-#define PACE_VERSION 1
+#define PACE_VERSION 2
 #define PAUSE_REMEMBERED_US (60 * US_PER_S)
 #define SWEEP_SLICE 4096
 #define RATE_LONGEST_US (2 * 86400 * US_PER_S)
@@ -27,6 +27,12 @@ void bucket_changed(limiter_t *l, bucket_t *b)
     l->dirty[l->dirty_count++] = b;
 }
 
+void bucket_changed_late(limiter_t *l, bucket_t *b)
+{
+    if (!b->dirty && !b->late.next)
+        list_push(&l->late, &b->late);
+}
+
 /* "limit", 0x1f, the values */
 static bytes_t pace_name(const bucket_t *b, char *out)
 {
@@ -36,6 +42,11 @@ static bytes_t pace_name(const bucket_t *b, char *out)
     memcpy(out + name + 1, b->name, b->length);
     return bytes_of(out, name + 1 + b->length);
 }
+
+typedef struct kept_rate {
+    gcra_rate_t rate; /* count 0: not known */
+    unsigned pace;    /* percent of it */
+} kept_rate_t;
 
 static void put(uint8_t **at, int64_t value)
 {
@@ -51,7 +62,8 @@ static int64_t get(const uint8_t **at)
     return (int64_t)value;
 }
 
-#define PACE_FIXED (1 + 6 * 8)
+#define PACE_FIXED (1 + 9 * 8)
+#define PACE_FIXED_V1 (1 + 6 * 8) /* without the rate that it is of */
 
 static void pace_save(limiter_t *l, bucket_t *b)
 {
@@ -64,6 +76,9 @@ static void pace_save(limiter_t *l, bucket_t *b)
     put(&at, b->paused_until_us - l->now.at.us + l->now.wall.us);
     put(&at, b->used.period_us);
     put(&at, (int64_t)b->used.used);
+    put(&at, b->rate.count);
+    put(&at, b->rate.period_us);
+    put(&at, limit_pace(l, b->of));
     if (b->window)
         at += window_to_bytes(b->window, l->now.at, at);
     wish_change(l->e, &(change_t){.kind = CHANGE_PACE,
@@ -71,13 +86,22 @@ static void pace_save(limiter_t *l, bucket_t *b)
                                            .data = bytes_of(data, (size_t)(at - data))}});
 }
 
+/* Those of this step first: what it sends may have used them up. */
 void paces_save(limiter_t *l)
 {
-    for (size_t n = 0; n < l->dirty_count; n++) {
-        l->dirty[n]->dirty = false;
-        pace_save(l, l->dirty[n]);
-    }
+    size_t count = l->dirty_count;
     l->dirty_count = 0;
+    for (size_t n = 0; n < count; n++) {
+        bucket_t *b = l->dirty[n];
+        b->dirty = false;
+        if (b->late.next)
+            list_remove(&l->late, &b->late);
+        pace_save(l, b);
+    }
+    for (list_node_t *n; step_has_room(l) && (n = list_pop(&l->late));)
+        pace_save(l, list_of(n, bucket_t, late));
+    if (l->late.count > 0)
+        wish_again(l->e);
 }
 
 /* Over or not, who waited for it begins with one. After another boot the wall clock says how much
@@ -124,18 +148,53 @@ static bool is_paced(const limit_t *limit)
     return limit->rate.shape != RATE_NONE || limit->cap.zone || limit->learns || limit->own;
 }
 
+/* Of the rate and the pace that it was kept at: what was taken stays taken, call for call. */
+static gcra_t rate_kept(const limiter_t *l, const bucket_t *b, int64_t kept, const kept_rate_t *of)
+{
+    const gcra_rate_t rate = bucket_rate(l, b);
+    unsigned pace = limit_pace(l, b->of);
+    if (l->new_boot)
+        return gcra_new_boot(&rate, l->now.at);
+    gcra_t g = {.full_us = kept};
+    if (of->rate.count > 0) {
+        gcra_repace(&g, l->now.at, of->pace, pace);
+        gcra_rate_set(&g, l->now.at, &of->rate, &b->rate, pace);
+    }
+    return gcra_restored(&rate, l->now.at, gcra_kept_us(&g));
+}
+
+static kept_rate_t get_rate(const uint8_t **at, uint32_t burst)
+{
+    kept_rate_t of = {.rate = {.burst = burst}};
+    of.rate.count = (uint32_t)get(at);
+    of.rate.period_us = get(at);
+    of.pace = (unsigned)get(at);
+    return of;
+}
+
+/* Where the window begins; 0: not one of ours. */
+static size_t pace_fixed(bytes_t data)
+{
+    size_t fixed = data.len == 0                      ? 0
+                   : data.data[0] == PACE_VERSION     ? PACE_FIXED
+                   : data.data[0] == PACE_VERSION - 1 ? PACE_FIXED_V1
+                                                      : 0;
+    return fixed <= data.len ? fixed : 0;
+}
+
 static void pace_kept(void *arg, const stored_pace_t *pace)
 {
     limiter_t *l = arg;
     const uint8_t *mark = pace->name.len ? memchr(pace->name.data, '\x1f', pace->name.len) : NULL;
-    if (!mark || pace->data.len < PACE_FIXED || pace->data.data[0] != PACE_VERSION)
+    size_t fixed = pace_fixed(pace->data);
+    if (!mark || fixed == 0)
         return;
     long limit =
         config_limit(l->config, bytes_of(pace->name.data, (size_t)(mark - pace->name.data)));
     bytes_t name = bytes_of(mark + 1, pace->name.len - (size_t)(mark + 1 - pace->name.data));
     bytes_t share, values = bucket_name_parse(name, &share);
     const uint8_t *at = pace->data.data + 1;
-    bytes_t takes = bytes_of(pace->data.data + PACE_FIXED, pace->data.len - PACE_FIXED);
+    bytes_t takes = bytes_of(pace->data.data + fixed, pace->data.len - fixed);
     if (limit < 0 || !is_paced(l->limits[limit].limit)) {
         if (pace_is_over(l, at, takes))
             json_array_append_new(
@@ -148,11 +207,9 @@ static void pace_kept(void *arg, const stored_pace_t *pace)
     int64_t kept = get(&at), paused = get(&at), left = get(&at), paused_wall = get(&at);
     b->used.period_us = get(&at);
     b->used.used = (uint64_t)get(&at);
-    if (b->of->limit->rate.shape != RATE_NONE && b->count > 0) {
-        const gcra_rate_t rate = bucket_rate(l, b); /* of the pace that it was kept at */
-        b->gcra =
-            l->new_boot ? gcra_new_boot(&rate, l->now.at) : gcra_restored(&rate, l->now.at, kept);
-    }
+    kept_rate_t of = fixed == PACE_FIXED ? get_rate(&at, b->rate.burst) : (kept_rate_t){0};
+    if (b->of->limit->rate.shape != RATE_NONE && b->count > 0)
+        b->gcra = rate_kept(l, b, kept, &of);
     if (b->window && (l->new_boot || window_from_bytes(b->window, takes, felt_most(l)) != 0))
         window_new_boot(b->window, l->now.at);
     if (paused > 0)
@@ -179,7 +236,7 @@ static void sweep_one(limiter_t *l, bucket_t *b, void *arg)
 {
     size_t *left = arg;
     char name[BUCKET_NAME_MAX + NAME_BYTES_MAX + 16];
-    if (*left == 0 || b == b->of->only || b->dirty || !bucket_is_idle(l, b))
+    if (*left == 0 || b == b->of->only || b->dirty || !step_has_room(l) || !bucket_is_idle(l, b))
         return;
     if (is_untried(l, b))
         return;
@@ -192,7 +249,8 @@ static void sweep_one(limiter_t *l, bucket_t *b, void *arg)
 void paces_sweep(limiter_t *l)
 {
     size_t left = SWEEP_SLICE;
-    for (size_t last; (last = json_array_size(l->paces_over)) > 0 && left > 0; left--) {
+    for (size_t last; (last = json_array_size(l->paces_over)) > 0 && left > 0 && step_has_room(l);
+         left--) {
         const json_t *name = json_array_get(l->paces_over, last - 1);
         bytes_t over = bytes_of(json_string_value(name), json_string_length(name));
         wish_change(l->e, &(change_t){.kind = CHANGE_PACE_DROP, .name = over});

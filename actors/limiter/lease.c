@@ -65,7 +65,7 @@ void leases_recount(const limiter_t *l, void (*each)(const needs_t *needs))
 
 bool leases_walk(limiter_t *l, size_t *chain, void (*each)(limiter_t *l, lease_t *lease))
 {
-    for (; l->budget > 0 && effects_room(l->e) > 1024 && *chain < TABLE; ++*chain, l->budget--)
+    for (; l->budget > 0 && step_has_room(l) && *chain < TABLE; ++*chain, l->budget--)
         for (lease_t *lease = l->leases[*chain], *next; lease; lease = next) {
             next = lease->next;
             each(l, lease);
@@ -209,7 +209,7 @@ void leases_expire(limiter_t *l)
 {
     if (l->phase == LOAD_PRINTS)
         return;
-    for (agenda_entry_t *due; l->budget > 0 && effects_room(l->e) > 1024 &&
+    for (agenda_entry_t *due; l->budget > 0 && step_has_room(l) &&
                               (due = agenda_take_due(l->expiries, l->now.at));
          l->budget--)
         lease_end(l, list_of(due, lease_t, expiry), "it was not renewed in its time");

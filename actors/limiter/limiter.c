@@ -45,6 +45,7 @@ static void *limiter_create(const birth_t *birth)
     truths_start(l);
     list_init(&l->newcomers);
     list_init(&l->held);
+    list_init(&l->late);
     signals_start(l);
     mode_load(l, birth->store);
     return l;
@@ -111,6 +112,7 @@ static void order_told(limiter_t *l, const msg_order_t *order)
 static void settles(limiter_t *l, const message_t *m)
 {
     const msg_settle_t *s = m->items;
+    l->settled_count = m->count;
     for (size_t n = 0; n < m->count; n++)
         settle(l, &s[n]);
 }
@@ -260,8 +262,10 @@ static void on_event(limiter_t *l, const event_t *event)
     case EVENT_STORE:
         on_store(l, event->store);
         break;
-    case EVENT_TIMER:
     case EVENT_AGAIN:
+        welcome_waiting(l); /* who holds much is heard in slices */
+        break;
+    case EVENT_TIMER:
     case EVENT_REQUEST:
     case EVENT_ANSWER:
     case EVENT_CLOSED:
@@ -279,7 +283,7 @@ static void answers_send(limiter_t *l, const event_t *event)
         bool on_disk = v->verdict <= VERDICT_CONFLICT;
         (on_disk ? wish_send : wish_send_now)(l->e, event->from.peer, MESSAGE_VERDICT, v);
     }
-    l->verdict_count = 0;
+    l->verdict_count = l->settled_count = 0;
     if (event->kind != EVENT_MESSAGE || event->message->head.type != MESSAGE_SETTLE)
         return;
     const msg_settle_t *s = event->message->items;
@@ -301,6 +305,12 @@ static void timer_set(limiter_t *l)
     wish_timer(l->e, instant_min(due, truths_due(l)));
 }
 
+bool step_has_room(const limiter_t *l)
+{
+    size_t owed = l->changed_count + l->dirty_count + l->verdict_count + l->settled_count;
+    return effects_room(l->e) > owed + effects_most(l->e) / STEP_RESERVE;
+}
+
 static void limiter_step(void *self, const event_t *event, now_t now, effects_t *effects)
 {
     limiter_t *l = self;
@@ -313,6 +323,7 @@ static void limiter_step(void *self, const event_t *event, now_t now, effects_t 
     leases_expire(l);
     bulk_go_on(l);
     truths_watch(l);
+    enter_go_on(l);
     pump(l);
     cancel_look(l);
     watch(l);

@@ -28,7 +28,7 @@ static void messages_ask(limiter_t *l)
 {
     read_request_t r = {.kind = READ_LIVE,
                         .from_seq = l->load_from,
-                        .most = LOAD_SLICE,
+                        .most = (uint32_t)(effects_most(l->e) / LOAD_PART),
                         .state = -1,
                         .token = READ_TOKEN(READ_FOR_LOAD, 0)};
     must(read_ask(l, &r));
@@ -156,8 +156,8 @@ static void load_text(item_t *i, const progress_t *p)
 
 static void load_held(limiter_t *l, item_t *i)
 {
-    bool drained = i->reason && (strcmp(i->reason, "draining") == 0 ||
-                                 strcmp(i->reason, "overloaded") == 0);
+    bool drained =
+        i->reason && (strcmp(i->reason, "draining") == 0 || strcmp(i->reason, "overloaded") == 0);
     bool may_run = mode_gate(l, item_route(l, i)) == GATE_OPEN;
     if (drained && may_run) { /* in its place: what was accepted after it is loaded after it */
         i->state = STATE_QUEUED;
@@ -246,10 +246,7 @@ static void load_damaged(limiter_t *l, const stored_message_t *m)
 static void load_finished(limiter_t *l)
 {
     l->phase = LOADED;
-    unpark_open(l); /* before the newcomers: they were accepted later */
-    for (list_node_t *n; (n = list_pop(&l->newcomers));) {
-        join_queue(l, item_of(n));
-    }
+    unpark_begin(l); /* before the newcomers: they were accepted later */
     welcome_waiting(l);
     wish_gauge(l->e, METRIC_LOADING, bytes_of(NULL, 0), 0);
 }

@@ -205,7 +205,7 @@ static void repace(limiter_t *l, bucket_t *b, void *arg)
     const unsigned *before = arg;
     if (b->of->limit->rate.shape != RATE_NONE && !b->window && !b->of->pinned) {
         gcra_repace(&b->gcra, l->now.at, *before, l->pace_percent);
-        bucket_changed(l, b);
+        bucket_changed_late(l, b);
     }
     bucket_look(l, b);
 }
@@ -213,7 +213,7 @@ static void repace(limiter_t *l, bucket_t *b, void *arg)
 static void take_effect(limiter_t *l, unsigned pace_before)
 {
     if (l->phase == LOADED)
-        unpark_open(l);
+        unpark_begin(l);
     if (pace_before != l->pace_percent)
         buckets_each(l, repace, &pace_before);
     l->look = true;

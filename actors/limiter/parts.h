@@ -6,8 +6,7 @@
 #include "core/json_text.h"
 #include "core/utf8.h"
 
-/* Tokens of reads: what for in the top byte, whose below. */
-enum read_for {
+enum read_for { /* a read's token: what for in the top byte, whose below */
     READ_FOR_PRINTS = 1,
     READ_FOR_LOAD,
     READ_FOR_LETTER,
@@ -43,6 +42,10 @@ static inline void assigned_count(limiter_t *l, const item_t *i, int more)
     route_tally(l, i)->assigned += (uint64_t)(int64_t)more;
 }
 
+/* limiter.c: whether there is room to begin something more in this step. What is to be saved and
+ * answered at its end counts; one message or one order fits into what is kept for it. */
+bool step_has_room(const limiter_t *l);
+
 /* wait.c: the one place where an item waits */
 void waits_end(limiter_t *l);
 void look_at_pool(limiter_t *l, size_t pool);
@@ -61,7 +64,8 @@ claim_t item_claim(const item_t *i); /* on what it waits for */
 uint32_t blocker_cost(const item_t *i);
 bucket_t *item_blocker(const limiter_t *l, const item_t *i); /* NULL: no limit keeps it */
 void item_park(limiter_t *l, item_t *i); /* accepted during a drain */
-void unpark_open(limiter_t *l); /* of every route whose new work may run now */
+void unpark_begin(limiter_t *l); /* a gate may have opened: those it kept enter, in slices */
+void enter_go_on(limiter_t *l);  /* so many of them, then of the newcomers, as there is room for */
 void pause_until(limiter_t *l, item_t *i, instant_t due);
 
 /* dispatch.c: who runs next */
@@ -129,12 +133,7 @@ void echo_arrived(limiter_t *l, const read_result_t *read);
 void echoes_read(limiter_t *l);
 bool begins_with_release(const route_t *r);
 void join_queue(limiter_t *l, item_t *i);
-
-/* kept.c: rates over restarts */
-void bucket_changed(limiter_t *l, bucket_t *b);
-void paces_save(limiter_t *l);
-void paces_load(limiter_t *l, store_t *store);
-void paces_sweep(limiter_t *l); /* buckets that nobody needs go, a bounded slice a call */
+void enter_queue(limiter_t *l, item_t *i); /* nobody waits to enter before it */
 
 /* load.c: after a start; keep.c: retention and redrive */
 void load_start(limiter_t *l);

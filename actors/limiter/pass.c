@@ -78,9 +78,14 @@ static bool has_room(const limiter_t *l, const bucket_t *b, uint32_t ahead, clai
            (alone && claim.cost <= slots_set(b, claim.class));
 }
 
+unsigned limit_pace(const limiter_t *l, const limit_state_t *s)
+{
+    return s->pinned ? 100 : l->pace_percent;
+}
+
 gcra_rate_t bucket_rate(const limiter_t *l, const bucket_t *b)
 {
-    return b->of->pinned ? b->rate : gcra_slowed(b->rate, l->pace_percent);
+    return gcra_slowed(b->rate, limit_pace(l, b->of));
 }
 
 /* Slowed down, a window lets a part of its count through: the rest counts as taken. What costs more
@@ -249,6 +254,6 @@ void bucket_refund(limiter_t *l, const need_t *need)
     if (b->cap.zone && need->cap_receipt)
         calendar_give(&b->used, need->cap_receipt, need->cost);
     if (limit->rate.shape != RATE_NONE || b->cap.zone)
-        bucket_changed(l, b);
+        bucket_changed_late(l, b); /* lost with this life: on the safe side */
     bucket_look(l, b);
 }

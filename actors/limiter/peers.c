@@ -90,14 +90,19 @@ static bool holds(const holder_t *h, const item_t *i)
            bsearch(&wanted, h->holding, h->holding_count, sizeof wanted, by_assignment);
 }
 
-/* What it does not list never began, and nothing of its older links can reach it any more. */
-static void reconcile(limiter_t *l, holder_t *h)
+/* What it does not list never began, and nothing of its older links can reach it any more. False:
+ * this step has no room for the rest. */
+static bool reconcile(limiter_t *l, holder_t *h)
 {
     if (h->holding_count > 1)
         qsort(h->holding, h->holding_count, sizeof *h->holding, by_assignment);
     for (list_node_t *n = list_first(&h->items), *next; n; n = next) {
         item_t *i = item_of(n);
         next = list_next(&h->items, n);
+        if (!step_has_room(l)) {
+            wish_again(l->e);
+            return false;
+        }
         if (!holds(h, i) || (BUG(HOLDING_FORGOTTEN) && i->hand.fence != l->epoch))
             unbegun(l, i, false);
     }
@@ -105,11 +110,13 @@ static void reconcile(limiter_t *l, holder_t *h)
     h->holding = NULL;
     h->holding_count = 0;
     h->heard = true;
+    return true;
 }
 
 static void holder_welcome(limiter_t *l, holder_t *h)
 {
-    reconcile(l, h);
+    if (!reconcile(l, h))
+        return;
     h->welcomed = true;
     wish_send_now(l->e, h->peer, MESSAGE_WELCOME, &(msg_welcome_t){.epoch = l->epoch});
     cancel_holder(l, h);
@@ -152,8 +159,8 @@ void holders_bury(limiter_t *l)
         holder_t *h = l->holders[n];
         if (!h->dead)
             continue;
-        for (list_node_t *i;
-             l->budget > 0 && effects_room(l->e) > 1024 && (i = list_first(&h->items)); l->budget--)
+        for (list_node_t *i; l->budget > 0 && step_has_room(l) && (i = list_first(&h->items));
+             l->budget--)
             bereave(l, item_of(i), h->ordered);
         if (h->items.count > 0)
             wish_again(l->e);

@@ -13,23 +13,22 @@
 #ifndef WEIR_LIMITER_QUEUE_H
 #define WEIR_LIMITER_QUEUE_H
 
+#include "actors/limiter/holder.h"
 #include "actors/limiter/item.h"
 #include "actors/limiter/lease.h"
 #include "actors/limiter/limiter.h"
 #include "core/bugs.h"
-#include "core/credit.h"
 #include "core/prints.h"
 #include "core/rand.h"
 #include "core/seqmap.h"
 
-#define HOLDERS_MAX 512
-#define INTAKES_MAX 64
 #define READS_MAX 192   /* reads open at once; the store takes 256 */
 #define ECHOES_MAX 4096 /* duplicates that wait for a read */
 #define QUERIES_MAX 64
-#define LOAD_SLICE 2048
+#define LOAD_PART 4 /* of a step's wishes: so many messages are loaded in it */
 #define ITEMS_MAX (16u << 20)
 #define STEP_BUDGET 4096 /* moves of pump() in one step */
+#define STEP_RESERVE 8   /* this part of a step's wishes is for what is begun and what is told */
 #define PRESSURE_US (500 * US_PER_MS)
 #define SWEEP_US (5 * US_PER_S)
 #define UNBEGUN_PAUSE_US (50 * US_PER_MS)
@@ -46,29 +45,6 @@ typedef struct pool {
     size_t standing, reading, next_holder; /* standing: in all of its stand-bys */
     bool look;
 } pool_t;
-
-/* One life of a classifier or responder that has, or may have, assignments in hand. */
-typedef struct holder {
-    peer_t peer; /* 0: no link now */
-    actor_kind_t actor;
-    uint16_t instance;
-    uint64_t generation;
-    bool silent, dead, ordered, welcomed;
-    struct item *alone; /* a suspect that killed before: nothing else is given to it (poison.c) */
-    int64_t emptied_for; /* seq of a suspect that waits for it to have nothing in hand; 0 */
-    list_t items;
-    credit_purse_t *purses; /* one a pool, of this link generation */
-    msg_holding_t *holding;
-    size_t holding_count; /* as said in HELLO, until reconciled */
-    bool heard;           /* HELLO came in this life of ours */
-} holder_t;
-
-typedef struct intake {
-    peer_t peer;
-    uint64_t generation;
-    bool welcomed;
-    credit_giver_t giver;
-} intake_t;
 
 /* A duplicate of a message that is not in memory: its verdict waits for a read. */
 typedef struct echo {
@@ -93,9 +69,10 @@ struct limiter {
     enum { LOAD_PRINTS, LOAD_MESSAGES, LOADED } phase;
     int64_t load_from, boundary; /* seqs from boundary on came in this life */
     bool new_boot;
-    list_t newcomers; /* accepted while loading; enter their keys after it */
+    list_t newcomers; /* accepted while loading or unparking; enter their keys after it */
     list_t held;      /* HELD: by item.place */
     size_t parked;    /* of these, accepted during a drain: they enter after it */
+    list_node_t *unpark_next; /* of held: the next to be looked at, when a gate opened; else NULL */
 
     seqmap_t *live, *asked; /* items by seq; needs by the hash of the lease they ask for */
     prints_t *prints;
@@ -111,6 +88,7 @@ struct limiter {
     agenda_t *wakes;       /* buckets whose first waiter only time keeps */
     bucket_t **dirty;      /* whose pace changed in this step */
     size_t dirty_count, dirty_room;
+    list_t late;           /* whose kept pace may wait for a later step */
     uint8_t *pace_room;
     json_t *paces_over;    /* names of kept ones that nothing needs any more, to be dropped */
     unsigned pace_percent; /* slow_down: so much of every rate and limit */
@@ -179,6 +157,7 @@ struct limiter {
     msg_verdict_t *verdicts;
     int64_t *accepted; /* as verdicts: the seq of what was accepted now; 0: it was not */
     size_t verdict_count; /* of the submissions of this step */
+    size_t settled_count; /* answers that the settles of this step get */
 
     uint8_t mode;
     bool stopping;

@@ -48,6 +48,8 @@ static void held_put(limiter_t *l, item_t *i)
 
 static void held_take(limiter_t *l, item_t *i)
 {
+    if (l->unpark_next == &i->place.place)
+        l->unpark_next = list_next(&l->held, l->unpark_next);
     list_remove(&l->held, &i->place.place);
     route_tally(l, i)->held--;
     l->parked -= i->parked;
@@ -149,19 +151,40 @@ void item_stays_held(limiter_t *l, item_t *i) /* loaded */
     held_put(l, i);
 }
 
-void unpark_open(limiter_t *l)
+void unpark_begin(limiter_t *l) { l->unpark_next = list_first(&l->held); }
+
+static void unpark(limiter_t *l, item_t *i)
 {
-    for (list_node_t *n = list_first(&l->held), *next; n && l->parked > 0; n = next) {
-        item_t *i = item_of(n);
-        next = list_next(&l->held, n);
-        if (!i->parked || mode_gate(l, item_route(l, i)) != GATE_OPEN || BUG(DRAIN_NEVER_ENDS))
-            continue;
-        held_take(l, i);
-        i->state = STATE_QUEUED;
-        item_set_reason(i, NULL, 0);
-        item_touch(l, i);
-        order_enter(l, i);
+    held_take(l, i);
+    i->state = STATE_QUEUED;
+    item_set_reason(i, NULL, 0);
+    item_touch(l, i);
+    order_enter(l, i);
+}
+
+static void unpark_go_on(limiter_t *l)
+{
+    for (; l->unpark_next && l->budget > 0 && step_has_room(l); l->budget--) {
+        item_t *i = item_of(l->unpark_next);
+        l->unpark_next = list_next(&l->held, l->unpark_next);
+        if (i->parked && mode_gate(l, item_route(l, i)) == GATE_OPEN && !BUG(DRAIN_NEVER_ENDS))
+            unpark(l, i);
+        if (l->parked == 0)
+            l->unpark_next = NULL;
     }
+}
+
+void enter_go_on(limiter_t *l)
+{
+    if (l->phase != LOADED)
+        return;
+    unpark_go_on(l);
+    list_node_t *n;
+    for (; !l->unpark_next && l->budget > 0 && step_has_room(l) && (n = list_pop(&l->newcomers));
+         l->budget--)
+        enter_queue(l, item_of(n));
+    if (l->unpark_next || l->newcomers.count > 0)
+        wish_again(l->e);
 }
 
 /* ---- kept by a limit ---- */
@@ -276,6 +299,7 @@ void item_unplace(limiter_t *l, item_t *i)
         stand_by_leave(l, i);
     } else if (waited_for == BLOCKER_CONNECTION) {
         pool_remove(l, i, item_step(l, i)->pool);
+        look_at_pool(l, item_step(l, i)->pool); /* who was first may have kept a holder empty */
         unwake(l, i);
     } else if (waited_for == BLOCKER_BODY) {
         i->reading = false;
@@ -297,6 +321,7 @@ void item_reclass(limiter_t *l, item_t *i)
         fair_t *ready = &l->pools[item_step(l, i)->pool].ready;
         fair_remove(ready, &i->place);
         fair_put(ready, &i->place, put_as(i, false));
+        look_at_pool(l, item_step(l, i)->pool);
     } else if (i->blocker == BLOCKER_LIMIT) {
         bucket_t *b = blocker_bucket(l, i);
         fair_remove(&b->waiters, &i->place);

@@ -50,6 +50,7 @@ typedef struct rig {
     int stopped;
     bool hold_commits;
     bool reboot; /* the next start is on another boot */
+    size_t wishes_most; /* of a step, from the next start on; 0: as many as always */
 } rig_t;
 
 static inline void rig_transmit(void *arg, conn_t conn, bytes_t frame)
@@ -112,8 +113,12 @@ static inline void rig_start(rig_t *r)
                          .seed = 7,
                          .opened = &r->opened,
                          .store = r->store};
-    world_t world = {
-        .arg = r, .transmit = rig_transmit, .log = rig_log, .stop = rig_stop, .store = r->store};
+    world_t world = {.arg = r,
+                     .transmit = rig_transmit,
+                     .log = rig_log,
+                     .stop = rig_stop,
+                     .store = r->store,
+                     .wishes_most = r->wishes_most};
     r->carrier = carrier_new(&limiter_spec, &r->birth, &self, &world, r->metrics, r->now);
     carrier_connect(r->carrier, CONN_SUPERVISOR, ACTOR_SUPERVISOR, r->now);
     carrier_start(r->carrier, r->now);
