@@ -66,7 +66,7 @@ static void offer_many(rig_t *r, const char *route, unsigned n, unsigned count)
 }
 
 /* It stands after that step. */
-static void order_now(rig_t *r, uint64_t mode, uint64_t percent)
+static void mode_now(rig_t *r, uint64_t mode, uint64_t percent)
 {
     frame_builder_t *b = frame_builder_new();
     frame_begin(b, MESSAGE_MODE);
@@ -76,9 +76,9 @@ static void order_now(rig_t *r, uint64_t mode, uint64_t percent)
     frame_send(r, CONN_DRAINER, b);
 }
 
-static void order(rig_t *r, uint64_t mode, uint64_t percent)
+static void mode(rig_t *r, uint64_t mode, uint64_t percent)
 {
-    order_now(r, mode, percent);
+    mode_now(r, mode, percent);
     rig_settle(r);
 }
 
@@ -94,10 +94,10 @@ static void ten_thousand_that_a_drain_held_are_let_go(void **s)
 {
     (void)s;
     rig_t *r = room_rig();
-    order(r, MODE_DRAINING, 100);
+    mode(r, MODE_DRAINING, 100);
     offer_many(r, "plain", 1, 10000);
     assert_int_equal(limits_self(r)->parked, 10000);
-    order(r, MODE_NORMAL, 100);
+    mode(r, MODE_NORMAL, 100);
     assert_int_equal(limits_self(r)->parked, 0);
     rig_credit(r, CONN_RESPONDER, "d", 10000);
     assert_int_equal(assigned(r), 10000);
@@ -109,9 +109,9 @@ static void what_comes_while_others_are_let_go_waits_behind_them(void **s)
     (void)s;
     rig_t *r = room_rig();
     small_room(r);
-    order(r, MODE_DRAINING, 100);
+    mode(r, MODE_DRAINING, 100);
     offer_many(r, "plain", 1, 300);
-    order_now(r, MODE_NORMAL, 100);
+    mode_now(r, MODE_NORMAL, 100);
     assert_true(limits_self(r)->parked > 0);
     frame_builder_t *b = frame_builder_new();
     frame_begin(b, MESSAGE_SUBMIT);
@@ -138,7 +138,7 @@ static void what_came_while_it_was_loaded_enters_in_slices_too(void **s)
     offer_many(r, "plain", 1, 10000);
     assert_int_equal(l->newcomers.count, 10000);
     l->phase = LOADED;
-    order(r, MODE_DRAINING, 100); /* each of them is held, and saved so */
+    mode(r, MODE_DRAINING, 100); /* each of them is held, and saved so */
     assert_int_equal(l->parked, 10000);
     rig_destroy(r);
 }
@@ -150,7 +150,7 @@ static void nine_thousand_values_of_a_rate_are_slowed_down(void **s)
     rig_credit(r, CONN_RESPONDER, "d", 100000);
     offer_many(r, "one", 1, 9000);
     assert_int_equal(assigned(r), 9000);
-    order(r, MODE_NORMAL, 50);
+    mode(r, MODE_NORMAL, 50);
     rig_crash(r); /* nothing was sent, says who comes back; but their rates are used up */
     rig_start(r);
     rig_peers_up(r);
@@ -191,7 +191,7 @@ static void a_rate_that_was_kept_at_another_pace_keeps_what_was_taken(void **s)
     rig_credit(r, CONN_RESPONDER, "d", 100000);
     offer_many(r, "one", 1, 300);
     assert_int_equal(assigned(r), 300);
-    order_now(r, MODE_NORMAL, 50);
+    mode_now(r, MODE_NORMAL, 50);
     assert_true(limits_self(r)->late.count > 200);
     carrier_turn(r->carrier, r->now);
     memory_store_commit(r->store, 0);
