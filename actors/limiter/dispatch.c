@@ -259,8 +259,7 @@ static void assign(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
         item_tell(l, i, LOG_ASSIGNED, step->name, "");
     assign_send(l, i, step, h);
     wish_count(l->e, METRIC_ASSIGNED, bytes_str(l->config->pools[step->pool]), 1);
-    if (l->live_bytes_cached > l->config->queue.cache_bytes)
-        item_drop_letter(l, i);
+    letter_spare(l, i);
 }
 
 /* ---- reading a letter ---- */
@@ -289,6 +288,7 @@ void letter_arrived(limiter_t *l, const read_result_t *read)
     l->pools[pool].reading--;
     look_at_pool(l, pool);
     if (read->error || read->count == 0 || !read->messages[0].envelope.content) {
+        unwake(l, i);
         item_die(l, i, "damaged: its stored content cannot be read");
         return;
     }

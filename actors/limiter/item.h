@@ -97,6 +97,7 @@ letter_t *letter_new(bytes_t source, bytes_t labels, bytes_t content_type, bytes
 void source_count(limiter_t *l, const item_t *i, int more);
 void item_flow(limiter_t *l, item_t *i, bytes_t labels); /* after its route is known */
 void item_drop_letter(limiter_t *l, item_t *i);
+void letter_spare(limiter_t *l, item_t *i); /* it is not needed now: over the bound it goes */
 void item_tell(limiter_t *l, const item_t *i, enum log_event event, const char *what,
                const char *reason);
 void item_log(limiter_t *l, const item_t *i, enum log_event event, const char *text,

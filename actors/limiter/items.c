@@ -345,6 +345,12 @@ letter_t *letter_new(bytes_t source, bytes_t labels, bytes_t content_type, bytes
     return t;
 }
 
+void letter_spare(limiter_t *l, item_t *i)
+{
+    if (l->live_bytes_cached > l->config->queue.cache_bytes)
+        item_drop_letter(l, i);
+}
+
 void item_drop_letter(limiter_t *l, item_t *i)
 {
     if (!i->letter)

@@ -49,6 +49,7 @@ void stand_by(limiter_t *l, item_t *i, size_t pool)
         s = made(l, b, pool);
     fair_put(&s->items, &i->place, put_at(i, i->standing == CALLED));
     i->standing = STANDS_BY;
+    letter_spare(l, i);
     l->pools[pool].standing++;
 }
 
