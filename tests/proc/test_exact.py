@@ -15,7 +15,11 @@ from weir import BUILD, Sandbox, Weir, check, load, load_result, main, test, wai
 
 SLOW_S, HALF_S = 1.8, 0.9  # a call, a call of two
 LONG_S = 5.4  # a call under the limit that refuses: its slot stays empty for two commits and the next sender's way
-WITHIN_S, LATE_S = 0.2, 0.25  # start_within of a rate; and as the far side sees it, on a busy host
+WITHIN_S = 0.2  # start_within of a window and a cap, which count it in
+# A bucket and a spacing are exact when a call is given out. The far side sees it up to start_within later, for after that
+# the responder does not send it, and a little more: the responder's time between its look at the clock and its write.
+SHARP_S, WRITE_S = 0.1, 0.05
+BUCKET, BURST, SPACING = 10, 40, 4  # a second; at once; a second
 CAP_EACH, CAP_HOURS = 100, 5
 UNDISTURBED = (3, 17)  # seconds after the senders began
 CONFIG = """
@@ -29,8 +33,8 @@ limits:
   slots: {{slots: 96}}
   labels: {{slots: 1, per: [lang], overrides: {{big: 72, small: 12, "x-*": 24, default: 36}}}}
   share: {{slots: 120, max_share_percent: 25, share_by: lang}}
-  bucket: {{rate: {{count: 60, per_ms: 1000, burst: 20}}}}
-  spacing: {{rate: {{count: 10, per_ms: 1000, shape: spacing}}}}
+  bucket: {{rate: {{count: {bucket}, per_ms: 1000, burst: {burst}}}}}
+  spacing: {{rate: {{count: {spacing}, per_ms: 1000, shape: spacing}}}}
   window: {{rate: {{count: 160, per_ms: 4000, shape: window}}}}
   cap: {{cap: {{count: {cap}, each: hour}}}}
   job: {{slots: 72}}
@@ -45,8 +49,8 @@ LOADS = {
     "labels": {"labels-big": (1600, 120, 3, "big"), "labels-small": (270, 40, 2, "small"),
                "labels-x": (540, 60, 2, "x-1"), "labels-other": (800, 80, 2, "other")},
     "share": {"share-one": (1300, 100, 3, "one"), "share-rest": (1700, 120, 3, "${key}")},
-    "bucket": {"bucket": (2400, 180, 7, "a")},
-    "spacing": {"spacing": (400, 50, 2, "a")},
+    "bucket": {"bucket": (450, 60, 4, "a")},
+    "spacing": {"spacing": (160, 50, 2, "a")},
     "window": {"window": (1600, 150, 6, "a")},
     "cap": {"cap": (CAP_EACH * CAP_HOURS, 80, 4, "a")},
     "job": {"job": (1600, 120, 6, "a")},
@@ -76,7 +80,8 @@ def route(kind, name):
     elif kind == "far":
         steps = [step(kind, "call", call, limits=False)]
     elif kind in ("bucket", "spacing", "window", "cap"):
-        steps = [step(kind, "call", call.replace("/slow/", "/fast/"), within=int(WITHIN_S * 1000))]
+        within = SHARP_S if kind in ("bucket", "spacing") else WITHIN_S
+        steps = [step(kind, "call", call.replace("/slow/", "/fast/"), within=int(within * 1000))]
     return (f"{name}: {{path: /{name}, source: desk, id: /message/id, labels: {{lang: /message/lang}}, {held}"
             f"steps: [{', '.join(steps)}]}}")
 
@@ -92,7 +97,9 @@ def config(sandbox):
     routes = ", ".join(route(kind, name) for kind, loads in LOADS.items() for name in
                        (loads if kind == "far" else [kind]))
     text = CONFIG.replace("{downstreams}", doubled(", ".join(map(downstream, LOADS)))).replace("{routes}", doubled(routes))
-    return text.replace("{cap}", str(CAP_EACH))
+    for name, number in (("cap", CAP_EACH), ("bucket", BUCKET), ("burst", BURST), ("spacing", SPACING)):
+        text = text.replace("{%s}" % name, str(number))
+    return text
 
 
 class WallClock:
@@ -217,10 +224,11 @@ def judge(calls, began):
         share = name.startswith("share/k")  # five that share what the one leaves
         rows.append((name, len(by[name]), most_at_once(spans), slots, used(spans, begin, end, slots), 0 if share else 0.97))
     came = {kind: [c.came for c in by[kind]] for kind in ("bucket", "spacing", "window")}
-    rows.append(("bucket", len(came["bucket"]), most_over(came["bucket"], 60), 20 + 60 * LATE_S,
-                 paced(came["bucket"], begin, end, 1, 1 / 60), 0.97))
-    rows.append(("spacing", len(came["spacing"]), most_over(came["spacing"], 10), 1 + 10 * LATE_S,
-                 paced(came["spacing"], begin, end, 1, 1 / 10), 0.95))
+    late = SHARP_S + WRITE_S
+    rows.append(("bucket", len(came["bucket"]), most_over(came["bucket"], BUCKET), BURST + BUCKET * late,
+                 paced(came["bucket"], begin, end, 1, 1 / BUCKET), 0.97))
+    rows.append(("spacing", len(came["spacing"]), most_over(came["spacing"], SPACING), 1 + SPACING * late,
+                 paced(came["spacing"], begin, end, 1, 1 / SPACING), 0.95))
     rows.append(("window", len(came["window"]), most_in_window(came["window"], 4.0), 160,
                  paced(came["window"], begin, end, 160, 4.08), 0.97))
     return rows
