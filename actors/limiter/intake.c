@@ -19,13 +19,14 @@ static void answer(limiter_t *l, const msg_verdict_t *v)
     wish_count(l->e, METRIC_VERDICTS, bytes_str(verdict_name((unsigned)v->verdict)), 1);
 }
 
-static void refuse_limited(limiter_t *l, const msgid_t *id, const bucket_t *b, answer_can_t why)
+static void refuse_limited(limiter_t *l, const msgid_t *id, const need_t *keeps, answer_can_t why)
 {
+    const bucket_t *b = keeps->bucket;
     b->of->kept++;
     wish_count(l->e, METRIC_KEPT, bytes_str(b->of->limit->name), 1);
     answer(l, &(msg_verdict_t){.id = *id,
                                .verdict = VERDICT_LIMITED,
-                               .retry_after_ms = bucket_retry_ms(l, b, why, 1),
+                               .retry_after_ms = bucket_retry_ms(l, b, why, keeps->cost),
                                .limit = bytes_str(b->of->limit->name),
                                .capped = why.can == CAN_CAPPED,
                                .reason = bytes_str(why.can == CAN_CAPPED ? "usage_cap_exceeded"
@@ -301,7 +302,7 @@ static bool admit(limiter_t *l, const msg_submit_t *s, const route_t *r, needs_t
     if (n >= 0 && BUG(REJECT_LEAVES_PRINT))
         prints_put(l->prints, &s->print, s->body_hash, l->tally.next_seq);
     if (n >= 0 && !BUG(REJECT_IGNORED)) {
-        refuse_limited(l, &s->id, (*job)->of[n].bucket, why);
+        refuse_limited(l, &s->id, &(*job)->of[n], why);
         needs_free(l, job);
         return false;
     }

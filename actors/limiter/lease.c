@@ -209,8 +209,8 @@ void leases_expire(limiter_t *l)
 {
     if (l->phase == LOAD_PRINTS)
         return;
-    for (agenda_entry_t *due; l->budget > 0 && step_has_room(l) &&
-                              (due = agenda_take_due(l->expiries, l->now.at));
+    for (agenda_entry_t *due;
+         l->budget > 0 && step_has_room(l) && (due = agenda_take_due(l->expiries, l->now.at));
          l->budget--)
         lease_end(l, list_of(due, lease_t, expiry), "it was not renewed in its time");
     const agenda_entry_t *first = agenda_first(l->expiries);
@@ -358,6 +358,11 @@ static void renew_for(const asking_t *a, lease_t *lease)
  * lease neither keeps it nor ends it. A message took it for whoever holds it. */
 static bool is_anothers(const asking_t *a, const lease_t *lease)
 {
+    if (lease->flags & LEASE_OF_CALL) {
+        refuse(a, GRANT_CONFLICT,
+               "this slot is of a call that may still run: it comes back at the call's timeout", 0);
+        return true;
+    }
     if (!a->m->holder.len || (lease->flags & LEASE_OF_MESSAGE) || !*lease->holder ||
         bytes_is(a->m->holder, lease->holder))
         return false;

@@ -29,8 +29,9 @@ void label_value(const label_values_t *of, const char *name, char *out)
         const json_t *found = json_object_get(labels, name);
         value = bytes_of(json_string_value(found), json_string_length(found));
     }
-    size_t n = 0;
-    for (; n < value.len && n < LABEL_VALUE_MAX; n++) /* control characters part values in names */
+    size_t n = 0,
+           length = value.len > LABEL_VALUE_MAX ? utf8_prefix(value, LABEL_VALUE_MAX) : value.len;
+    for (; n < length; n++) /* control characters part values in names */
         out[n] = value.data[n] < 0x20 ? ' ' : (char)value.data[n];
     out[n] = '\0';
     json_decref(own);

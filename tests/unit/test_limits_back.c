@@ -143,11 +143,45 @@ static void who_was_accepted_at_the_door_keeps_its_slot_while_its_call_is_not_be
     rig_destroy(r);
 }
 
+static void nobody_outside_ends_or_renews_the_slot_of_a_call_that_may_still_run(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'far':{'slots':1,'strict':true}",
+                          ROUTE("a", "", CALL("'limits':['far'],")));
+    limits_offer(r, (offer_t){1, "a"});
+    hand_fill(r);
+    const msg_assign_t *a = hand.of[0];
+    rig_say(r, CONN_RESPONDER, MESSAGE_SETTLE,
+            &(msg_settle_t){.seq = a->seq,
+                            .attempt = a->attempt,
+                            .fence = a->fence,
+                            .outcome = OUTCOME_UNKNOWN,
+                            .wrote = 1,
+                            .cancelled = 1,
+                            .reason = bytes_str("cancelled")});
+    hand.count = 0;
+    static const lease_order_t orders[] = {LEASE_RELEASE, LEASE_RENEW, LEASE_RELEASE};
+    for (size_t n = 0; n < COUNT_OF(orders); n++) {
+        rig_say(r, CONN_INGRESS, MESSAGE_LEASE,
+                &(msg_lease_t){.number = 90 + n,
+                               .order = orders[n],
+                               .id = bytes_str("call:1:1"),
+                               .holder = bytes_str(n == 2 ? "a call with no end seen" : "")});
+        const msg_leased_t *said = rig_next(r, CONN_INGRESS, MESSAGE_LEASED);
+        assert_true(said && said->grant == GRANT_CONFLICT);
+        assert_int_equal(limits_bucket(r, "far")->in_use, 1);
+    }
+    rig_pass(r, 5100 * US_PER_MS); /* the call's own timeout; another attempt has it then */
+    assert_int_equal(hand_fill(r), 1);
+    rig_destroy(r);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_disabled_limit_that_is_paused_keeps_nobody_and_its_downstream_waits_instead),
     cmocka_unit_test(a_lease_that_is_granted_first_after_a_pause_keeps_nobody_else),
     cmocka_unit_test(a_stopped_route_keeps_no_slots_from_others_but_those_of_the_door),
     cmocka_unit_test(what_a_classifier_did_not_begin_takes_nothing_of_its_routes_limits),
     cmocka_unit_test(who_was_accepted_at_the_door_keeps_its_slot_while_its_call_is_not_begun),
+    cmocka_unit_test(nobody_outside_ends_or_renews_the_slot_of_a_call_that_may_still_run),
 };
 LIMITS_MAIN(tests)

@@ -294,6 +294,42 @@ static void nobody_dies_of_a_value_that_may_do_nothing_for_now(void **s)
     rig_destroy(r);
 }
 
+static void a_label_value_is_cut_between_characters(void **s)
+{
+    (void)s;
+    char labels[300] = "{\"l\":\"", value[LABEL_VALUE_MAX + 1];
+    memset(labels + 6, 'a', LABEL_VALUE_MAX - 1);
+    strcpy(labels + 6 + LABEL_VALUE_MAX - 1, "\xc3\xa9\"}");
+    label_value(&(label_values_t){.labels = bytes_str(labels)}, "l", value);
+    assert_int_equal(strlen(value), LABEL_VALUE_MAX - 1);
+}
+
+static void who_is_refused_for_its_cost_is_told_when_that_much_is_free(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'door':{'slots':4,'at_limit':'reject'}",
+                          ROUTE("a", "'limits':['door'],", CALL("")) "," ROUTE(
+                              "b", "'limits':['door'],'costs':{'door':4},", CALL("")));
+    limits_offers(r, (offer_t){1, "a"}, 4);
+    for (unsigned n = 1; n <= 4; n++)
+        rig_verdict(r);
+    hand_fill(r);
+    for (unsigned n = 1; n <= 4; n++) { /* a slot comes back each ten seconds */
+        rig_pass(r, 10 * US_PER_S);
+        hand_ok(r, n);
+        limits_offer(r, (offer_t){10 + n, "a"});
+        rig_verdict(r);
+        hand_fill(r);
+    }
+    limits_offer(r, (offer_t){20, "a"});
+    uint64_t one = rig_verdict(r)->retry_after_ms;
+    limits_offer(r, (offer_t){21, "b"});
+    uint64_t four = rig_verdict(r)->retry_after_ms;
+    assert_true(one >= 9000 && one <= 11000);
+    assert_true(four >= 39000 && four <= 41000);
+    rig_destroy(r);
+}
+
 /* Every value as long as it may be; three limits by four of them. */
 static void label_values_that_are_too_long_together_are_refused_or_fail_for_good(void **s)
 {
@@ -347,6 +383,8 @@ int main(void)
         cmocka_unit_test(what_waits_and_fits_no_more_is_told_at_once),
         cmocka_unit_test(a_person_cannot_set_less_than_one_message_takes_nor_what_never_comes_back),
         cmocka_unit_test(a_period_set_by_hand_that_another_burst_does_not_fit_is_forgotten),
+        cmocka_unit_test(a_label_value_is_cut_between_characters),
+        cmocka_unit_test(who_is_refused_for_its_cost_is_told_when_that_much_is_free),
         cmocka_unit_test(label_values_that_are_too_long_together_are_refused_or_fail_for_good),
         cmocka_unit_test(nobody_dies_of_a_value_that_may_do_nothing_for_now),
     };
