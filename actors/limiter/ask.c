@@ -76,6 +76,9 @@ static json_t *blocker_of(const limiter_t *l, const item_t *i)
     case BLOCKER_BODY:
         detail = "its body is being read from the store";
         break;
+    case BLOCKER_VALUES:
+        detail = "as many label values as there may be are in use (queue.buckets_max)";
+        break;
     case BLOCKER_HOLD:
         detail = i->reason ? i->reason : "held";
         break;

@@ -170,42 +170,67 @@ static bucket_t *bucket_new(limiter_t *l, limit_state_t *of, bytes_t values, uin
     return b;
 }
 
-/* What is loaded is counted though the maximum was lowered: else it would be held and not known. */
-bool buckets_are_full(const limiter_t *l)
+/* A bucket's name: the values of per, then 0x1e and the value of share_by for a share. */
+typedef struct named {
+    char text[BUCKET_NAME_MAX];
+    size_t length;
+    uint32_t hash;
+} named_t;
+
+static void name_of(const limiter_t *l, const limit_state_t *of, bytes_t values, bytes_t share,
+                    named_t *name)
 {
-    return l->phase == LOADED &&
-           l->bucket_count >= l->config->queue.buckets_max + l->config->limit_count;
+    must(values.len + share.len + 1 < sizeof name->text);
+    name->length = values.len;
+    if (values.len)
+        memcpy(name->text, values.data, values.len);
+    if (share.len) {
+        name->text[name->length++] = '\x1e';
+        memcpy(name->text + name->length, share.data, share.len);
+        name->length += share.len;
+    }
+    name->hash = (uint32_t)XXH3_64bits_withSeed(name->text, name->length, l->hash_seed + of->index);
 }
 
-/* share: 0x1e and the value of share_by, appended to the values of per; NULL: the whole. */
+static bucket_t *find(const limiter_t *l, const limit_state_t *of, const named_t *name)
+{
+    bucket_t *b = l->bucket_table ? l->bucket_table[name->hash & l->table_mask] : NULL;
+    while (b && !(b->hash == name->hash && b->of == of &&
+                  bytes_equal(bytes_of(b->name, b->length), bytes_of(name->text, name->length))))
+        b = b->next;
+    return b;
+}
+
+bool bucket_is_there(const limiter_t *l, const limit_state_t *of, bytes_t values, bytes_t share)
+{
+    named_t name;
+    name_of(l, of, values, share, &name);
+    return find(l, of, &name) != NULL;
+}
+
+/* What is loaded is counted though the maximum was lowered: else it would be held and not known. */
+size_t buckets_room(const limiter_t *l)
+{
+    size_t most = l->config->queue.buckets_max + l->config->limit_count;
+    return l->phase != LOADED ? SIZE_MAX : l->bucket_count < most ? most - l->bucket_count : 0;
+}
+
 bucket_t *bucket_get(limiter_t *l, limit_state_t *of, bytes_t values, bytes_t share)
 {
-    char name[BUCKET_NAME_MAX];
-    must(values.len + share.len + 1 < sizeof name);
-    size_t length = values.len;
-    if (values.len)
-        memcpy(name, values.data, values.len);
-    if (share.len) {
-        name[length++] = '\x1e';
-        memcpy(name + length, share.data, share.len);
-        length += share.len;
-    }
+    named_t name;
+    name_of(l, of, values, share, &name);
     if (!l->bucket_table || l->bucket_count > l->table_mask)
         table_grow(l);
-    bytes_t whole_name = bytes_of(name, length);
-    uint32_t hash = (uint32_t)XXH3_64bits_withSeed(name, length, l->hash_seed + of->index);
-    for (bucket_t *b = l->bucket_table[hash & l->table_mask]; b; b = b->next)
-        if (b->hash == hash && b->of == of &&
-            bytes_equal(bytes_of(b->name, b->length), whole_name)) {
-            b->users++;
-            return b;
-        }
-    if (buckets_are_full(l))
+    bucket_t *b = find(l, of, &name), *whole = NULL;
+    if (b) {
+        b->users++;
+        return b;
+    }
+    if (buckets_room(l) == 0)
         return NULL;
-    bucket_t *whole = NULL;
     if (share.len && !(whole = bucket_get(l, of, values, bytes_of(NULL, 0))))
         return NULL;
-    bucket_t *b = bucket_new(l, of, whole_name, hash);
+    b = bucket_new(l, of, bytes_of(name.text, name.length), name.hash);
     b->whole = whole;
     b->users = 1;
     make_own(l, b);
@@ -242,6 +267,7 @@ void bucket_end(limiter_t *l, bucket_t *b)
         bucket_release(l, b->whole);
     l->bucket_count--;
     bucket_free(b);
+    l->look |= l->crowd.items.count > 0; /* there is room for another value */
 }
 
 void buckets_each(limiter_t *l, void (*each)(limiter_t *l, bucket_t *b, void *arg), void *arg)

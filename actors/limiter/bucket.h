@@ -121,9 +121,9 @@ typedef struct answer_can {
 /* bucket.c */
 void buckets_start(limiter_t *l);
 void buckets_end(limiter_t *l);
-/* NULL: as many values as there may be have a bucket already. The caller is a user of it. */
-bool buckets_are_full(const limiter_t *l);
 bucket_t *bucket_get(limiter_t *l, limit_state_t *of, bytes_t values, bytes_t share);
+bool bucket_is_there(const limiter_t *l, const limit_state_t *of, bytes_t values, bytes_t share);
+size_t buckets_room(const limiter_t *l); /* how many more there may be */
 void bucket_release(limiter_t *l, bucket_t *b); /* one user less */
 uint32_t limit_burst(const limit_t *limit, uint32_t count); /* with another count than its own */
 void bucket_set(limiter_t *l, bucket_t *b);     /* its limit was changed */

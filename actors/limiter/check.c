@@ -45,6 +45,10 @@ static void check_queued(sums_t *s, const item_t *i)
         expect(s, item_is_placed(i) && i->has_turn,
                "who waits for a connection is in its pool's list");
         break;
+    case BLOCKER_VALUES:
+        expect(s, item_is_placed(i) && i->due.place == 0 && i != l->crowd.woken,
+               "who waits for room for its values is in the crowd");
+        break;
     case BLOCKER_BODY:
         expect(s, i->reading && !item_is_placed(i), "who waits for its letter has a read open");
         break;
@@ -181,6 +185,8 @@ const char *limiter_check(const void *self)
     sums_t s = {.l = l};
     seqmap_each(l->live, check_item, &s);
     expect(&s, s.assigned == l->assigned, "assigned items are counted right");
+    bool idle = l->phase == LOADED && mode_starts_work(l) && !l->look;
+    expect(&s, !idle || !crowd_can(l), "nobody waits for label values for which there is room");
     expect(&s, l->changed_count == 0, "every changed item was saved in its step");
     if (l->phase == LOADED)
         expect(&s, s.live == l->tally.live && s.bytes == l->tally.live_bytes,

@@ -58,15 +58,14 @@ needs_t *job_needs(limiter_t *l, const item_t *i, const label_values_t *values)
     return job;
 }
 
-/* False: too many label values have a bucket; it tries again when some are forgotten. */
-static bool needs_found(limiter_t *l, item_t *i, const step_t *step)
+/* False: there is no room for its label values, or they are too long. */
+static bool needs_found(limiter_t *l, item_t *i, const step_t *step, const label_values_t *values)
 {
     const route_t *r = item_route(l, i);
-    label_values_t values = values_of(l, i);
     if (!i->job && r->draw_count > 0)
-        i->job = job_needs(l, i, &values);
+        i->job = job_needs(l, i, values);
     if (!i->needs && step->draw_count > 0)
-        i->needs = step_needs(l, i, step, &values);
+        i->needs = step_needs(l, i, step, values);
     return (i->job || r->draw_count == 0) && (i->needs || step->draw_count == 0);
 }
 
@@ -74,12 +73,12 @@ static bool are_equal(const needs_t *a, const needs_t *b) { return !a || (b && n
 
 /* It has the place of a message whose labels may be others: then it did not wait for its own
  * limits yet. */
-static void needs_own(limiter_t *l, item_t *i, const step_t *step)
+static void needs_own(limiter_t *l, item_t *i, const step_t *step, const label_values_t *values)
 {
     needs_t *job = i->job, *needs = i->needs;
     i->merged = false;
     i->job = i->needs = NULL;
-    if (!needs_found(l, i, step) || !are_equal(job, i->job) || !are_equal(needs, i->needs))
+    if (!needs_found(l, i, step, values) || !are_equal(job, i->job) || !are_equal(needs, i->needs))
         i->woken = false;
     needs_free(l, &job);
     needs_free(l, &needs);
@@ -101,17 +100,21 @@ static void fits_never(limiter_t *l, item_t *i, bool of_job, const char *reason)
         step_failed(l, i, reason);
 }
 
-static void needs_missed(limiter_t *l, item_t *i, const step_t *step)
+/* False: it waits for room for its label values, or never finds it, and that was said. */
+static bool needs_seen_to(limiter_t *l, item_t *i, const step_t *step)
 {
     const route_t *r = item_route(l, i);
     label_values_t values = values_of(l, i);
+    if (i->merged)
+        needs_own(l, i, step, &values);
+    if (crowd_lets(l, i, step, &values) && needs_found(l, i, step, &values))
+        return true;
     bool of_job = !i->job && needs_too_long(l, r->draws, r->draw_count, &values);
-    if (of_job || needs_too_long(l, step->draws, step->draw_count, &values)) {
+    if (of_job || needs_too_long(l, step->draws, step->draw_count, &values))
         fits_never(l, i, of_job, "never_fits: its label values are too long for so many limits");
-        return;
-    }
-    item_set_reason(i, "too many label values", strlen("too many label values"));
-    pause_until(l, i, instant_after_us(l->now.at, US_PER_S));
+    else
+        crowd_keeps(l, i, step, &values);
+    return false;
 }
 
 static bool never_fits(limiter_t *l, item_t *i, const step_t *step)
@@ -359,12 +362,8 @@ static void item_try(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
         step_ended(l, i);
         return;
     }
-    if (i->merged)
-        needs_own(l, i, step);
-    if (!needs_found(l, i, step)) {
-        needs_missed(l, i, step);
+    if (!needs_seen_to(l, i, step))
         return;
-    }
     if (step->lease_id && !route_stops(l, i, step) && lease_settles(l, i, step))
         return;
     if (never_fits(l, i, step))
@@ -407,6 +406,7 @@ static bool pool_try(limiter_t *l, size_t pool, item_t *i)
     i->woken = i->woken_by != WAITS_NOTHING; /* by a limit; not by its letter alone */
     unwake(l, i);
     item_try(l, i, step, h);
+    crowd_forget(l, i);
     return true;
 }
 
@@ -473,10 +473,11 @@ void pump(limiter_t *l)
     due_come(l);
     while (l->look && l->budget > 0 && step_has_room(l)) {
         buckets_pump(l);
+        crowd_pump(l);
         for (size_t n = 0; n < l->config->pool_count; n++)
             if (l->pools[n].look)
                 pool_pump(l, n);
-        l->look = l->looking.count > 0;
+        l->look = l->looking.count > 0 || crowd_can(l);
         holders_refilled(l);
         for (size_t n = 0; n < l->config->pool_count; n++)
             l->look |= l->pools[n].look;

@@ -263,6 +263,10 @@ static void place_told(story_t *s)
     if (i->route != NO_ROUTE && route_stops(l, i, step))
         keeps(s, "route", item_route(l, i)->name,
               "its route is stopped by an operator (weirctl route start)", 0, SURE_UNKNOWN);
+    if (i->blocker == BLOCKER_VALUES)
+        keeps(s, "values", "",
+              "as many label values as there may be are in use (queue.buckets_max)", 0,
+              SURE_UNKNOWN);
     key_told(s);
     time_told(s);
     if (step && i->blocker == BLOCKER_CONNECTION && step->pool != own_pool(l) &&

@@ -282,6 +282,7 @@ void item_merge(limiter_t *l, item_t *older, item_t *newer)
     EXCHANGE(flags);
     EXCHANGE(flow);
     EXCHANGE(weight);
+    EXCHANGE(drew);
     EXCHANGE(dirty);
     seqmap_put(l->live, older->seq, older);
     seqmap_put(l->live, newer->seq, newer);

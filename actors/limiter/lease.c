@@ -403,7 +403,7 @@ static void acquire(const asking_t *a)
         return;
     }
     needs_t *needs = limits_asked(l, a->m->limits, &why);
-    if (!needs && buckets_are_full(l)) {
+    if (!needs && buckets_room(l) == 0) {
         refuse(a, GRANT_UNAVAILABLE, "as many label values as there may be are in use",
                RETRY_SOON_MS);
         return;

@@ -75,17 +75,39 @@ static bool need_add(limiter_t *l, needs_t *needs, limit_state_t *s, uint32_t co
     return needs->bytes <= NEEDS_BYTES_MAX;
 }
 
+#define VALUES_ROOM (4 * (LABEL_VALUE_MAX + 1))
+#define SHARE_ROOM (LABEL_VALUE_MAX + 2)
+
+/* The values of per, and of share_by where the limit has it. */
+static bytes_t names_of(const limit_state_t *s, const label_values_t *of, char values[VALUES_ROOM],
+                        char share[SHARE_ROOM])
+{
+    share[0] = '=';
+    if (s->limit->share_by)
+        label_value(of, s->limit->share_by, share + 1);
+    return bytes_of(values, s->only ? 0 : values_of(s->limit, of, values));
+}
+
 bool needs_add(limiter_t *l, needs_t *needs, const draw_t *draw, const label_values_t *of)
 {
     limit_state_t *s = &l->limits[draw->limit];
-    char values[4 * (LABEL_VALUE_MAX + 1)], share[LABEL_VALUE_MAX + 2] = "=";
-    bytes_t per = bytes_of(values, s->only ? 0 : values_of(s->limit, of, values));
-    if (!need_add(l, needs, s, draw->cost, per, bytes_of(NULL, 0)))
-        return false;
-    if (!s->limit->share_by)
-        return true;
-    label_value(of, s->limit->share_by, share + 1);
-    return need_add(l, needs, s, draw->cost, per, bytes_str(share));
+    char values[VALUES_ROOM], share[SHARE_ROOM];
+    bytes_t per = names_of(s, of, values, share);
+    return need_add(l, needs, s, draw->cost, per, bytes_of(NULL, 0)) &&
+           (!s->limit->share_by || need_add(l, needs, s, draw->cost, per, bytes_str(share)));
+}
+
+size_t needs_lack(const limiter_t *l, const draw_t *draws, size_t count, const label_values_t *of)
+{
+    size_t lack = 0;
+    for (size_t n = 0; n < count; n++) {
+        const limit_state_t *s = &l->limits[draws[n].limit];
+        char values[VALUES_ROOM], share[SHARE_ROOM];
+        bytes_t per = names_of(s, of, values, share);
+        lack += !s->only && !bucket_is_there(l, s, per, bytes_of(NULL, 0));
+        lack += s->limit->share_by && !bucket_is_there(l, s, per, bytes_str(share));
+    }
+    return lack;
 }
 
 bool needs_too_long(const limiter_t *l, const draw_t *draws, size_t count, const label_values_t *of)

@@ -27,6 +27,8 @@ needs_t *needs_new(limiter_t *l, const draw_t *draws, size_t count, const label_
 /* These values are more text than the row of a message keeps: they never fit. */
 bool needs_too_long(const limiter_t *l, const draw_t *draws, size_t count,
                     const label_values_t *of);
+/* How many buckets it would have to make. */
+size_t needs_lack(const limiter_t *l, const draw_t *draws, size_t count, const label_values_t *of);
 needs_t *needs_room(size_t count);
 bool needs_add(limiter_t *l, needs_t *needs, const draw_t *draw, const label_values_t *of);
 bool needs_equal(const needs_t *a, const needs_t *b); /* they take the same of the same */

@@ -78,8 +78,7 @@ void job_refund(limiter_t *l, item_t *i); /* before that: nothing was begun with
 /* item.drew of one limit, and of all that a route has. */
 uint8_t draw_bit(const route_t *r, long limit);
 static inline uint8_t draws_all(const route_t *r) { return (uint8_t)((1u << r->draw_count) - 1); }
-/* By a person, who means calls: a release calls nobody and goes on. */
-bool route_stops(const limiter_t *l, const item_t *i, const step_t *step);
+bool route_stops(const limiter_t *l, const item_t *i, const step_t *step); /* but no release */
 holder_t *holder_for(limiter_t *l, size_t pool);
 uint64_t pool_free(const limiter_t *l, size_t pool); /* connections free over all holders */
 item_t *pool_first(const pool_t *p);                 /* who is tried next; NULL: nobody waits */

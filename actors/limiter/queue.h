@@ -6,6 +6,7 @@
  *   CONNECTION  in its pool's woken or ready list, or standing by (stand_by.c); for credit
  *   LIMIT       in the waiters of the first bucket (of a limit) that keeps it           (bucket.c)
  *   BODY        its letter is being read from the store                               (dispatch.c)
+ *   VALUES      in the crowd, for room for its label values                        (crowd.c)
  *   HOLD        in the held list, for an operator, the end of a drain, a new configuration
  * or it is ASSIGNED, in its holder's list. Events change items and mark pools and limits as worth a
  * look; pump() alone gives out work, within a budget a step. Memory runs ahead of the disk: nothing
@@ -13,6 +14,7 @@
 #ifndef WEIR_LIMITER_QUEUE_H
 #define WEIR_LIMITER_QUEUE_H
 
+#include "actors/limiter/crowd.h"
 #include "actors/limiter/holder.h"
 #include "actors/limiter/item.h"
 #include "actors/limiter/lease.h"
@@ -78,6 +80,7 @@ struct limiter {
     prints_t *prints;
     key_queue_t **buckets;
     size_t bucket_mask, key_count;
+    crowd_t crowd;
     agenda_t *agenda;
     pool_t *pools;
     fair_rules_t rules;
@@ -144,10 +147,7 @@ struct limiter {
         int64_t next, end; /* seqs */
         uint64_t changed, left;
     } bulk;
-    struct {
-        wall_t at;
-        int64_t seq;
-    } marks[1024];
+    struct { wall_t at; int64_t seq; } marks[1024];
     struct {
         enum { BACKUP_NONE, BACKUP_RUNS, BACKUP_WHOLE, BACKUP_CANCELLED, BACKUP_FAILED } state;
         uint64_t bytes, of_bytes;

@@ -310,7 +310,11 @@ void item_unplace(limiter_t *l, item_t *i)
         unwake(l, i);
     } else if (waited_for == BLOCKER_HOLD && item_is_placed(i)) {
         held_take(l, i);
+    } else if (waited_for == BLOCKER_VALUES) {
+        list_remove(&l->crowd.items, &i->place.place);
+        l->crowd.lack = 0;
     }
+    crowd_forget(l, i);
     i->woken = false;
 }
 

@@ -33,7 +33,8 @@ static void waiting(limiter_t *l, uint64_t kept)
 {
     uint64_t of[BLOCKER_COUNT] = {[BLOCKER_HOLD] = l->held.count,
                                   [BLOCKER_DUE] = agenda_count(l->agenda),
-                                  [BLOCKER_LIMIT] = kept};
+                                  [BLOCKER_LIMIT] = kept,
+                                  [BLOCKER_VALUES] = l->crowd.items.count};
     for (size_t n = 0; n < l->config->pool_count; n++) {
         of[BLOCKER_CONNECTION] +=
             l->pools[n].woken.count + fair_count(&l->pools[n].ready) + l->pools[n].standing;
@@ -216,4 +217,6 @@ void watch(limiter_t *l)
         l->sweep_at = instant_after_us(l->now.at, SWEEP_US);
         sweep(l);
     }
+    if (l->phase == LOADED && mode_starts_work(l) && crowd_can(l))
+        wish_again(l->e); /* what was swept made room */
 }

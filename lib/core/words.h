@@ -28,7 +28,7 @@ enum weir_word {
 
 typedef uint8_t actor_kind_t, verdict_t, state_t, outcome_t, blocker_t, work_mode_t, class_t,
     lease_order_t, grant_t, life_t;
-enum { ACTOR_COUNT = 6, VERDICT_COUNT = 9, STATE_COUNT = 5, OUTCOME_COUNT = 6, BLOCKER_COUNT = 7,
+enum { ACTOR_COUNT = 6, VERDICT_COUNT = 9, STATE_COUNT = 5, OUTCOME_COUNT = 6, BLOCKER_COUNT = 8,
        MODE_COUNT = 4, SIGNAL_COUNT = 9, CLASS_COUNT = 4, LEASE_ORDER_COUNT = 4, GRANT_COUNT = 9,
        LIFE_COUNT = 3 };
 

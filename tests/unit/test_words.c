@@ -17,7 +17,7 @@ static const struct {
     {"verdict", verdict_name, VERDICT_COUNT, "accepted", "refused"},
     {"state", state_name, STATE_COUNT, "queued", "dead"},
     {"outcome", outcome_name, OUTCOME_COUNT, "ok", "defer"},
-    {"blocker", blocker_name, BLOCKER_COUNT, "none", "body"},
+    {"blocker", blocker_name, BLOCKER_COUNT, "none", "values"},
     {"mode", mode_name, MODE_COUNT, "normal", "maintenance"},
     {"class", class_name, CLASS_COUNT, "critical", "low"},
     {"lease_order", lease_order_name, LEASE_ORDER_COUNT, "acquire", "look"},

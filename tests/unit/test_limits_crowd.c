@@ -1,0 +1,139 @@
+/* More label values than there may be: who comes too late waits, and is woken by the value that
+ * ends. */
+#include "limits_rig.h"
+
+#define FEW "'queue':{'buckets_max':16},"
+#define OF_VALUE CALL("'limits':['of'],")
+
+/* Values 1 to n begin, until there is no room for more. */
+static unsigned fill(rig_t *r, const char *route)
+{
+    for (unsigned n = 1;; n++) {
+        char value[8];
+        snprintf(value, sizeof value, "%u", n);
+        limits_offer(r, (offer_t){n, route, value});
+        hand_fill(r);
+        if (!in_hand(n))
+            return n - 1;
+    }
+}
+
+static void offer_value(rig_t *r, unsigned n, const char *route, unsigned of)
+{
+    char value[8];
+    snprintf(value, sizeof value, "%u", of);
+    limits_offer(r, (offer_t){n, route, value});
+    hand_fill(r);
+}
+
+static void a_value_that_ends_wakes_the_first_at_once_and_no_second(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig(FEW, "'of':{'slots':1,'per':['l']}", ROUTE("a", "", OF_VALUE));
+    unsigned full = fill(r, "a");
+    assert_in_range(full, 16, 40);
+    offer_value(r, 101, "a", 101);
+    offer_value(r, 102, "a", 102);
+    rig_pass(r, 60 * US_PER_S); /* nothing polls, and nothing is written */
+    assert_int_equal(hand_fill(r), 0);
+    assert_int_equal(limits_self(r)->crowd.items.count, 3);
+    hand_ok(r, 1);
+    assert_true(in_hand(full + 1) && !in_hand(101));
+    hand_ok(r, 2);
+    hand_ok(r, 3);
+    assert_true(in_hand(101) && in_hand(102));
+    assert_int_equal(limits_self(r)->crowd.items.count, 0);
+    rig_destroy(r);
+}
+
+static void whose_value_is_there_does_not_wait_for_room(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig(FEW, "'of':{'slots':2,'per':['l']}", ROUTE("a", "", OF_VALUE));
+    unsigned full = fill(r, "a");
+    offer_value(r, 101, "a", 1);
+    assert_true(in_hand(101));
+    offer_value(r, 102, "a", full + 1); /* waits behind the first of that value */
+    hand_ok(r, 2);
+    assert_true(in_hand(full + 1) && in_hand(102));
+    rig_destroy(r);
+}
+
+static void who_needs_more_room_than_there_is_is_not_passed_by_who_needs_less(void **s)
+{
+    (void)s;
+    rig_t *r =
+        limits_rig(FEW, "'of':{'slots':1,'per':['l']},'also':{'slots':1,'per':['l']}",
+                   ROUTE("a", "", OF_VALUE) "," ROUTE("two", "'limits':['also'],", OF_VALUE));
+    unsigned full = fill(r, "a");
+    hand_ok(r, 1); /* number full + 1 begins: full again, and nobody waits */
+    assert_true(in_hand(full + 1));
+    offer_value(r, 101, "two", 101);
+    offer_value(r, 102, "a", 102);
+    hand_ok(r, 2);
+    assert_false(in_hand(101) || in_hand(102));
+    offer_value(r, 103, "a", 103);
+    assert_false(in_hand(103));
+    hand_ok(r, 3);
+    assert_true(in_hand(101) && !in_hand(102));
+    hand_ok(r, 101);
+    assert_true(in_hand(102) && in_hand(103));
+    rig_destroy(r);
+}
+
+static void rates_that_are_forgotten_make_room_too(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig(FEW, "'of':{'rate':{'count':1,'per_ms':1000},'per':['l']}",
+                          ROUTE("a", "", OF_VALUE));
+    unsigned full = fill(r, "a");
+    for (unsigned n = 1; n <= full; n++)
+        hand_ok(r, n);
+    rig_pass(r, 2 * US_PER_S);
+    hand_fill(r);
+    assert_true(in_hand(full + 1));
+    rig_destroy(r);
+}
+
+static void one_that_is_held_or_cancelled_in_the_crowd_leaves_it_to_the_next(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig(FEW, "'of':{'slots':1,'per':['l']}",
+                          ROUTE("a", "", OF_VALUE) "," ROUTE("b", "", OF_VALUE));
+    unsigned full = fill(r, "a");
+    offer_value(r, 101, "b", 101);
+    assert_int_equal(rig_ask(r, "hold", "{\"route\":\"a\"}")->status, 200);
+    assert_int_equal(rig_state(r, full + 1), STATE_HELD);
+    hand_ok(r, 1);
+    assert_true(in_hand(101));
+    assert_int_equal(rig_ask(r, "release", "{\"route\":\"a\"}")->status, 200);
+    hand_fill(r);
+    assert_false(in_hand(full + 1));
+    hand_ok(r, 2);
+    assert_true(in_hand(full + 1));
+    rig_destroy(r);
+}
+
+static void after_a_restart_the_crowd_is_there_again(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig(FEW, "'of':{'slots':1,'per':['l']}", ROUTE("a", "", OF_VALUE));
+    unsigned full = fill(r, "a");
+    limits_restart(r, false);
+    hand_fill(r);
+    assert_int_equal(hand.count, full);
+    assert_int_equal(limits_self(r)->crowd.items.count, 1);
+    hand_ok(r, 1);
+    assert_true(in_hand(full + 1));
+    rig_destroy(r);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_value_that_ends_wakes_the_first_at_once_and_no_second),
+    cmocka_unit_test(whose_value_is_there_does_not_wait_for_room),
+    cmocka_unit_test(who_needs_more_room_than_there_is_is_not_passed_by_who_needs_less),
+    cmocka_unit_test(rates_that_are_forgotten_make_room_too),
+    cmocka_unit_test(one_that_is_held_or_cancelled_in_the_crowd_leaves_it_to_the_next),
+    cmocka_unit_test(after_a_restart_the_crowd_is_there_again),
+};
+LIMITS_MAIN(tests)
