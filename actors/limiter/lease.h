@@ -62,6 +62,6 @@ void own_step(limiter_t *l, item_t *i, const step_t *step); /* acquire, release 
  * it, and what was released before it began does not begin. False: the step goes on. */
 bool lease_settles(limiter_t *l, item_t *i, const step_t *step);
 void lease_from_step(limiter_t *l, item_t *i, const step_t *step);
-void strict_keep(limiter_t *l, const item_t *i); /* before its slots are given back */
+void strict_keep(limiter_t *l, item_t *i); /* before its slots are given back */
 
 #endif

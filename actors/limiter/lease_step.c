@@ -178,10 +178,10 @@ void own_step(limiter_t *l, item_t *i, const step_t *step)
         release(l, i, step, id);
 }
 
-/* Those of the needs that `wanted` says, counted once more. NULL: none of them. */
-static needs_t *needs_copy(limiter_t *l, const needs_t *from, bool (*wanted)(const limit_t *))
+/* Those of the needs that `wanted` says, counted once more; `needs` has room. */
+static void needs_copy(limiter_t *l, const needs_t *from, bool (*wanted)(const limit_t *),
+                       needs_t *needs)
 {
-    needs_t *needs = needs_room(from ? from->count : 0);
     for (size_t n = 0; from && n < from->count; n++) {
         bucket_t *b = from->of[n].bucket;
         if (!wanted(b->of->limit))
@@ -192,9 +192,6 @@ static needs_t *needs_copy(limiter_t *l, const needs_t *from, bool (*wanted)(con
             bucket_hold(l, &needs->of[needs->count]);
         needs->count++;
     }
-    if (needs->count == 0)
-        needs_free(l, &needs);
-    return needs;
 }
 
 static bool is_named(const limit_t *limit) { return !limit->own; }
@@ -210,9 +207,12 @@ void lease_from_step(limiter_t *l, item_t *i, const step_t *step)
     const char *id = i->needs ? i->needs->lease_id : NULL;
     if (!id || lease_find(l, bytes_str(id))) /* a tombstone: the work outside is over already */
         return;
-    needs_t *needs = needs_copy(l, i->needs, is_named);
-    if (!needs)
+    needs_t *needs = needs_room(i->needs->count);
+    needs_copy(l, i->needs, is_named, needs);
+    if (needs->count == 0) {
+        needs_free(l, &needs);
         return;
+    }
     if (!lease_new(l, bytes_str(id), bytes_str(holder), needs, ttl_of(needs, step),
                    LEASE_OF_MESSAGE)) {
         needs_give(l, needs);
@@ -222,13 +222,29 @@ void lease_from_step(limiter_t *l, item_t *i, const step_t *step)
     }
 }
 
+/* What of it the far side may still hold. A strict slot of the route's goes over to the lease, and
+ * what the route took is taken anew by the next try: else that one would begin beside this one in
+ * one slot. NULL: nothing. */
+static needs_t *strict_needs(limiter_t *l, item_t *i)
+{
+    size_t of_job = i->job_held ? i->job->count : 0;
+    needs_t *needs = needs_room(of_job + (i->needs ? i->needs->count : 0));
+    needs_copy(l, of_job ? i->job : NULL, is_strict, needs);
+    if (needs->count > 0)
+        job_give(l, i);
+    needs_copy(l, i->needs, is_strict, needs);
+    if (needs->count == 0)
+        needs_free(l, &needs);
+    return needs;
+}
+
 /* The far side may still work for a call whose actor died, or that was cancelled: until the call's
  * own timeout. */
-void strict_keep(limiter_t *l, const item_t *i)
+void strict_keep(limiter_t *l, item_t *i)
 {
     const step_t *step = item_step(l, i);
     char id[64];
-    needs_t *needs = BUG(STRICT_GIVEN_BACK) ? NULL : needs_copy(l, i->needs, is_strict);
+    needs_t *needs = BUG(STRICT_GIVEN_BACK) ? NULL : strict_needs(l, i);
     if (!needs)
         return;
     int length = snprintf(id, sizeof id, "call:%lld:%u", (long long)i->seq, i->attempt);

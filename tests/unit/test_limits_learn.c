@@ -402,6 +402,27 @@ static void a_strict_slot_stays_taken_until_the_timeout_of_a_call_whose_actor_di
     rig_destroy(r);
 }
 
+static void a_strict_slot_of_the_route_stays_taken_too_and_no_try_begins_in_it(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'of':{'slots':1,'strict':true},'soft':{'slots':1}",
+                          ROUTE("a", "'limits':['of','soft'],", CALL("")));
+    limits_supervisor(r);
+    limits_offers(r, (offer_t){1, "a"}, 2);
+    hand_fill(r);
+    limits_death(r, 31);
+    rig_pass(r, 4 * US_PER_S);
+    assert_int_equal(hand_fill(r), 0); /* the call may run for 5 s in all */
+    assert_int_equal(limits_bucket(r, "of")->in_use, 1);
+    assert_int_equal(limits_bucket(r, "soft")->in_use, 0);
+    limits_restart(r, false);
+    assert_int_equal(hand_fill(r), 0);
+    rig_pass(r, 2 * US_PER_S);
+    assert_int_equal(hand_fill(r), 1);
+    assert_int_equal(limits_bucket(r, "of")->in_use, 1);
+    rig_destroy(r);
+}
+
 static void a_strict_slot_is_its_own_whatever_ids_the_leases_outside_have(void **s)
 {
     (void)s;
@@ -460,6 +481,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(who_waits_for_a_place_in_a_slow_start_is_woken_by_a_lease_that_is_granted),
     cmocka_unit_test(the_limits_of_a_route_give_back_their_places_in_a_slow_start),
     cmocka_unit_test(a_strict_slot_stays_taken_until_the_timeout_of_a_call_whose_actor_died),
+    cmocka_unit_test(a_strict_slot_of_the_route_stays_taken_too_and_no_try_begins_in_it),
     cmocka_unit_test(a_strict_slot_is_its_own_whatever_ids_the_leases_outside_have),
     cmocka_unit_test(what_kills_twice_is_tried_alone_and_what_kills_alone_is_a_dead_letter),
 };
