@@ -25,6 +25,7 @@ typedef struct key_queue {
     uint32_t users;         /* items that name it, also those that have not entered yet */
     uint32_t of_class[CLASS_COUNT]; /* of its items, those not finished */
     gcra_t loop;                    /* how fast its messages come in */
+    list_node_t counting;           /* in l->counting: nobody names it, but that is not forgotten */
     uint32_t hash;
     uint16_t route, length;
     char name[];
@@ -118,6 +119,7 @@ void order_enter(limiter_t *l, item_t *i); /* joins its key's tail, gets its tur
 void order_enter_assigned(limiter_t *l, item_t *i); /* loaded in an actor's hands: has its turn */
 void order_leave(limiter_t *l, item_t *i);          /* gives its turn on and forgets its key */
 void order_wake_next(limiter_t *l, key_queue_t *k);
+void keys_sweep(limiter_t *l); /* those without items whose count of a minute is over go */
 void keys_destroy(limiter_t *l);
 
 #endif

@@ -46,6 +46,7 @@ static void *limiter_create(const birth_t *birth)
     list_init(&l->newcomers);
     list_init(&l->held);
     list_init(&l->late);
+    list_init(&l->counting);
     list_init(&l->crowd.items);
     signals_start(l);
     mode_load(l, birth->store);

@@ -36,7 +36,8 @@ key_queue_t *key_get(limiter_t *l, uint16_t route, bytes_t name)
     for (key_queue_t *k = *bucket; k; k = k->next)
         if (k->hash == hash && k->route == route &&
             bytes_equal(bytes_of(k->name, k->length), name)) {
-            k->users++;
+            if (k->users++ == 0)
+                list_remove(&l->counting, &k->counting);
             return k;
         }
     key_queue_t *k = calloc(1, sizeof *k + name.len + 1);
@@ -53,17 +54,47 @@ key_queue_t *key_get(limiter_t *l, uint16_t route, bytes_t name)
     return k;
 }
 
-static void key_release(limiter_t *l, key_queue_t *k)
+static void key_free(limiter_t *l, key_queue_t *k)
 {
-    must(k->users > 0);
-    if (--k->users > 0)
-        return;
     key_queue_t **at = &l->buckets[k->hash & l->bucket_mask];
     while (*at != k)
         at = &(*at)->next;
     *at = k->next;
     free(k);
     l->key_count--;
+}
+
+static bool is_counting(const limiter_t *l, const key_queue_t *k)
+{
+    return gcra_kept_us(&k->loop) > l->now.at.us;
+}
+
+/* Something that answers itself has one message at a time and none in between: of such a key the
+ * minute is remembered. */
+static void key_release(limiter_t *l, key_queue_t *k)
+{
+    must(k->users > 0);
+    if (--k->users > 0)
+        return;
+    if (!is_counting(l, k)) {
+        key_free(l, k);
+        return;
+    }
+    list_push(&l->counting, &k->counting);
+    if (l->counting.count > KEYS_COUNTING_MAX)
+        key_free(l, list_of(list_pop(&l->counting), key_queue_t, counting));
+}
+
+/* As none counts for longer than a minute, nobody stands before another for longer. */
+void keys_sweep(limiter_t *l)
+{
+    for (list_node_t *n; (n = list_first(&l->counting));) {
+        key_queue_t *k = list_of(n, key_queue_t, counting);
+        if (is_counting(l, k))
+            return;
+        list_remove(&l->counting, n);
+        key_free(l, k);
+    }
 }
 
 static void turn_take(item_t *i)

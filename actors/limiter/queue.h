@@ -36,6 +36,7 @@
 #define UNBEGUN_PAUSE_US (50 * US_PER_MS)
 #define NO_ROUTE UINT16_MAX
 #define SUSPECT_DEATHS 2
+#define KEYS_COUNTING_MAX 65536
 #define LEASES_MOST 1000000u /* that queue.leases_max may say; as many tombstones */
 #define STRICT_ROOM 65536 /* leases above queue.leases_max for calls whose actor died */
 #define PACE_ROOM (WINDOW_BYTES_MAX + 64) /* bytes of one kept pace */
@@ -80,6 +81,7 @@ struct limiter {
     prints_t *prints;
     key_queue_t **buckets;
     size_t bucket_mask, key_count;
+    list_t counting; /* keys without items, at most KEYS_COUNTING_MAX: in the order they got so */
     crowd_t crowd;
     agenda_t *agenda;
     pool_t *pools;

@@ -187,6 +187,7 @@ static void wall_clock_watch(limiter_t *l)
 static void sweep(limiter_t *l)
 {
     paces_sweep(l);
+    keys_sweep(l);
     slacks_shrink(l);
     if (l->phase != LOADED || !mode_starts_work(l) || l->look)
         return;

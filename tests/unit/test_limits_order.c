@@ -229,6 +229,30 @@ static void a_loop_is_held_and_what_came_before_it_goes_on(void **s)
     rig_destroy(r);
 }
 
+static void a_loop_of_one_message_at_a_time_is_held_too(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "", ROUTE("a", "'loop_per_minute':3,", CALL("")));
+    for (unsigned n = 1; n <= 3; n++) {
+        limits_offer(r, (offer_t){n, "a", .key = "echo"});
+        hand_fill(r);
+        hand_ok(r, n);
+        rig_pass(r, US_PER_S);
+    }
+    limits_offer(r, (offer_t){4, "a", .key = "echo"});
+    assert_int_equal(rig_state(r, 4), STATE_HELD);
+    limits_offer(r, (offer_t){5, "a", .key = "other"});
+    hand_fill(r);
+    hand_ok(r, 5);
+    assert_int_equal(limits_self(r)->key_count, 2);
+    rig_pass(r, 66 * US_PER_S); /* nobody names it any more, and its minute is over */
+    assert_int_equal(limits_self(r)->key_count, 1);
+    limits_offer(r, (offer_t){6, "a", .key = "other"});
+    hand_fill(r);
+    assert_true(in_hand(6));
+    rig_destroy(r);
+}
+
 static void who_has_not_begun_ends_in_the_next_of_its_key_where_the_route_merges(void **s)
 {
     (void)s;
@@ -260,6 +284,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(more_than_is_reserved_leaves_is_never_taken_alone),
     cmocka_unit_test(a_key_runs_at_its_best_waiting_class),
     cmocka_unit_test(a_loop_is_held_and_what_came_before_it_goes_on),
+    cmocka_unit_test(a_loop_of_one_message_at_a_time_is_held_too),
     cmocka_unit_test(who_has_not_begun_ends_in_the_next_of_its_key_where_the_route_merges),
 };
 LIMITS_MAIN(tests)
