@@ -154,15 +154,24 @@ static void acquire(limiter_t *l, item_t *i, const step_t *step, const char *id)
     ended_well(l, i, step, id, lease->fence);
 }
 
+static void forgotten(limiter_t *l, const item_t *i, const char *id)
+{
+    wish_count(l->e, METRIC_RELEASES_FORGOTTEN, bytes_of(NULL, 0), 1);
+    item_log(l, i, LOG_RELEASE_FORGOTTEN,
+             "as many releases as may be wait for their acquire: one that comes for this id is "
+             "granted, and held until its time is over; work goes on",
+             id);
+}
+
 static void release(limiter_t *l, item_t *i, const step_t *step, const char *id)
 {
     lease_t *held = lease_find(l, bytes_str(id));
     uint64_t fence = held ? held->fence : 0;
     if (held && held->needs)
         lease_end(l, held, NULL);
-    else if (!held)
-        lease_new(l, bytes_str(id), bytes_of(NULL, 0), NULL, ttl_of(NULL, step),
-                  LEASE_TOMBSTONE | LEASE_OF_MESSAGE);
+    else if (!held && !lease_new(l, bytes_str(id), bytes_of(NULL, 0), NULL, ttl_of(NULL, step),
+                                 LEASE_TOMBSTONE | LEASE_OF_MESSAGE))
+        forgotten(l, i, id);
     ended_well(l, i, step, id, fence);
 }
 

@@ -412,6 +412,7 @@ static void releases_of_what_was_never_here_keep_no_lease_out(void **s)
         limits_offers(r, (offer_t){n + 1, "end", .value = values[n]}, 1);
         assert_true(is_done(r, n + 1));
     }
+    assert_int_equal(metrics_count(r->metrics, METRIC_RELEASES_FORGOTTEN, bytes_of(NULL, 0)), 1);
     assert_int_equal(acquire(r, "a", CALLS)->grant, GRANT_GRANTED);
     assert_int_equal(acquire(r, "b", CALLS)->grant, GRANT_GRANTED);
     assert_int_equal(order(r, LEASE_RELEASE, "a"), GRANT_RELEASED);
