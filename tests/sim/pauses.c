@@ -101,31 +101,29 @@ static bool is_in_hand(const pause_t *p)
     return false;
 }
 
-/* A limit that is switched off, or only observed, lets the herd through. */
-static bool tries_first(const pause_t *p)
+/* A limit that is switched off, or only observed, keeps nobody. */
+static bool is_kept(const pause_t *p)
 {
     size_t subject = (size_t)(p - seen.of);
     return subject < POOLS || standing_keeps((subject - POOLS) / 2);
 }
 
-static void check(pause_t *p, const assigned_t *new)
+static void check(pause_t *p, const assigned_t *a)
 {
     int64_t now = sim.now.at.us;
-    if (p->until == 0 || now <= p->told_at || p->over)
+    if (p->until == 0 || now <= p->told_at || p->over || !is_kept(p))
         return;
     if (now < p->until)
         violation("a call was assigned %lld us before the time that the far side named",
                   (long long)(p->until - now));
-    if (p->probing && is_in_hand(p) &&
-        new->fence == p->epoch &&new->seq != p->probe &&tries_first(p))
+    if (p->probing && is_in_hand(p) && a->fence == p->epoch && a->seq != p->probe)
         violation("a herd after a pause (subject %zu): message %llu beside %llu, which is tried",
-                  (size_t)(p - seen.of), (unsigned long long)new->seq,
-                  (unsigned long long)p->probe);
+                  (size_t)(p - seen.of), (unsigned long long)a->seq, (unsigned long long)p->probe);
     p->over = p->probing;
     p->probing = true;
-    p->probe = new->seq;
-    p->epoch = new->fence;
-    p->node = new->node;
+    p->probe = a->seq;
+    p->epoch = a->fence;
+    p->node = a->node;
 }
 
 void pauses_assigned(const assigned_t *new)
