@@ -194,7 +194,8 @@ static bool has_to_wait(const ingress_t *self, now_t now)
         return false;
     size_t open =
         self->again.count + self->sent.count + self->leases.sent.count + self->admin.count;
-    return self->stop.asked ? open > 0 : !self->stop.closed;
+    bool is_busy = self->stop.asked ? open > 0 : !self->stop.closed;
+    return is_busy || lease_is_registering(self);
 }
 
 static void stop_when_due(const scene_t *s)

@@ -379,7 +379,20 @@ void lease_count_provisional(const scene_t *s, const char *outcome)
     wish_count(s->effects, METRIC_PROVISIONAL, bytes_str(outcome), 1);
 }
 
-/* It is used already: the limiter must know of it, or people must. */
+/* It is used already: the limiter does not know of it, so people must. */
+void lease_unregistered(const scene_t *s, const lease_ask_t *ask, const char *outcome,
+                        const char *what, bytes_t reason)
+{
+    char text[500];
+    snprintf(text, sizeof text,
+             "lease %.*s was granted while the limiter was away, and %s; it is in use outside all "
+             "the same",
+             (int)ask->item.id.len, (const char *)ask->item.id.data, what);
+    lease_count_provisional(s, outcome);
+    wish_log(s->effects,
+             &(log_line_t){.event = LOG_LEASE_UNREGISTERED, .text = text, .reason = reason});
+}
+
 static void registered(const scene_t *s, lease_ask_t *ask, const msg_leased_t *leased)
 {
     guard_t *guard = s->self->leases.guard;
@@ -393,15 +406,7 @@ static void registered(const scene_t *s, lease_ask_t *ask, const msg_leased_t *l
         lease_count_provisional(s, "registered");
         guard_learn(guard, &lease, lease_after_ms(s, leased->left_ms));
     } else {
-        char text[300];
-        snprintf(text, sizeof text,
-                 "lease %.*s was granted while the limiter was away, and it does not take it; it "
-                 "is in use outside all the same",
-                 (int)ask->item.id.len, (const char *)ask->item.id.data);
-        lease_count_provisional(s, "refused");
-        wish_log(
-            s->effects,
-            &(log_line_t){.event = LOG_LEASE_UNREGISTERED, .text = text, .reason = leased->reason});
+        lease_unregistered(s, ask, "refused", "it does not take it", leased->reason);
     }
     lease_forget(ask);
 }

@@ -90,12 +90,15 @@ void lease_drop_guard(const struct scene *s, const lease_ask_t *ask);
 uint64_t lease_ttl_ms(const config_t *config, const lease_ask_t *ask);
 instant_t lease_after_ms(const struct scene *s, uint64_t ms);
 void lease_count_provisional(const struct scene *s, const char *outcome);
+void lease_unregistered(const struct scene *s, const lease_ask_t *ask, const char *outcome,
+                        const char *what, bytes_t reason);
 
 /* ---- lease_time.c */
 
 instant_t lease_look_at_times(const struct scene *s);
 void lease_stop(const struct scene *s);
 void lease_answer_all(const struct scene *s);
+bool lease_is_registering(const struct ingress *self); /* what was granted here alone */
 
 /* ---- lease_door.c: requests */
 

@@ -136,9 +136,35 @@ void lease_stop(const scene_t *s)
     }
 }
 
+bool lease_is_registering(const struct ingress *self)
+{
+    const list_t *lists[] = {&self->leases.waiting, &self->leases.sent};
+    for (size_t i = 0; i < COUNT_OF(lists); i++)
+        for (list_node_t *n = list_first(lists[i]); n; n = list_next(lists[i], n))
+            if (lease_ask_of(n)->granted)
+                return true;
+    return false;
+}
+
+/* What was granted here and is not known to the limiter leaves with this process. */
+static void tell_lost(const scene_t *s, list_t *list)
+{
+    for (list_node_t *n = list_first(list), *next; n; n = next) {
+        lease_ask_t *ask = lease_ask_of(n);
+        next = list_next(list, n);
+        if (!ask->granted || effects_room(s->effects) < LEASE_ORDERS_MAX)
+            continue;
+        lease_unregistered(s, ask, "lost", "this ingress ends before the limiter knows of it",
+                           bytes_of(NULL, 0));
+        lease_forget(ask);
+    }
+}
+
 void lease_answer_all(const scene_t *s)
 {
     lease_desk_t *desk = &s->self->leases;
+    tell_lost(s, &desk->waiting);
+    tell_lost(s, &desk->sent);
     list_node_t *n = list_first(&desk->sent), *next;
     for (; n; n = next) {
         lease_ask_t *ask = lease_ask_of(n);

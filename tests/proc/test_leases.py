@@ -394,6 +394,25 @@ def a_guard_hears_of_leases_that_are_released_at_another_ingress():
 
 
 @test
+def an_ingress_that_is_replaced_in_order_says_first_what_it_granted_alone():
+    weir = Weir("alone", config=CONFIG.replace("few: {{", "alone: {{slots: 9, guard: 9, provisional: true, ttl_s: 600}}, few: {{"))
+    weir.secret("phones", "k-phones")
+    weir.start()
+    holder = Holder(weir.port)
+    limiter = weir.kill("limiter", signal.SIGSTOP)
+    for n in range(3):
+        status, _, said = holder.acquire(f"p-{n}", "alone")
+        check(status == 201 and said["provisional"], f"granted without the limiter: {status} {said}")
+    holder.close()
+    check(weir.ctl("actors.restart", name="ingress")["ok"], "the ingress is replaced")
+    check("retiring on order" in weir.program.text(), "the older one retires")
+    os.kill(limiter, signal.SIGCONT)
+    wait_until(lambda: in_use(weir, "alone") == 3, 10, "all three are counted")
+    weir.stop()
+    weir.remove()
+
+
+@test
 def a_release_that_comes_before_its_acquire_voids_it():
     weir = with_leases("tomb")
 

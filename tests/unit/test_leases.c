@@ -409,6 +409,36 @@ static void a_provisional_lease_that_is_not_registered_is_told(void **state)
     assert_null(steps_find(s, ENTRY_REPLY, 0));
 }
 
+static steps_t *retiring_with_a_provisional(void **state)
+{
+    steps_t *s = *state;
+    limiter_is(s, false);
+    agent(s, "a");
+    steps_pass(s, 250 * US_PER_MS);
+    steps_order(s, ORDER_RETIRE, 60000);
+    steps_plain(s, EVENT_CLOSED);
+    steps_pass(s, US_PER_S);
+    assert_null(steps_find(s, ENTRY_STOP, 0));
+    return s;
+}
+
+static void who_retires_waits_until_the_limiter_knows_what_was_granted_without_it(void **state)
+{
+    steps_t *s = retiring_with_a_provisional(state);
+    limiter_is(s, true);
+    told(s, order(s, 0)->number, GRANT_GRANTED, held);
+    assert_non_null(steps_find(s, ENTRY_STOP, 0));
+}
+
+static void who_retires_tells_what_the_limiter_never_heard_of(void **state)
+{
+    steps_t *s = retiring_with_a_provisional(state);
+    steps_pass(s, 54 * US_PER_S);
+    assert_non_null(steps_find(s, ENTRY_STOP, 0));
+    assert_contains(s->lines, "lease a was granted while the limiter was away, and this ingress "
+                              "ends before the limiter knows of it");
+}
+
 static void orders_on_their_way_are_bounded(void **state)
 {
     steps_t *s = *state;
@@ -457,6 +487,8 @@ int main(void)
         T(the_guard_learns_leases_of_an_earlier_life_when_they_are_renewed),
         T(while_the_limiter_is_away_a_provisional_lease_is_granted_and_registered),
         T(a_provisional_lease_that_is_not_registered_is_told),
+        T(who_retires_waits_until_the_limiter_knows_what_was_granted_without_it),
+        T(who_retires_tells_what_the_limiter_never_heard_of),
         T(orders_on_their_way_are_bounded),
         T(a_stop_answers_who_waits),
     };
