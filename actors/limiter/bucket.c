@@ -298,11 +298,11 @@ static void wake_at(limiter_t *l, bucket_t *b, instant_t at)
         agenda_add(l->wakes, &b->wake, at);
 }
 
-/* Of those that drew from its rate and cap before, one that may pass. */
-static item_t *next_that_drew(const limiter_t *l, const bucket_t *b)
+/* One that may pass. */
+static item_t *next_in(const limiter_t *l, const bucket_t *b, uint64_t flow)
 {
     for (unsigned c = 0; c < CLASS_COUNT; c++) {
-        fair_node_t *head = fair_first_in(&b->waiters, (class_t)c, FLOW_DREW);
+        fair_node_t *head = fair_first_in(&b->waiters, (class_t)c, flow);
         item_t *i = head ? list_of(head, item_t, place) : NULL;
         if (i && bucket_can(l, b, b->woken, item_claim(i)).can == CAN_NOW)
             return i;
@@ -310,15 +310,21 @@ static item_t *next_that_drew(const limiter_t *l, const bucket_t *b)
     return NULL;
 }
 
-/* The first. Where only time keeps that one, the first of those that time does not keep; where it
- * finds only slots which are reserved for better classes, the first of those that may have them. */
+/* Who has its slots, then the first. Where only time keeps that one, the first of those that time
+ * does not keep; where it finds only slots which are reserved for better classes, the first of
+ * those that may have them. */
 item_t *bucket_next(const limiter_t *l, const bucket_t *b, answer_can_t *can)
 {
     const limit_t *limit = b->of->limit;
     item_t *first = list_of(fair_first(&b->waiters), item_t, place);
+    item_t *holds = next_in(l, b, FLOW_HOLDS);
+    if (holds) {
+        *can = (answer_can_t){CAN_NOW, {0}};
+        return holds;
+    }
     *can = bucket_can(l, b, b->woken, item_claim(first));
     if (can->can != CAN_NOW && can->can != CAN_FULL) {
-        item_t *drew = next_that_drew(l, b);
+        item_t *drew = next_in(l, b, FLOW_DREW);
         can->can = drew ? CAN_NOW : can->can;
         return drew ? drew : first;
     }
@@ -376,7 +382,8 @@ void bucket_pump(limiter_t *l, bucket_t *b)
         item_t *i = bucket_next(l, b, &can);
         if (can.can == CAN_LATER || can.can == CAN_CAPPED)
             wake_at(l, b, can.at);
-        if (can.can != CAN_NOW && blocker_cost(i) <= bucket_most(b, item_class(i)))
+        if (can.can != CAN_NOW &&
+            (item_claim(i).holds || blocker_cost(i) <= bucket_most(b, item_class(i))))
             return;
         fair_take_head(&b->waiters, &i->place);
         stand_by_gone(l, b, i);

@@ -101,6 +101,7 @@ typedef struct claim {
     uint32_t cost;
     uint8_t class;
     bool drew;
+    bool holds; /* it has its slots: only a pause keeps it */
 } claim_t;
 static inline claim_t need_claim(const need_t *need, uint8_t class)
 {
@@ -111,7 +112,8 @@ static inline bool limit_counts_once(const limit_t *limit)
 {
     return limit->rate.shape != RATE_NONE || limit->cap.zone;
 }
-#define FLOW_DREW 2 /* of waiters that drew before; a label's value has an odd number */
+/* Flows of waiters that drew before, or hold their slots; a label's value has an odd number. */
+enum { FLOW_DREW = 2, FLOW_HOLDS = 4 };
 enum can { CAN_NOW, CAN_LATER, CAN_CAPPED, CAN_FULL, CAN_STOPPED };
 typedef struct answer_can {
     enum can can;

@@ -169,8 +169,18 @@ void job_refund(limiter_t *l, item_t *i)
             i->drew &= (uint8_t)~need_bit(l, i, &i->job->of[n]);
 }
 
+/* Woken after a pause with the slot that it has: its call is one of those that go first. */
+static void job_starts_slowly(item_t *i)
+{
+    bool by_job = i->woken && i->woken_by >= WAITS_JOB && i->woken_by < WAITS_GATE;
+    need_t *need = by_job && i->job_held ? &i->job->of[i->woken_by - WAITS_JOB] : NULL;
+    if (need && need->slow_turn == 0 && slow_start_room(&need->bucket->slow) > 0)
+        need->slow_turn = slow_start_began(&need->bucket->slow);
+}
+
 static void limits_take(limiter_t *l, item_t *i)
 {
+    job_starts_slowly(i);
     i->job_new = !i->job_held && i->job;
     if (i->job_new) {
         needs_take(l, i->job);

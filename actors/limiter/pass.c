@@ -149,9 +149,9 @@ answer_can_t bucket_can(const limiter_t *l, const bucket_t *b, uint32_t ahead, c
         return (answer_can_t){CAN_FULL, {0}};
     if (b->breaker && !breaker_allows(&b->breaker->now, l->now.at))
         return breaker_can(b);
-    if (!has_room(l, b, ahead, claim))
+    if (!claim.holds && !has_room(l, b, ahead, claim))
         return (answer_can_t){CAN_FULL, {0}};
-    if (claim.drew)
+    if (claim.drew || claim.holds)
         return (answer_can_t){CAN_NOW, {0}};
     answer_can_t rate = rate_can(l, b, ahead + claim.cost);
     return rate.can != CAN_NOW ? rate : cap_can(l, b, ahead + claim.cost);

@@ -11,13 +11,14 @@ static fair_put_t put_as(const item_t *i, bool front)
         .class = item_class(i), .weight = i->weight, .flow = i->flow, .front = front};
 }
 
-/* Who drew from the bucket's rate before waits in a flow of its own, where it is found past those
- * that only the rate keeps. */
+/* Who drew from the bucket's rate before, or has its slots, waits in a flow of its own, where it is
+ * found past those that only the rate keeps, or that wait for slots. */
 fair_put_t put_at(const item_t *i, bool front)
 {
     fair_put_t as = put_as(i, front);
-    if (item_claim(i).drew) {
-        as.flow = FLOW_DREW;
+    claim_t claim = item_claim(i);
+    if (claim.drew || claim.holds) {
+        as.flow = claim.holds ? FLOW_HOLDS : FLOW_DREW;
         as.weight = 1;
     }
     return as;
@@ -87,12 +88,27 @@ static void pool_remove(limiter_t *l, item_t *i, size_t pool)
         fair_remove(&l->pools[pool].ready, &i->place);
 }
 
+/* Its time is the end of a pause of a limit whose slots it has: it waits at that limit, where the
+ * pause may end sooner. */
+static uint8_t pause_of_job(const item_t *i)
+{
+    for (size_t n = 0; i->job_held && n < i->job->count; n++)
+        if (i->job->of[n].bucket->paused_until_us == i->due.due.us)
+            return (uint8_t)(WAITS_JOB + n);
+    return WAITS_NOTHING;
+}
+
 void offer(limiter_t *l, item_t *i)
 {
     const step_t *step = item_step(l, i);
     must(step && i->state != STATE_ASSIGNED && i->has_turn && !item_is_placed(i) &&
          i->due.place == 0);
     i->state = STATE_QUEUED;
+    uint8_t on = pause_of_job(i);
+    if (i->due.due.us > l->now.at.us && on != WAITS_NOTHING) {
+        item_keep(l, i, on);
+        return;
+    }
     if (i->due.due.us > l->now.at.us) {
         item_waits(l, i, BLOCKER_DUE);
         agenda_add(l->agenda, &i->due, i->due.due);
@@ -213,7 +229,9 @@ claim_t item_claim(const item_t *i)
         return (claim_t){1, item_class(i)};
     const need_t *need = i->waits_on >= WAITS_JOB ? &i->job->of[i->waits_on - WAITS_JOB]
                                                   : &i->needs->of[i->waits_on];
-    return need_claim(need, item_class(i));
+    claim_t claim = need_claim(need, item_class(i));
+    claim.holds = i->waits_on >= WAITS_JOB && i->job_held;
+    return claim;
 }
 
 bucket_t *item_blocker(const limiter_t *l, const item_t *i)
@@ -236,7 +254,13 @@ void unwake(limiter_t *l, item_t *i)
         bucket_look(l, b);
 }
 
-void item_wake(limiter_t *l, item_t *i) { make_ready(l, i, item_step(l, i)->pool, true); }
+void item_wake(limiter_t *l, item_t *i)
+{
+    if (i->due.due.us > l->now.at.us)
+        item_touch(l, i); /* it need not wait so long after a restart */
+    i->due.due.us = 0;
+    make_ready(l, i, item_step(l, i)->pool, true);
+}
 
 bool item_is_before(const limiter_t *l, const item_t *a, const item_t *b)
 {

@@ -190,8 +190,10 @@ static void a_person_cannot_set_fewer_slots_than_one_message_takes_but_none(void
 static void more_than_is_reserved_leaves_is_never_taken_alone(void **s)
 {
     (void)s;
-    rig_t *r = limits_rig("", "'of':{'slots':4,'reserved':2}",
-                          ROUTE("large", "", CALL("'limits':['of'],'costs':{'of':3},")));
+    rig_t *r =
+        limits_rig("", "'of':{'slots':4,'reserved':2}",
+                   ROUTE("large", "'classes':[{'when':{'/message/k':'vip'},'class':'critical'}],",
+                         CALL("'limits':['of'],'costs':{'of':3},")));
     limits_offer(r, (offer_t){1, "large", .class = CLASS_NORMAL});
     assert_int_equal(hand_fill(r), 0);
     limits_offer(r, (offer_t){2, "large", .class = CLASS_CRITICAL});
