@@ -64,6 +64,8 @@ static bool needs_found(limiter_t *l, item_t *i, const step_t *step, const label
     const route_t *r = item_route(l, i);
     if (!i->job && r->draw_count > 0)
         i->job = job_needs(l, i, values);
+    if (i->needs && i->needs->loaded)
+        needs_free(l, &i->needs);
     if (!i->needs && step->draw_count > 0)
         i->needs = step_needs(l, i, step, values);
     return (i->job || r->draw_count == 0) && (i->needs || step->draw_count == 0);

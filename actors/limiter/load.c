@@ -140,6 +140,8 @@ static void load_assigned(limiter_t *l, item_t *i, const progress_t *p)
     needs_add_own(l, &i->needs, item_step(l, i), i->failed > 0);
     for (size_t n = 0; i->needs && n < i->needs->count; n++)
         bucket_hold(l, &i->needs->of[n]);
+    if (i->needs)
+        i->needs->loaded = true;
     load_lease_id(i, p->slots);
     list_push(&h->items, &i->place.place);
     if (i->deaths >= SUSPECT_DEATHS)

@@ -8,6 +8,7 @@
 
 typedef struct needs {
     uint8_t count;
+    bool loaded;    /* of an assignment of an earlier life, perhaps by another configuration */
     uint16_t bytes; /* of needs_text(), about */
     char *lease_id; /* what a step's slots will be, once taken; owned; NULL: no lease */
     struct needs *asked_next; /* lease_asked.c: who waits to take it, and others of the same hash */

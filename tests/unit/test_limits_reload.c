@@ -109,7 +109,32 @@ static void a_rate_set_by_hand_that_is_more_than_a_window_has_is_what_it_has(voi
     rig_destroy(r);
 }
 
+static void what_was_in_hand_and_comes_back_draws_from_the_limits_of_now(void **s)
+{
+    (void)s;
+    static const char LIMITS[] = "'old':{'slots':50},'new':{'cap':{'count':1,'each':'day'}}";
+    static const unsigned ends[] = {OUTCOME_UNBEGUN, OUTCOME_UNKNOWN, OUTCOME_DEFER, OUTCOME_RETRY};
+    for (size_t k = 0; k < COUNT_OF(ends); k++) {
+        rig_t *r = limits_rig("", LIMITS, ROUTE("a", "", CALL("'limits':['old'],")));
+        limits_offer(r, (offer_t){1, "a"});
+        hand_fill(r);
+        limits_reload(r, "", LIMITS, ROUTE("a", "", CALL("'limits':['new'],")));
+        limits_offer(r, (offer_t){2, "a"}); /* uses up the cap */
+        hand_fill(r);
+        assert_true(in_hand(2));
+        hand_settle(r, 1, ends[k], 0, 0);
+        rig_pass(r, 600 * US_PER_S);
+        hand_fill(r);
+        assert_false(in_hand(1));
+        rig_pass(r, 86400 * US_PER_S);
+        hand_fill(r);
+        assert_true(in_hand(1));
+        rig_destroy(r);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(what_was_in_hand_and_comes_back_draws_from_the_limits_of_now),
     cmocka_unit_test(fewer_label_values_than_are_held_forget_none_that_is),
     cmocka_unit_test(a_call_whose_step_is_no_call_any_more_ends_as_that_step_goes_on),
     cmocka_unit_test(numbers_set_by_hand_that_a_limit_has_no_more_are_forgotten),
