@@ -366,6 +366,7 @@ bool change_told(limiter_t *l, const hand_t *h)
                  {"limits.disable", disable},
                  {"limits.enable", disable},
                  {"limits.observe", observe},
+                 {"limits.resume", limits_resume},
                  {"route.stop", route_switch},
                  {"route.start", route_switch},
                  {"downstream.pause", downstream_pause},

@@ -1,4 +1,5 @@
-/* downstream.c: a downstream stopped, paused and tried by people; a lease taken back by them. */
+/* downstream.c: a downstream stopped, paused and tried by people; the pauses of a limit ended, and
+ * a lease taken back, by them. */
 #include "actors/limiter/hand.h"
 
 #define PAUSE_MOST_S 604800
@@ -48,6 +49,12 @@ void downstream_pause(limiter_t *l, const hand_t *h)
 }
 
 /* Its pause and its breaker's are over: one call goes first, and more as they succeed. */
+static bool is_paused(const limiter_t *l, const bucket_t *b)
+{
+    return left_ms(l, b->paused_until_us) > 0 ||
+           (b->breaker && b->breaker->now.state == BREAKER_OPEN);
+}
+
 static void pause_ends(limiter_t *l, bucket_t *b)
 {
     if (b->paused_until_us > l->now.at.us)
@@ -56,7 +63,7 @@ static void pause_ends(limiter_t *l, bucket_t *b)
         b->breaker->now.open_until_us > l->now.at.us)
         b->breaker->now.open_until_us = l->now.at.us;
     bucket_start_slowly(l, b);
-    bucket_changed(l, b);
+    (step_has_room(l) ? bucket_changed : bucket_changed_late)(l, b);
     bucket_look(l, b);
 }
 
@@ -71,6 +78,45 @@ void downstream_resume(limiter_t *l, const hand_t *h)
     of->only->probe = false;
     pause_ends(l, of->only);
     hand_said(l, h, of, before);
+}
+
+typedef struct resume {
+    const limit_state_t *of;
+    const char *value; /* only this one; NULL: all */
+    json_int_t found, paused;
+} resume_t;
+
+static void bucket_resume(limiter_t *l, bucket_t *b, void *arg)
+{
+    resume_t *r = arg;
+    char value[BUCKET_NAME_MAX];
+    bucket_value(b, value, sizeof value);
+    if (b->of != r->of || (r->value && strcmp(value, r->value) != 0))
+        return;
+    r->found++;
+    if (is_paused(l, b)) {
+        r->paused++;
+        pause_ends(l, b);
+    }
+}
+
+/* Of all its values, or of one: what they learned or a breaker opened, if anything did. */
+void limits_resume(limiter_t *l, const hand_t *h)
+{
+    resume_t r = {.of = hand_limit(l, h),
+                  .value = json_string_value(json_object_get(h->args, "value"))};
+    if (!r.of)
+        return;
+    buckets_each(l, bucket_resume, &r);
+    if (r.value && r.found == 0) {
+        query_refuse(l, h->q, 404, "nothing of this value is in use, waits or is paused",
+                     "weirctl limits ls NAME --full shows the values as they are typed here");
+        return;
+    }
+    json_t *before = hand_state(l, r.of), *after = hand_state(l, r.of);
+    json_object_set_new(before, "paused", json_integer(r.paused));
+    json_object_set_new(after, "paused", json_integer(0));
+    hand_told(l, h, r.of, before, after);
 }
 
 void downstream_probe(limiter_t *l, const hand_t *h)

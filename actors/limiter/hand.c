@@ -79,8 +79,12 @@ json_t *hand_state(const limiter_t *l, const limit_state_t *s)
 
 void hand_said(limiter_t *l, const hand_t *h, const limit_state_t *s, json_t *before)
 {
+    hand_told(l, h, s, before, hand_state(l, s));
+}
+
+void hand_told(limiter_t *l, const hand_t *h, const limit_state_t *s, json_t *before, json_t *after)
+{
     char text[2 * SHOWN_MOST + 200];
-    json_t *after = hand_state(l, s);
     char *old = json_dumps(before, JSON_COMPACT), *new = json_dumps(after, JSON_COMPACT);
     must(old && new);
     snprintf(text, sizeof text, "%s by %s: %.*s -> %.*s", h->verb, h->who,

@@ -26,6 +26,9 @@ limit_state_t *hand_route(limiter_t *l, const hand_t *h);
 json_t *hand_state(const limiter_t *l, const limit_state_t *s); /* before, after */
 /* Journals the change and answers it; takes over `before`. */
 void hand_said(limiter_t *l, const hand_t *h, const limit_state_t *s, json_t *before);
+/* The same, with an `after` of its own, which it takes over, too. */
+void hand_told(limiter_t *l, const hand_t *h, const limit_state_t *s, json_t *before,
+               json_t *after);
 
 /* change.c */
 void hand_stop(limiter_t *l, const hand_t *h, limit_state_t *s, bool stopped);
@@ -43,6 +46,7 @@ void limits_reset(limiter_t *l, const hand_t *h);
 void downstream_pause(limiter_t *l, const hand_t *h);
 void downstream_resume(limiter_t *l, const hand_t *h);
 void downstream_probe(limiter_t *l, const hand_t *h);
+void limits_resume(limiter_t *l, const hand_t *h);
 void slots_reclaim(limiter_t *l, const hand_t *h);
 json_t *pause_of(const limiter_t *l, const bucket_t *b); /* what stops it: a JSON object */
 

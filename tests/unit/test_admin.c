@@ -52,6 +52,8 @@ static void each_order_becomes_the_verb_it_means(void **state)
          "{" WHY "\"name\":\"calls\"}"},
         {"POST", "/admin/limits/observe", "{" WHY "\"name\":\"calls\",\"on\":\"on\"}",
          "limits.observe", "{" WHY "\"name\":\"calls\",\"on\":\"on\"}"},
+        {"POST", "/admin/limits/resume", "{" WHY "\"name\":\"calls\"}", "limits.resume",
+         "{" WHY "\"name\":\"calls\"}"},
         {"POST", "/admin/limits/reset", "{" WHY "\"name\":\"calls\"}", "limits.reset",
          "{" WHY "\"name\":\"calls\"}"},
     };

@@ -46,6 +46,38 @@ static void a_pause_is_kept_over_a_restart_and_a_reboot(void **s)
     }
 }
 
+static void people_end_a_pause_that_a_limit_learned(void **s)
+{
+    (void)s;
+    for (unsigned of_value = 0; of_value < 2; of_value++) {
+        rig_t *r = limits_rig("", "'of':{'slots':9,'per':['l'],'learns':true}",
+                              ROUTE("a", "", CALL("'limits':['of'],")));
+        for (unsigned n = 1; n <= 2; n++) {
+            limits_offer(r, (offer_t){n, "a", n == 1 ? "x" : "y"});
+            hand_fill(r);
+            hand_settle(r, n, OUTCOME_DEFER, 429, 3600000);
+            limits_offer(r, (offer_t){n + 2, "a", n == 1 ? "x" : "y"});
+        }
+        assert_int_equal(hand.count + hand_fill(r), 0);
+        assert_int_equal(rig_ask(r, "limits.resume", "{\"name\":\"of\",\"value\":\"z\"}")->status,
+                         404);
+        const msg_answer_t *a =
+            rig_ask(r, "limits.resume",
+                    of_value ? "{\"name\":\"of\",\"value\":\"x\"}" : "{\"name\":\"of\"}");
+        assert_int_equal(a->status, 200);
+        assert_non_null(
+            memmem(a->body.data, a->body.len, of_value ? "\"paused\":1" : "\"paused\":2", 10));
+        hand_fill(r); /* one of each value goes first */
+        assert_true(hand.count == (of_value ? 1 : 2) && in_hand(1) && in_hand(2) == !of_value);
+        hand_ok(r, 1);
+        assert_true(in_hand(3));
+        limits_restart(r, false);
+        hand_fill(r);
+        assert_int_equal(in_hand(2) || in_hand(4), !of_value);
+        rig_destroy(r);
+    }
+}
+
 static void a_retry_after_of_a_limit_that_learns_pauses_its_value_only(void **s)
 {
     (void)s;
@@ -467,6 +499,7 @@ static void what_kills_twice_is_tried_alone_and_what_kills_alone_is_a_dead_lette
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_retry_after_pauses_everybody_and_then_one_is_tried_and_then_more),
     cmocka_unit_test(a_pause_is_kept_over_a_restart_and_a_reboot),
+    cmocka_unit_test(people_end_a_pause_that_a_limit_learned),
     cmocka_unit_test(a_retry_after_of_a_limit_that_learns_pauses_its_value_only),
     cmocka_unit_test(a_pause_that_is_over_leaves_nothing_behind_in_the_store),
     cmocka_unit_test(a_breaker_opens_after_failures_in_a_row_and_closes_by_a_probe),
