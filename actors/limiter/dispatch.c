@@ -253,6 +253,14 @@ static void assign_send(limiter_t *l, const item_t *i, const step_t *step, const
               });
 }
 
+/* A window that the route drew counts on the call too where it is what the message begins with. */
+static int64_t start_within_us(const item_t *i, const step_t *step)
+{
+    int64_t within = needs_start_within_us(i->needs, step->start_within_ms * US_PER_MS);
+    bool with_job = i->job_new && step->kind == STEP_CALL;
+    return with_job ? needs_start_within_us(i->job, within) : within;
+}
+
 static void assign(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
 {
     limits_take(l, i);
@@ -263,8 +271,7 @@ static void assign(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
     i->hand.by = h;
     i->attempt++;
     i->hand.fence = l->epoch;
-    i->hand.start_by_us =
-        instant_after_us(l->now.at, needs_start_within_us(i->needs, step->start_within_ms)).us;
+    i->hand.start_by_us = instant_after_us(l->now.at, start_within_us(i, step)).us;
     list_push(&h->items, &i->place.place);
     if (i->deaths >= SUSPECT_DEATHS && !BUG(SUSPECT_IN_COMPANY))
         h->alone = i;

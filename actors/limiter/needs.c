@@ -264,12 +264,11 @@ const need_t *needs_too_large(const needs_t *needs, uint8_t class)
     return NULL;
 }
 
-int64_t needs_start_within_us(const needs_t *needs, unsigned most_ms)
+int64_t needs_start_within_us(const needs_t *needs, int64_t within)
 {
-    int64_t within = most_ms * US_PER_MS;
     for (size_t n = 0; needs && n < needs->count; n++) {
         const bucket_t *b = needs->of[n].bucket;
-        if (b->window && b->of->slack_us < within && !BUG(START_BY_UNCUT))
+        if (needs->of[n].felt_us && b->of->slack_us < within && !BUG(START_BY_UNCUT))
             within = b->of->slack_us;
     }
     return within;

@@ -127,6 +127,7 @@ void unbegun(limiter_t *l, item_t *i, bool pause)
 static void late(limiter_t *l, item_t *i, const char *reason)
 {
     slack_late(l, i->needs, i->hand.start_by_us);
+    slack_late(l, i->job_new ? i->job : NULL, i->hand.start_by_us);
     item_set_reason(i, reason, strlen(reason));
 }
 

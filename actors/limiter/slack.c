@@ -48,8 +48,7 @@ void slack_late(limiter_t *l, const needs_t *needs, int64_t start_by_us)
     for (size_t n = 0; needs && n < needs->count; n++) {
         const need_t *need = &needs->of[n];
         limit_state_t *s = need->bucket->of;
-        if (!need->bucket->window || need->taken_us == 0 ||
-            start_by_us - need->taken_us < s->slack_us)
+        if (need->felt_us == 0 || start_by_us - need->taken_us < s->slack_us)
             continue;
         s->slack_at = l->now.at;
         if (s->slack_us < s->slack_most_us)

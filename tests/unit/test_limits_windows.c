@@ -4,6 +4,8 @@
 #define WINDOW(count, per_ms)                                                                      \
     "'w':{'rate':{'count':" #count ",'per_ms':" #per_ms ",'shape':'window'}}"
 
+#define TWO "{'name':'two','call':{'downstream':'d','path':'/x'}}"
+
 /* How long it had to begin when it was given out, which was now. */
 static int64_t may_take_ms(rig_t *r, unsigned n)
 {
@@ -87,7 +89,30 @@ static void who_was_late_says_so(void **s)
     rig_destroy(r);
 }
 
+static void a_window_of_the_route_counts_on_the_call_that_the_message_begins_with(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", WINDOW(1, 10000), ROUTE("a", "'limits':['w'],", CALL("") "," TWO));
+    limits_offer(r, (offer_t){1, "a"});
+    hand_fill(r);
+    assert_int_equal(may_take_ms(r, 1), 200);
+    rig_pass(r, 250 * US_PER_MS);
+    hand_settle(r, 1, OUTCOME_UNBEGUN, 0, 0);
+    rig_pass(r, 100 * US_PER_MS);
+    hand_fill(r);
+    assert_int_equal(may_take_ms(r, 1), 400); /* its slack grows, too */
+    limits_offer(r, (offer_t){2, "a"});
+    hand_ok(r, 1);
+    assert_int_equal(may_take_ms(r, 1), 5000); /* the next step: it counts messages */
+    rig_pass(r, 10399 * US_PER_MS);
+    assert_int_equal(hand_fill(r), 0);
+    rig_pass(r, US_PER_MS);
+    assert_int_equal(hand_fill(r), 1);
+    rig_destroy(r);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_window_of_the_route_counts_on_the_call_that_the_message_begins_with),
     cmocka_unit_test(a_window_whose_calls_begin_late_gives_them_more_time_and_then_less_again),
     cmocka_unit_test(who_was_late_says_so),
 };
