@@ -158,6 +158,7 @@ void job_give(limiter_t *l, item_t *i)
 {
     must(i->job_held);
     i->job_held = false;
+    list_remove(&l->jobs, &i->job_place);
     needs_give(l, i->job);
     needs_free(l, &i->job);
 }
@@ -186,7 +187,7 @@ static void limits_take(limiter_t *l, item_t *i)
     i->job_new = !i->job_held && i->job;
     if (i->job_new) {
         needs_take(l, i->job);
-        i->job_held = true;
+        job_holds(l, i);
         i->drew = draws_all(item_route(l, i));
     }
     needs_take(l, i->needs);

@@ -8,7 +8,6 @@
 #include "core/msgid.h"
 
 #define HOLDERS_SHOWN 5
-#define LOOKS_MOST 65536 /* messages looked at for one question */
 #define KEY_LOOKS_MOST 10000
 
 typedef struct story {
@@ -36,81 +35,6 @@ static void keeps(story_t *s, const char *kind, const char *name, const char *de
         s->sure = sure;
     if (!s->first[0])
         snprintf(s->first, sizeof s->first, "%.300s", detail);
-}
-
-/* ---- holders ---- */
-
-static bool holds(const needs_t *needs, const bucket_t *b, uint32_t *cost, int64_t *taken_us)
-{
-    for (size_t n = 0; needs && n < needs->count; n++)
-        if (needs->of[n].bucket == b) {
-            *cost = needs->of[n].cost;
-            *taken_us = needs->of[n].taken_us;
-            return true;
-        }
-    return false;
-}
-
-static void message_holds(const limiter_t *l, json_t *out, const item_t *i, const bucket_t *b)
-{
-    char id[MSGID_TEXT];
-    uint32_t cost = 0;
-    int64_t taken = 0;
-    const step_t *step = item_step(l, i);
-    bool own = i->state == STATE_ASSIGNED && holds(i->needs, b, &cost, &taken);
-    if (!own && !(i->job_held && holds(i->job, b, &cost, &taken)))
-        return;
-    msgid_text(&i->id, id);
-    json_array_append_new(
-        out,
-        json_pack("{s:s,s:s,s:s,s:I,s:o,s:n,s:o}", "message", id, "step", step ? step->name : "",
-                  "state", state_name(i->state), "cost", (json_int_t)cost, "since_ms",
-                  taken ? json_integer((l->now.at.us - taken) / US_PER_MS) : json_null(),
-                  "until_ms", "fence",
-                  i->state == STATE_ASSIGNED ? json_integer((json_int_t)i->hand.fence)
-                                             : json_null()));
-}
-
-static void lease_holds(const limiter_t *l, json_t *out, const lease_t *lease, const bucket_t *b)
-{
-    char id[LEASE_ID_BYTES_MAX + 1];
-    bytes_t name = bytes_of(lease->id, lease->length);
-    uint32_t cost;
-    int64_t taken, since = l->now.wall.us - lease->made.us;
-    if (!holds(lease->needs, b, &cost, &taken))
-        return;
-    if (utf8_valid(name))
-        snprintf(id, sizeof id, "%s", lease->id);
-    else
-        text_printable(name, id, sizeof id);
-    json_array_append_new(
-        out, json_pack("{s:s,s:s%,s:I,s:I,s:I,s:I}", "lease", id, "holder", lease->holder,
-                       utf8_prefix(bytes_str(lease->holder), 256), "cost", (json_int_t)cost,
-                       "since_ms", (json_int_t)(since > 0 ? since / US_PER_MS : 0), "until_ms",
-                       (json_int_t)((lease->expiry.due.us - l->now.at.us) / US_PER_MS), "fence",
-                       (json_int_t)lease->fence));
-}
-
-/* Who holds slots of it, at most `most`: those in hand, leases, then those that wait on with the
- * slots of their route. False: not all were looked at. */
-bool bucket_holders(const limiter_t *l, const bucket_t *b, json_t *out, size_t most)
-{
-    for (size_t h = 0; h < l->holder_count; h++)
-        for (list_node_t *n = list_first(&l->holders[h]->items); n && json_array_size(out) < most;
-             n = list_next(&l->holders[h]->items, n))
-            message_holds(l, out, item_of(n), b);
-    lease_t *lease = NULL;
-    while (json_array_size(out) < most && (lease = lease_next(l, lease)))
-        lease_holds(l, out, lease, b);
-    size_t looks = 0;
-    for (int64_t seq = l->tally.first_live; seq < l->tally.next_seq; seq++) {
-        if (looks++ >= LOOKS_MOST || json_array_size(out) >= most)
-            return false;
-        const item_t *i = seqmap_find(l->live, seq);
-        if (i && i->job_held && i->state != STATE_ASSIGNED)
-            message_holds(l, out, i, b);
-    }
-    return true;
 }
 
 /* ---- one limit ---- */

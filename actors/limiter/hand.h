@@ -50,8 +50,11 @@ void limits_resume(limiter_t *l, const hand_t *h);
 void slots_reclaim(limiter_t *l, const hand_t *h);
 json_t *pause_of(const limiter_t *l, const bucket_t *b); /* what stops it: a JSON object */
 
+/* holds.c: who holds slots */
+void slots_ls(limiter_t *l, const hand_t *h);
+void bucket_holders(const limiter_t *l, const bucket_t *b, json_t *out, size_t most);
+
 /* explain.c: all that keeps a message, and when it should run. */
-bool bucket_holders(const limiter_t *l, const bucket_t *b, json_t *out, size_t most);
 json_t *explain_item(limiter_t *l, const item_t *i, const label_values_t *of);
 
 #endif

@@ -393,7 +393,8 @@ static void submission(limiter_t *l, peer_t peer, const msg_submit_t *s)
     uint64_t ahead = queue_ahead(l, (uint16_t)route_index(l, r));
     item_t *i = enqueue(l, s, r);
     i->job = job;
-    i->job_held = job != NULL;
+    if (job)
+        job_holds(l, i);
     i->drew = job ? draws_all(r) : 0;
     i->gives_back = gives;
     answer(l, &(msg_verdict_t){.id = s->id, .verdict = VERDICT_ACCEPTED, .ahead = ahead});

@@ -34,6 +34,7 @@ typedef struct key_queue {
 typedef struct item {
     fair_node_t place; /* the one list it waits or is held in */
     list_node_t turn;  /* in its key's items */
+    list_node_t job_place; /* job_held: in l->jobs */
     union { /* a million of these wait at once: what is never needed together shares its place */
         agenda_entry_t due; /* not ASSIGNED: not before due.due (0: at once) */
         struct {

@@ -45,6 +45,7 @@ static void *limiter_create(const birth_t *birth)
     truths_start(l);
     list_init(&l->newcomers);
     list_init(&l->held);
+    list_init(&l->jobs);
     list_init(&l->late);
     list_init(&l->counting);
     list_init(&l->crowd.items);

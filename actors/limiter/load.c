@@ -121,7 +121,8 @@ static void load_drew(const limiter_t *l, item_t *i, bytes_t slots)
 static void load_job(limiter_t *l, item_t *i, bytes_t slots)
 {
     i->job = needs_parse(l, slots, 'J');
-    i->job_held = i->job != NULL;
+    if (i->job)
+        job_holds(l, i);
     for (size_t n = 0; i->job && n < i->job->count; n++)
         bucket_hold(l, &i->job->of[n]);
 }

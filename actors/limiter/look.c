@@ -243,54 +243,7 @@ static void limits_export(limiter_t *l, const hand_t *h)
     free(text);
 }
 
-/* ---- slots.ls, downstream.ls ---- */
-
-typedef struct slots_listing {
-    const limit_state_t *only;
-    json_t *rows;
-    bool whole;
-} slots_listing_t;
-
-static void slots_of(limiter_t *l, bucket_t *b, void *arg)
-{
-    slots_listing_t *all = arg;
-    char shown[BUCKET_NAME_MAX + 256];
-    json_t *row;
-    size_t n;
-    if (b->of != all->only && (all->only || b->of->limit->own))
-        return;
-    if (b->whole || b->in_use == 0)
-        return;
-    if (json_array_size(all->rows) >= HAND_ROWS_MAX) {
-        all->whole = false;
-        return;
-    }
-    json_t *of = json_array();
-    all->whole &= bucket_holders(l, b, of, HAND_ROWS_MAX - json_array_size(all->rows));
-    bucket_shown(b, shown, sizeof shown);
-    json_array_foreach(of, n, row)
-    {
-        json_object_set_new(row, "limit", json_string(b->of->limit->name));
-        json_object_set_new(row, "shown", json_stringn(shown, utf8_prefix(bytes_str(shown), 300)));
-    }
-    json_array_extend(all->rows, of);
-    json_decref(of);
-}
-
-static void slots_ls(limiter_t *l, const hand_t *h)
-{
-    hand_t named = *h;
-    json_t *limit = json_object_get(h->args, "limit");
-    slots_listing_t all = {.whole = true};
-    if (limit) {
-        json_object_set(h->args, "name", limit);
-        if (!(all.only = hand_limit(l, &named)))
-            return;
-    }
-    all.rows = json_array();
-    buckets_each(l, slots_of, &all);
-    query_reply(l, h->q, 200, json_pack("{s:o,s:b}", "holders", all.rows, "whole", all.whole));
-}
+/* ---- downstream.ls ---- */
 
 static void downstream_ls(limiter_t *l, const hand_t *h)
 {

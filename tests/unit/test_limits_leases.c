@@ -403,6 +403,27 @@ static void every_ingress_is_told_of_the_end_of_what_it_may_count(void **s)
     rig_destroy(r);
 }
 
+/* Of a hundred thousand numbers between the oldest message and the one that waits for its key with
+ * the slots of its route. */
+static void holders_are_found_without_a_look_at_those_who_only_wait(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'few':{'slots':2,'at_limit':'reject'},'calls':{'slots':2}",
+                          ROUTE("plain", "", CALL("")) "," ROUTE("few", "'limits':['few'],",
+                                                                 CALL("'limits':['calls'],")));
+    limits_offer(r, (offer_t){1, "plain"});
+    limits_self(r)->tally.next_seq += 100000;
+    limits_offer(r, (offer_t){2, "few", .key = "k"});
+    limits_offer(r, (offer_t){3, "few", .key = "k"});
+    assert_int_equal(hand_fill(r), 2);
+    const msg_answer_t *a = rig_ask(r, "slots.ls", "{\"limit\":\"few\"}");
+    json_t *said = json_loadb((const char *)a->body.data, a->body.len, 0, NULL);
+    assert_int_equal(json_array_size(json_object_get(said, "holders")), 2);
+    assert_true(json_is_true(json_object_get(said, "whole")));
+    json_decref(said);
+    rig_destroy(r);
+}
+
 static void releases_of_what_was_never_here_keep_no_lease_out(void **s)
 {
     (void)s;
@@ -471,6 +492,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_slots_of_a_call_become_a_lease_that_outlives_it_and_a_restart),
     cmocka_unit_test(what_was_released_before_its_call_is_not_called),
     cmocka_unit_test(every_ingress_is_told_of_the_end_of_what_it_may_count),
+    cmocka_unit_test(holders_are_found_without_a_look_at_those_who_only_wait),
     cmocka_unit_test(releases_of_what_was_never_here_keep_no_lease_out),
     cmocka_unit_test(a_provisional_lease_counts_above_the_limit_and_a_used_up_rate),
     cmocka_unit_test(a_cap_that_is_used_up_says_so_and_takes_nothing_else),
