@@ -176,13 +176,14 @@ static void succeeded(limiter_t *l, item_t *i, const msg_settle_t *s)
 {
     const step_t *step = item_step(l, i);
     i->failed = 0;
+    if (step->lease_id &&
+        step->kind == STEP_CALL) /* what runs outside does so whatever comes here */
+        lease_from_step(l, i, step);
     if (s->result.len > 0 && !item_add_result(i, step->name, s->result)) {
         step_failed(l, i, "results: too large to keep");
         return;
     }
     item_set_reason(i, NULL, 0);
-    if (step->lease_id && step->kind == STEP_CALL)
-        lease_from_step(l, i, step);
     step_ended(l, i);
 }
 

@@ -58,7 +58,33 @@ static void who_waits_for_what_another_message_was_granted_has_it_too(void **s)
     rig_destroy(r);
 }
 
+static void what_runs_outside_holds_its_slots_though_its_answer_is_too_large_to_keep(void **s)
+{
+    (void)s;
+    static char large[RESULTS_BYTES_MAX - 4]; /* with its step's name it is over */
+    rig_t *r = limits_rig("", CALLS, ROUTES);
+    memset(large, 'x', sizeof large);
+    large[0] = large[sizeof large - 1] = '"';
+    limits_offer(r, (offer_t){1, "out", "A"});
+    hand_fill(r);
+    const msg_assign_t *a = hand.of[0];
+    rig_say(r, CONN_RESPONDER, MESSAGE_SETTLE,
+            &(msg_settle_t){.seq = a->seq,
+                            .attempt = a->attempt,
+                            .fence = a->fence,
+                            .outcome = OUTCOME_OK,
+                            .wrote = true,
+                            .status = 201,
+                            .result = bytes_of(large, sizeof large),
+                            .reason = bytes_str("")});
+    assert_int_equal(rig_state(r, 1), STATE_DEAD);
+    assert_true(is_held(r, "c-A"));
+    assert_int_equal(limits_bucket(r, "calls")->in_use, 1);
+    rig_destroy(r);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(what_runs_outside_holds_its_slots_though_its_answer_is_too_large_to_keep),
     cmocka_unit_test(who_is_released_while_it_waits_takes_nothing_however_long_that_is),
     cmocka_unit_test(who_waits_for_what_another_message_was_granted_has_it_too),
 };
