@@ -153,16 +153,6 @@ static uint8_t kept_by(const limiter_t *l, const item_t *i, const step_t *step)
     return n >= 0 ? (uint8_t)n : WAITS_NOTHING;
 }
 
-/* What it takes the next time is decided then. */
-void job_give(limiter_t *l, item_t *i)
-{
-    must(i->job_held);
-    i->job_held = false;
-    list_remove(&l->jobs, &i->job_place);
-    needs_give(l, i->job);
-    needs_free(l, &i->job);
-}
-
 /* What came with an earlier take was for something that was begun: it stays drawn. */
 void job_refund(limiter_t *l, item_t *i)
 {

@@ -1,9 +1,25 @@
 /* holds.c: who holds slots: messages in hand, those that wait on with the slots of their route,
- * leases. One walk over them, however many limits are asked about. */
-#include <stdlib.h>
-
+ * which are listed for it, and leases. One walk over them, however many limits are asked about. */
 #include "actors/limiter/hand.h"
 #include "core/msgid.h"
+
+void job_holds(limiter_t *l, item_t *i)
+{
+    i->job_held = true;
+    list_push(&l->jobs, &i->job_place);
+}
+
+/* What it takes the next time is decided then. */
+void job_give(limiter_t *l, item_t *i)
+{
+    must(i->job_held);
+    i->job_held = false;
+    list_remove(&l->jobs, &i->job_place);
+    needs_give(l, i->job);
+    needs_free(l, &i->job);
+}
+
+/* ---- who are they? ---- */
 
 #define LOOKS_MOST (64u << 10) /* holders looked at for one question */
 #define LOOKS_OF_ONE 4096u     /* for one limit of one message */

@@ -73,12 +73,8 @@ void step_ended(limiter_t *l, item_t *i); /* done, skipped or given up: the next
 void pump(limiter_t *l);
 /* What it takes of its route's limits; NULL: no room for its label values. */
 needs_t *job_needs(limiter_t *l, const item_t *i, const label_values_t *values);
-static inline void job_holds(limiter_t *l, item_t *i) /* the slots of its route's limits are taken */
-{
-    i->job_held = true;
-    list_push(&l->jobs, &i->job_place);
-}
-void job_give(limiter_t *l, item_t *i);   /* gives them back */
+void job_holds(limiter_t *l, item_t *i);  /* it has the slots of its route's limits */
+void job_give(limiter_t *l, item_t *i);   /* no longer */
 void job_refund(limiter_t *l, item_t *i); /* before that: nothing was begun with them */
 /* item.drew of one limit, and of all that a route has. */
 uint8_t draw_bit(const route_t *r, long limit);
