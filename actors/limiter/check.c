@@ -145,7 +145,8 @@ static void bucket_check(limiter_t *l, bucket_t *b, void *arg)
 static const char *check_leases(const limiter_t *l)
 {
     size_t count = 0, tombstones = 0;
-    for (const lease_t *lease = NULL; (lease = lease_next(l, lease)); count++) {
+    for (const lease_t *lease = NULL; count < l->lease_count && (lease = lease_next(l, lease));
+         count++) { /* one that is not counted is missed in the recount of slots */
         int64_t ttl = (int64_t)lease->ttl_ms * US_PER_MS;
         tombstones += (lease->flags & LEASE_TOMBSTONE) != 0;
         if (lease_find(l, bytes_of(lease->id, lease->length)) != lease)

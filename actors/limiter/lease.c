@@ -58,8 +58,9 @@ lease_t *lease_next(const limiter_t *l, const lease_t *after)
 
 void leases_recount(const limiter_t *l, void (*each)(const needs_t *needs))
 {
-    for (size_t n = 0; n < TABLE; n++)
-        for (const lease_t *lease = l->leases[n]; lease; lease = lease->next)
+    size_t left = l->lease_count;
+    for (size_t n = 0; left > 0 && n < TABLE; n++)
+        for (const lease_t *lease = l->leases[n]; lease; lease = lease->next, left--)
             each(lease->needs);
 }
 
