@@ -176,8 +176,7 @@ static void succeeded(limiter_t *l, item_t *i, const msg_settle_t *s)
 {
     const step_t *step = item_step(l, i);
     i->failed = 0;
-    if (step->lease_id &&
-        step->kind == STEP_CALL) /* what runs outside does so whatever comes here */
+    if (step->lease_id && step->kind == STEP_CALL) /* whatever becomes of the result */
         lease_from_step(l, i, step);
     if (s->result.len > 0 && !item_add_result(i, step->name, s->result)) {
         step_failed(l, i, "results: too large to keep");
