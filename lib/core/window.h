@@ -1,9 +1,9 @@
 /* window.h: a limit that is exact in ANY window of its span: a log of the latest takes (a sliding
  * window log). The far side may feel a take later than it was made, until an instant that is said
  * with it (start_by), and that one is what is logged: a take is allowed iff it and all that are
- * felt at or after now - span at the latest are at most `count`. Of those felt within one span, the
- * one taken last saw the others in the log. What gcra.h lets through in one window of its far side
- * is up to burst + count; a far side that counts windows (50 in 30 s) is never exceeded by this one.
+ * felt after now - span at the latest are at most `count`. Of those felt within one span, the one
+ * taken last saw the others in the log. What gcra.h lets through in one window of its far side is
+ * up to burst + count; a far side that counts windows (50 in 30 s) is never exceeded by this one.
  *
  * 8 bytes a take, `count` of them, allocated at once. Instants never go back. */
 #ifndef WEIR_CORE_WINDOW_H
@@ -34,9 +34,9 @@ void window_give(window_t *w, instant_t felt, uint32_t cost);
 /* What may be taken now. O(log count). */
 uint32_t window_left(const window_t *w, instant_t now);
 
-/* What is kept: version 1, the number of takes, the instant the latest one is felt, then the distances back
- * from each to the one before it; all numbers as LEB128, unsigned. Those that have left the span
- * are not in it. Into `out`, which has WINDOW_BYTES_MAX; the length. */
+/* What is kept: version 1, the number of takes, the instant the latest one is felt, then the
+ * distances back from each to the one before it; all numbers as LEB128, unsigned. Those that have
+ * left the span are not in it. Into `out`, which has WINDOW_BYTES_MAX; the length. */
 size_t window_to_bytes(const window_t *w, instant_t now, uint8_t *out);
 /* On the same boot, into an empty one, of whatever count. -EBADMSG: these bytes are no window or
  * one of another boot (felt later than at `latest`): nothing changed; go on as after a new boot. */
