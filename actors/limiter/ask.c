@@ -163,6 +163,9 @@ static json_t *whole_of(limiter_t *l, const stored_message_t *m)
     if (i) {
         int64_t due = i->blocker == BLOCKER_DUE ? i->due.due.us - l->now.at.us : 0;
         json_object_set_new(row, "due_in_ms", json_integer(due > 0 ? due / US_PER_MS : 0));
+        if (item_age_left_us(l, i) != INT64_MAX)
+            json_object_set_new(row, "expires_in_ms",
+                                json_integer(item_age_left_us(l, i) / US_PER_MS));
         json_object_set_new(row, "blocker", blocker_of(l, i));
         json_object_set_new(row, "why",
                             explain_item(l, i,

@@ -341,12 +341,6 @@ static bool step_applies(const limiter_t *l, const item_t *i, const step_t *step
     return holds;
 }
 
-static bool is_expired(const limiter_t *l, const item_t *i)
-{
-    uint64_t most = item_route(l, i)->max_age_ms;
-    return most && l->now.wall.us - i->accepted.us > (int64_t)most * US_PER_MS;
-}
-
 /* What the mode of work does to a step; decided when it is due, and remembered as its absence. */
 static bool mode_runs(const limiter_t *l, const step_t *step)
 {
@@ -364,7 +358,7 @@ static bool mode_runs(const limiter_t *l, const step_t *step)
 /* It has what it needs but, perhaps, its limits. */
 static void item_try(limiter_t *l, item_t *i, const step_t *step, holder_t *h)
 {
-    if (is_expired(l, i)) {
+    if (item_age_left_us(l, i) < 0) {
         item_die(l, i, "expired");
         return;
     }

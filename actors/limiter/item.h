@@ -110,6 +110,10 @@ void wait_until(limiter_t *l, item_t *i, instant_t due); /* with the slots that 
 bucket_t *item_waker(const limiter_t *l, const item_t *i); /* what woke it; its `woken` is true */
 bool item_is_before(const limiter_t *l, const item_t *a, const item_t *b); /* as in core/fair.h */
 
+/* poison.c: below 0: it is older than its route allows */
+int64_t item_age_left_us(const limiter_t *l, const item_t *i);
+void ages_watch(limiter_t *l); /* those that are and wait end */
+
 /* order.c: keys and turns */
 int64_t order_now(const limiter_t *l); /* for order_us */
 key_queue_t *key_get(limiter_t *l, uint16_t route, bytes_t name);

@@ -327,6 +327,7 @@ static void limiter_step(void *self, const event_t *event, now_t now, effects_t 
     bulk_go_on(l);
     truths_watch(l);
     enter_go_on(l);
+    ages_watch(l);
     pump(l);
     cancel_look(l);
     watch(l);

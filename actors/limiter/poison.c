@@ -4,6 +4,8 @@
  * loop_per_minute is a loop (something that answers itself): they are held and reported. */
 #include "actors/limiter/parts.h"
 
+#define AGES_US (500 * US_PER_MS)
+
 static bool can_serve(const holder_t *h, size_t pool)
 {
     return h->peer != PEER_NOBODY && h->welcomed && !h->silent && !h->dead && !h->alone &&
@@ -49,6 +51,56 @@ holder_t *holder_alone(limiter_t *l, const item_t *i, size_t pool)
     if (fewest)
         fewest->emptied_for = i->seq;
     return NULL;
+}
+
+/* ---- ages ---- */
+
+/* As whoever sets the host's clock does not change it (order_us). */
+int64_t item_age_left_us(const limiter_t *l, const item_t *i)
+{
+    const route_t *r = item_route(l, i);
+    int64_t most = r ? (int64_t)r->max_age_ms * US_PER_MS : 0;
+    return most > 0 ? i->order_us + most - order_now(l) : INT64_MAX;
+}
+
+static bool is_waiting(const item_t *i)
+{
+    return i->state == STATE_QUEUED && i->blocker != BLOCKER_NONE;
+}
+
+/* Who is older than its route allows ends where it waits, also if nothing it waits for ever frees.
+ * The messages of a route are as old as their seqs: only the first ones are looked at. Whoever runs
+ * or is held meanwhile is looked at when it is tried. */
+static void route_ages(limiter_t *l, size_t route)
+{
+    int64_t *seq = &l->of_route[route].ages_from;
+    if (*seq < l->tally.first_live)
+        *seq = l->tally.first_live;
+    for (; *seq < l->tally.next_seq && l->budget > 0 && step_has_room(l); ++*seq, l->budget--) {
+        item_t *i = seqmap_find(l->live, *seq);
+        if (!i || i->route != route)
+            continue;
+        if (item_age_left_us(l, i) >= 0)
+            return;
+        if (!is_waiting(i))
+            continue;
+        item_unplace(l, i);
+        item_die(l, i, "expired");
+    }
+    if (*seq < l->tally.next_seq)
+        l->ages_at = l->now.at;
+}
+
+void ages_watch(limiter_t *l)
+{
+    if (l->phase != LOADED || instant_before(l->now.at, l->ages_at))
+        return;
+    l->ages_at = instant_after_us(l->now.at, AGES_US);
+    for (size_t n = 0; n < l->config->route_count; n++)
+        if (l->config->routes[n].max_age_ms > 0)
+            route_ages(l, n);
+    if (!instant_before(l->now.at, l->ages_at))
+        wish_again(l->e); /* not all that is too old was looked at */
 }
 
 /* ---- loops ---- */

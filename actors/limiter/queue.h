@@ -117,6 +117,7 @@ struct limiter {
     uint64_t *of_source;   /* messages not finished, as config->sources */
     struct of_route {
         uint64_t live, assigned, held; /* messages not finished; of these */
+        int64_t ages_from; /* none that waits and has a smaller seq is too old (poison.c) */
     } *of_route;                       /* as config->routes, the last one: of none */
     holder_t *holders[HOLDERS_MAX];
     size_t holder_count;
@@ -176,7 +177,7 @@ struct limiter {
     uint64_t assigned, repairs, loaded, damaged;
     bool space_asked, purging[2]; /* a read for it is open */
     int64_t wall_ahead_us, started_ahead_us; /* of the boot clock; 0: not looked at yet */
-    instant_t pressure_at, sweep_at;
+    instant_t pressure_at, sweep_at, ages_at;
 };
 
 #endif

@@ -361,6 +361,47 @@ static void what_waits_longer_than_its_route_allows_is_a_dead_letter_and_takes_n
     rig_destroy(r);
 }
 
+static void who_is_too_old_ends_where_it_waits(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'of':{'slots':1}",
+                          ROUTE("a", "'max_age_ms':50000,", CALL("'limits':['of'],")) "," ROUTE(
+                              "b", "", CALL("'limits':['of'],")));
+    limits_offer(r, (offer_t){1, "a", .key = "k"});
+    limits_offer(r, (offer_t){2, "a", .key = "k"});
+    limits_offer(r, (offer_t){3, "b"});
+    limits_offer(r, (offer_t){4, "a"});
+    hand_fill(r);
+    assert_true(in_hand(1));
+    rig_pass(r, 30 * US_PER_S);
+    limits_offer(r, (offer_t){5, "a"});
+    assert_int_equal(rig_state(r, 2), STATE_QUEUED);
+    for (unsigned n = 0; n < 3; n++)
+        rig_pass(r, 7 * US_PER_S); /* nothing frees, and the call of 1 goes on */
+    assert_int_equal(rig_state(r, 2), STATE_DEAD);
+    assert_int_equal(rig_state(r, 4), STATE_DEAD);
+    assert_int_equal(rig_state(r, 3), STATE_QUEUED);
+    assert_int_equal(rig_state(r, 5), STATE_QUEUED);
+    hand_ok(r, 1);
+    assert_true(is_done(r, 1) && in_hand(3));
+    rig_destroy(r);
+}
+
+static void a_clock_set_forward_makes_nobody_too_old(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'of':{'slots':1}",
+                          ROUTE("a", "'max_age_ms':50000,", CALL("'limits':['of'],")));
+    for (unsigned n = 1; n <= 2; n++)
+        limits_offer(r, (offer_t){n, "a"});
+    hand_fill(r);
+    r->now.wall.us += 3600 * US_PER_S;
+    rig_pass(r, US_PER_S);
+    hand_ok(r, 1);
+    assert_true(in_hand(2));
+    rig_destroy(r);
+}
+
 static void an_override_of_several_labels_is_written_as_people_see_them(void **s)
 {
     (void)s;
@@ -414,6 +455,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(values_that_come_and_go_never_keep_the_next_out),
     cmocka_unit_test(a_step_that_fails_for_good_ends_blocks_or_is_left_out_as_its_route_says),
     cmocka_unit_test(what_waits_longer_than_its_route_allows_is_a_dead_letter_and_takes_no_rate),
+    cmocka_unit_test(who_is_too_old_ends_where_it_waits),
+    cmocka_unit_test(a_clock_set_forward_makes_nobody_too_old),
     cmocka_unit_test(an_override_of_several_labels_is_written_as_people_see_them),
     cmocka_unit_test(a_window_of_which_nothing_is_left_by_an_override_keeps_everybody),
 };
