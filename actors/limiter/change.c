@@ -233,6 +233,8 @@ static void hand_kept(limiter_t *l, const char *name, json_t *said)
     limit_state_t *s = &l->limits[at];
     if (json_is_object(said) && hand_forget(s->limit, said))
         forgotten_log(l, name, "has no such numbers any more");
+    if (json_is_object(said) && hand_forget_below(l, s, said))
+        forgotten_log(l, name, "has costs now that are more than that");
     if (!json_is_object(said) || !hand_period_fits(s, said)) {
         forgotten_log(l, name, "has another burst now, which its period set by hand never fills");
         return;

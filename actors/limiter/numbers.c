@@ -98,6 +98,51 @@ static bool is_below_a_cost(const limiter_t *l, const limit_state_t *s, const js
     return below;
 }
 
+static bool one_is_below(const limiter_t *l, const limit_state_t *s, const char *word,
+                         json_t *number)
+{
+    json_t *one = json_object();
+    json_object_set(one, word, number);
+    bool is = number && is_below_a_cost(l, s, one);
+    json_decref(one);
+    return is;
+}
+
+static bool below_forget(const limiter_t *l, const limit_state_t *s, json_t *numbers)
+{
+    bool forgot = false;
+    for (enum limit_number of = OF_SLOTS; of < LIMIT_NUMBERS; of++) {
+        const char *word = limit_words[of].text;
+        if (!one_is_below(l, s, word, json_object_get(numbers, word)))
+            continue;
+        json_object_del(numbers, word);
+        if (of == OF_RATE)
+            json_object_del(numbers, "per_ms"); /* it was of that rate */
+        forgot = true;
+    }
+    return forgot;
+}
+
+bool hand_forget_below(const limiter_t *l, const limit_state_t *s, json_t *said)
+{
+    json_t *values = json_object_get(said, "values"), *value;
+    bool forgot = below_forget(l, s, said);
+    const char *name;
+    void *next;
+    json_object_foreach_safe(values, next, name, value)
+    {
+        bool plain = json_is_integer(value),
+             below = plain ? one_is_below(l, s, limit_words[s->limit->plain].text, value)
+                           : below_forget(l, s, value);
+        forgot |= below;
+        if (below && (plain || json_object_size(value) == 0))
+            json_object_del(values, name);
+    }
+    if (values && json_object_size(values) == 0)
+        json_object_del(said, "values");
+    return forgot;
+}
+
 /* One text for each label: "a, b". */
 static bool is_value(const limit_state_t *s, const json_t *said)
 {

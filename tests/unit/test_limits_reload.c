@@ -59,6 +59,27 @@ static void numbers_set_by_hand_that_a_limit_has_no_more_are_forgotten(void **s)
     rig_destroy(r);
 }
 
+static void numbers_set_by_hand_that_are_below_a_cost_of_now_are_forgotten(void **s)
+{
+    (void)s;
+    static const char X10[] = "'x':{'slots':10,'rate':{'count':50,'per_ms':1000},'per':['l']}";
+    rig_t *r = limits_rig("", X10, ROUTE("a", "", CALL("'limits':['x'],")));
+    rig_ask(r, "limits.set", "{\"name\":\"x\",\"slots\":3,\"rate\":40}");
+    rig_ask(r, "limits.set", "{\"name\":\"x\",\"value\":\"v\",\"slots\":4}");
+    rig_ask(r, "limits.set", "{\"name\":\"x\",\"value\":\"u\",\"slots\":5}");
+    limits_reload(r, "", X10, ROUTE("a", "", CALL("'limits':['x'],'costs':{'x':5},")));
+    limits_offers(r, (offer_t){1, "a", "v"}, 9);
+    assert_int_equal(hand_fill(r), 2);
+    limits_offers(r, (offer_t){11, "a", "w"}, 9);
+    assert_int_equal(hand_fill(r), 2);
+    limits_offers(r, (offer_t){21, "a", "u"}, 9);
+    assert_int_equal(hand_fill(r), 1); /* enough for one: it stays */
+    for (unsigned n = 1; n <= 29; n++)
+        assert_int_not_equal(rig_state(r, n), STATE_DEAD);
+    assert_int_equal(limits_self(r)->limits[0].count, 40);
+    rig_destroy(r);
+}
+
 static grant_t held_at(rig_t *r, unsigned value, const char *id)
 {
     static uint64_t number;
@@ -138,6 +159,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(fewer_label_values_than_are_held_forget_none_that_is),
     cmocka_unit_test(a_call_whose_step_is_no_call_any_more_ends_as_that_step_goes_on),
     cmocka_unit_test(numbers_set_by_hand_that_a_limit_has_no_more_are_forgotten),
+    cmocka_unit_test(numbers_set_by_hand_that_are_below_a_cost_of_now_are_forgotten),
     cmocka_unit_test(a_rate_set_by_hand_that_is_more_than_a_window_has_is_what_it_has),
 };
 LIMITS_MAIN(tests)
