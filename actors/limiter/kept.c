@@ -1,8 +1,9 @@
 /* kept.c: rates, caps and pauses over restarts: written in the commit of what used them up, on the
  * boot clock; after another boot a rate starts as if one period were spent, and the wall clock says
  * what is left of a pause. A row: version, rate, pause (boot clock, what is left, wall clock),
- * cap's period and use, the rate and its pace, window. A row of a limit that the configuration no
- * longer has stays as long as it would count if the next reload brought the limit back. */
+ * cap's period and use, the rate and its pace, the breaker, window. A row of a limit that the
+ * configuration no longer has stays as long as it would count if the next reload brought the limit
+ * back. */
 #include "actors/limiter/parts.h"
 
 #include <stdlib.h>
@@ -62,8 +63,16 @@ static int64_t get(const uint8_t **at)
     return (int64_t)value;
 }
 
-#define PACE_FIXED (1 + 9 * 8)
+#define PACE_FIXED (1 + 13 * 8)
 #define PACE_FIXED_V1 (1 + 6 * 8) /* without the rate that it is of */
+
+static void put_breaker(uint8_t **at, const breaker_t *b)
+{
+    put(at, b->state);
+    put(at, b->opened);
+    put(at, b->open_until_us);
+    put(at, b->open_for_us);
+}
 
 static void pace_save(limiter_t *l, bucket_t *b)
 {
@@ -79,6 +88,7 @@ static void pace_save(limiter_t *l, bucket_t *b)
     put(&at, b->rate.count);
     put(&at, b->rate.period_us);
     put(&at, limit_pace(l, b->of));
+    put_breaker(&at, b->breaker && !BUG(PAUSE_NOT_KEPT) ? &b->breaker->now : &(breaker_t){0});
     if (b->window)
         at += window_to_bytes(b->window, l->now.at, at);
     wish_change(l->e, &(change_t){.kind = CHANGE_PACE,
@@ -172,6 +182,31 @@ static kept_rate_t get_rate(const uint8_t **at, uint32_t burst)
     return of;
 }
 
+static breaker_t get_breaker(const uint8_t **at)
+{
+    breaker_t b = {.state = get(at) != BREAKER_CLOSED ? BREAKER_OPEN : BREAKER_CLOSED};
+    b.opened = (unsigned)get(at);
+    b.open_until_us = get(at);
+    b.open_for_us = get(at);
+    return b;
+}
+
+/* Open for no longer than it would have been; who went to see is lost, and another one goes. After
+ * another boot nobody knows how long: one goes at once. */
+static void breaker_kept(limiter_t *l, bucket_t *b, const breaker_t *kept)
+{
+    int64_t most = l->now.at.us + kept->open_for_us;
+    if (!b->breaker || kept->state == BREAKER_CLOSED)
+        return;
+    b->breaker->now = *kept;
+    b->breaker->now.changed_us = l->now.at.us;
+    if (l->new_boot)
+        b->breaker->now.open_until_us = l->now.at.us;
+    else if (kept->open_until_us > most)
+        b->breaker->now.open_until_us = most;
+    bucket_start_slowly(l, b);
+}
+
 /* Where the window begins; 0: not one of ours. */
 static size_t pace_fixed(bytes_t data)
 {
@@ -208,12 +243,14 @@ static void pace_kept(void *arg, const stored_pace_t *pace)
     b->used.period_us = get(&at);
     b->used.used = (uint64_t)get(&at);
     kept_rate_t of = fixed == PACE_FIXED ? get_rate(&at, b->rate.burst) : (kept_rate_t){0};
+    breaker_t breaker = fixed == PACE_FIXED ? get_breaker(&at) : (breaker_t){0};
     if (b->of->limit->rate.shape != RATE_NONE && b->count > 0)
         b->gcra = rate_kept(l, b, kept, &of);
     if (b->window && (l->new_boot || window_from_bytes(b->window, takes, felt_most(l)) != 0))
         window_new_boot(b->window, l->now.at);
     if (paused > 0)
         pause_kept(l, b, paused, left, paused_wall);
+    breaker_kept(l, b, &breaker);
     bucket_release(l, b);
 }
 

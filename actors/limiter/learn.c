@@ -117,6 +117,7 @@ static void break_or_mend(limiter_t *l, bucket_t *b, instant_t started, bool ans
     if (event == BREAKER_UNCHANGED)
         return;
     bool open = b->breaker->now.state == BREAKER_OPEN;
+    bucket_changed(l, b);
     if (open)
         bucket_start_slowly(l, b);
     bucket_log(

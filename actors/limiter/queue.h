@@ -39,7 +39,7 @@
 #define KEYS_COUNTING_MAX 65536
 #define LEASES_MOST 1000000u /* that queue.leases_max may say; as many tombstones */
 #define STRICT_ROOM 65536 /* leases above queue.leases_max for calls whose actor died */
-#define PACE_ROOM (WINDOW_BYTES_MAX + 64) /* bytes of one kept pace */
+#define PACE_ROOM (WINDOW_BYTES_MAX + 128) /* bytes of one kept pace */
 
 typedef struct pool {
     list_t woken; /* by a bucket, or with its letter read */

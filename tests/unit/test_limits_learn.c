@@ -153,6 +153,29 @@ static void a_breaker_opens_after_failures_in_a_row_and_closes_by_a_probe(void *
     rig_destroy(r);
 }
 
+static void an_open_breaker_is_open_after_a_restart_and_one_goes_to_see(void **s)
+{
+    (void)s;
+    for (int reboot = 0; reboot < 2; reboot++) {
+        rig_t *r = limits_rig("", "", ROUTE("a", "", CALL_OF("breaks", "'backoff_base_ms':1,")));
+        limits_offers(r, (offer_t){1, "a"}, 3);
+        hand_fill(r);
+        for (unsigned n = 1; n <= 3; n++)
+            hand_settle(r, n, OUTCOME_RETRY, 500, 0);
+        limits_restart(r, reboot);
+        limits_offers(r, (offer_t){10, "a"}, 20);
+        assert_int_equal(hand_fill(r), reboot); /* whose clock says nothing: one goes at once */
+        rig_pass(r, 2 * US_PER_S);
+        hand_fill(r);
+        assert_int_equal(hand.count, 1);
+        limits_restart(r, false); /* who went to see is lost */
+        rig_pass(r, US_PER_S);
+        hand_fill(r);
+        assert_int_equal(hand.count, 1);
+        rig_destroy(r);
+    }
+}
+
 static void adaptive_slots_go_down_on_429_and_up_again_on_successes(void **s)
 {
     (void)s;
@@ -440,6 +463,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_retry_after_of_a_limit_that_learns_pauses_its_value_only),
     cmocka_unit_test(a_pause_that_is_over_leaves_nothing_behind_in_the_store),
     cmocka_unit_test(a_breaker_opens_after_failures_in_a_row_and_closes_by_a_probe),
+    cmocka_unit_test(an_open_breaker_is_open_after_a_restart_and_one_goes_to_see),
     cmocka_unit_test(adaptive_slots_go_down_on_429_and_up_again_on_successes),
     cmocka_unit_test(an_adaptive_limit_that_grows_wakes_every_share_of_it),
     cmocka_unit_test(a_share_that_learned_a_pause_is_a_share_after_a_restart),
