@@ -65,7 +65,7 @@ typedef struct item {
     bool in_vain;  /* woken for this step before, and kept by another limit: its age counts now */
     bool job_held; /* the route's limits are taken */
     bool job_new;  /* with the assignment that runs, or ran last */
-    uint8_t drew; /* bit n: from the rate and the cap of its route's nth limit, once for all tries */
+    uint8_t drew; /* bit n: from rate and cap of its route's nth limit, once for all tries */
     bool gives_back; /* its first step is a release: no drain and no full queue keeps it out */
     bool lost;     /* its route or step is gone: its row stays as it is, for when that comes back */
 } item_t;

@@ -33,7 +33,7 @@ size_t needs_lack(const limiter_t *l, const draw_t *draws, size_t count, const l
 needs_t *needs_room(size_t count);
 bool needs_add(limiter_t *l, needs_t *needs, const draw_t *draw, const label_values_t *of);
 bool needs_equal(const needs_t *a, const needs_t *b); /* they take the same of the same */
-const need_t *needs_too_large(const needs_t *needs, uint8_t class); /* over bucket_most(); or NULL */
+const need_t *needs_too_large(const needs_t *needs, uint8_t class); /* over bucket_most() */
 /* How late the first byte may be sent: `within`, or sooner if a window counts on it. */
 int64_t needs_start_within_us(const needs_t *needs, int64_t within);
 void slack_late(limiter_t *l, const needs_t *needs, int64_t start_by_us); /* slack.c: not begun */
