@@ -343,7 +343,7 @@ static bool queue_is_full(const limiter_t *l, bool gives)
 static bool may_enter(limiter_t *l, const msg_submit_t *s, const route_t *r, bool gives)
 {
     const char *why;
-    if (intake_refused(l, &why))
+    if (!gives && intake_refused(l, &why))
         refuse(l, &s->id, VERDICT_UNAVAILABLE, why);
     else if (queue_is_full(l, gives))
         refuse(l, &s->id, VERDICT_OVERLOADED, "the queue is full");

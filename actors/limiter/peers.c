@@ -242,10 +242,11 @@ static void intake_give(limiter_t *l, intake_t *in, uint64_t room, uint64_t room
                             &(msg_credit_t){.messages = total.messages, .bytes = total.bytes});
 }
 
+/* While the disk is nearly full, too: what gives slots back is taken then. While it is full nothing
+ * leaves, and what was given is the bound. */
 void intake_regrant(limiter_t *l)
 {
-    const char *why;
-    if (l->intake_count == 0 || l->phase == LOAD_PRINTS || intake_refused(l, &why))
+    if (l->intake_count == 0 || l->phase == LOAD_PRINTS || l->disk_full)
         return;
     uint64_t most = l->config->queue.messages_max, most_bytes = l->config->queue.bytes_max;
     uint64_t room = l->tally.live < most ? most - l->tally.live : 0;

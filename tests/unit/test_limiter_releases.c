@@ -1,4 +1,5 @@
 /* What gives slots back is taken in a drain; what only has the same route is held or refused. */
+#include "actors/limiter/queue.h"
 #include "limiter_peers.h"
 
 static const char CONFIG[] =
@@ -111,6 +112,41 @@ static void a_limit_that_refuses_does_not_refuse_what_gives_slots_back(void **st
     rig_destroy(r);
 }
 
+static void a_full_disk_takes_what_gives_slots_back_and_nothing_else(void **state)
+{
+    (void)state;
+    for (int full = 0; full < 2; full++) {
+        rig_t *r = rig_new(CONFIG);
+        limiter_t *l = carrier_self(r->carrier);
+        rig_peers_up(r);
+        rig_credit(r, CONN_RESPONDER, "d", 10);
+        *(full ? &l->disk_full : &l->disk_low) = true;
+        submit(r, "held", 1, "begun");
+        assert_int_equal(rig_verdict(r)->verdict, VERDICT_UNAVAILABLE);
+        submit(r, "held", 2, "ended");
+        assert_int_equal(rig_verdict(r)->verdict, VERDICT_ACCEPTED);
+        assert_int_equal(rig_state(r, 2), STATE_DONE);
+        rig_destroy(r);
+    }
+}
+
+/* A disk that is nearly full stays so for hours. */
+static void credit_goes_on_while_the_disk_is_nearly_full(void **state)
+{
+    (void)state;
+    char config[sizeof CONFIG + 40];
+    snprintf(config, sizeof config, "{\"queue\":{\"intake_messages\":32},%s", CONFIG + 1);
+    rig_t *r = rig_new(config);
+    limiter_t *l = carrier_self(r->carrier);
+    rig_peers_up(r);
+    l->disk_low = true;
+    uint64_t before = l->intakes[0].giver.told.messages;
+    for (unsigned n = 1; n <= 30; n++)
+        submit(r, "held", n, "begun");
+    assert_true(l->intakes[0].giver.told.messages > before);
+    rig_destroy(r);
+}
+
 /* A twentieth of the bytes, as of the messages, is kept for it. Credit is the bound of all. */
 static void what_gives_slots_back_finds_room_in_a_queue_that_is_full_of_bytes(void **state)
 {
@@ -139,6 +175,8 @@ int main(void)
         cmocka_unit_test(in_a_drain_only_a_release_is_begun_of_a_route_that_has_both),
         cmocka_unit_test(a_stopped_route_gives_slots_back_and_begins_nothing_else),
         cmocka_unit_test(a_limit_that_refuses_does_not_refuse_what_gives_slots_back),
+        cmocka_unit_test(a_full_disk_takes_what_gives_slots_back_and_nothing_else),
+        cmocka_unit_test(credit_goes_on_while_the_disk_is_nearly_full),
         cmocka_unit_test(what_gives_slots_back_finds_room_in_a_queue_that_is_full_of_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
