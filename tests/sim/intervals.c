@@ -86,7 +86,8 @@ void intervals_submit(const msg_submit_t *s)
     submitted_t *at = &seen.submits[seen.next++ % SUBMITS];
     *at = (submitted_t){
         .id = s->id, .route = route, .at = sim.now.at.us, .limiter_life = node_limiter()->life};
-    memcpy(at->key, s->key.data, s->key.len < sizeof at->key ? s->key.len : 0);
+    if (s->key.len > 0 && s->key.len < sizeof at->key)
+        memcpy(at->key, s->key.data, s->key.len);
 }
 
 void intervals_step(int64_t hours)
