@@ -145,6 +145,7 @@ static void change_downstream(void)
     snprintf(args, sizeof args, what < 3 ? "{\"name\":\"%s\",\"for\":1}" : "{\"name\":\"%s\"}",
              name);
     if (what < 3) {
+        pauses_anew(n);
         standing_order(node_limiter(), &standing.paused[n], after(US_PER_S), "downstream.pause",
                        args);
     } else if (what < 5) {

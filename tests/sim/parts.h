@@ -155,6 +155,7 @@ void pauses_settle(const assigned_t *a, const msg_settle_t *s);
 void pauses_settled(const msg_settled_t *s);
 void pauses_died(const node_t *n);
 void pauses_rebooted(void);
+void pauses_anew(size_t downstream);    /* by hand: one is tried anew, beside who is out */
 void pauses_resumed(size_t downstream); /* by hand: what the far side asked for is over */
 int64_t pauses_until(const char *limit, char half); /* 0: none is known */
 

@@ -16,6 +16,7 @@ typedef struct deferred {
 typedef struct pause {
     int64_t told_at, until;
     bool probing, over;
+    bool anew; /* a person paused it since: the probe before that is in nobody's account */
     uint64_t probe, epoch;
     uint8_t node;
 } pause_t;
@@ -116,7 +117,7 @@ static void check(pause_t *p, const assigned_t *a)
     if (now < p->until)
         violation("a call was assigned %lld us before the time that the far side named",
                   (long long)(p->until - now));
-    if (p->probing && is_in_hand(p) && a->fence == p->epoch && a->seq != p->probe)
+    if (p->probing && !p->anew && is_in_hand(p) && a->fence == p->epoch && a->seq != p->probe)
         violation("a herd after a pause (subject %zu): message %llu beside %llu, which is tried",
                   (size_t)(p - seen.of), (unsigned long long)a->seq, (unsigned long long)p->probe);
     p->over = p->probing;
@@ -139,6 +140,13 @@ void pauses_died(const node_t *n)
     for (size_t p = 0; p < SUBJECTS; p++)
         if (seen.of[p].probing && (seen.of[p].node == n->index || n->kind == ACTOR_LIMITER))
             seen.of[p].over = true;
+}
+
+void pauses_anew(size_t downstream)
+{
+    for (size_t p = 0; p < sim.config->pool_count; p++)
+        if (downstream_of(p) == (long)downstream)
+            seen.of[p].anew = true;
 }
 
 void pauses_resumed(size_t downstream)
