@@ -85,7 +85,6 @@ static void assign_left(node_t *to, const frame_head_t *head, const msg_assign_t
     admission_assigned(to, &new);
     pauses_assigned(&new);
     adaptive_assigned(&new);
-    intervals_assigned(&new);
     sim.assigned[sim.assigned_count++] = new;
     admission_slots();
 }

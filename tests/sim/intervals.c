@@ -13,7 +13,8 @@
 #define SUBMITS 1024u
 #define HOUR_US (3600 * US_PER_S)
 #define FAR_BACK 2 /* hours: the clock is thought to be wrong by more */
-#define HOUR_SEEN_US (5 * US_PER_S)
+#define HOURS 100u /* finished messages are kept for longer */
+#define HOUR_SEEN_US (2 * US_PER_S)
 
 typedef struct submitted {
     msgid_t id;
@@ -24,10 +25,12 @@ typedef struct submitted {
     bool parked;
 } submitted_t;
 /* The hour that a cap is used up in: the latest in which something was taken, also when the clock
- * goes back. Where the clock may have stood in another hour when it was taken, nothing is known
- * until one begins that is later than both. */
+ * goes back. Once the clock stands in a later one, or so far back that it is thought to have been
+ * wrong, something may be taken there and never be seen (its limiter died): nothing is known until
+ * a take of a later hour is. */
 typedef struct used {
-    int64_t hour, doubted; /* doubted 0: it is sure */
+    int64_t hour;
+    bool doubted;
     unsigned count;
 } used_t;
 
@@ -35,7 +38,8 @@ static struct {
     submitted_t submits[SUBMITS];
     size_t next;
     used_t used;
-    int64_t hour_at, stepped_at, hour_before; /* when somebody set the clock */
+    unsigned hours;              /* of the calm */
+    int64_t hour_at, stepped_at; /* when somebody set the clock */
 } seen;
 
 void intervals_begin(void) { memset(&seen, 0, sizeof seen); }
@@ -92,63 +96,49 @@ void intervals_submit(const msg_submit_t *s)
 
 void intervals_step(int64_t hours)
 {
-    seen.hour_before = hour();
+    used_t *u = &seen.used;
     seen.stepped_at = sim.now.at.us;
     sim.now.wall.us += hours * HOUR_US;
+    u->doubted |= hour() > u->hour || u->hour > hour() + FAR_BACK;
 }
 
-static bool waits_for_cap(const op_t *op)
+static void waits_for_cap(void *arg, const stored_message_t *m)
 {
-    const stored_message_t *m = op->accepted && cap_of(&sim.config->routes[op->route]) >= 0
-                                    ? memory_disk_find(sim.disk, &op->id)
-                                    : NULL;
-    return m && m->progress.state != STATE_DONE && m->progress.state != STATE_DEAD;
+    const route_t *route = config_route(sim.config, m->envelope.route);
+    *(bool *)arg |= m->progress.state != STATE_DONE && m->progress.state != STATE_DEAD && route &&
+                    cap_of(route) >= 0;
 }
 
 /* In the calm what a cap keeps, and nobody refuses any more, would wait for an hour. */
 void intervals_hour(void)
 {
     bool waits = false;
-    for (size_t n = 0; !waits && n < sim.op_count; n++)
-        waits = waits_for_cap(&sim.ops[n]);
-    if (!waits || sim.now.at.us < seen.hour_at + HOUR_SEEN_US)
+    if (sim.drained_until >= 0 || seen.hours == HOURS ||
+        sim.now.at.us < seen.hour_at + HOUR_SEEN_US)
         return;
+    memory_disk_each(sim.disk, waits_for_cap, &waits);
+    if (!waits)
+        return;
+    seen.hours++;
     seen.hour_at = sim.now.at.us;
     intervals_step(1);
 }
 
-/* Since `since` something was taken, or perhaps: which hour is it of? False: that is not sure. */
-static bool hour_is_sure(int64_t since, bool perhaps)
-{
-    used_t *u = &seen.used;
-    bool stepped = since <= seen.stepped_at;
-    int64_t latest = stepped && seen.hour_before > hour() ? seen.hour_before : hour();
-    if (latest > u->hour && latest > u->doubted && !stepped && !perhaps)
-        *u = (used_t){.hour = latest};
-    else if (stepped || perhaps ? latest > u->hour : u->hour > latest + FAR_BACK)
-        u->doubted = latest > u->doubted && latest > u->hour ? latest : u->hour + 1;
-    return !u->doubted;
-}
-
-static void check_cap(const submitted_t *new, bool parked)
+static void check_cap(const submitted_t *new)
 {
     long limit = cap_of(new->route);
-    if (limit < 0 || !hour_is_sure(new->at, parked) || parked)
+    used_t *u = &seen.used;
+    if (limit < 0 || new->at <= seen.stepped_at)
         return;
-    seen.used.count++;
+    if (hour() > u->hour)
+        *u = (used_t){.hour = hour()};
+    u->count++;
     uint32_t most = standing_limit((size_t)limit).count;
-    if (!standing_keeps((size_t)limit) || new->at <= standing.limits[limit].since)
+    if (u->doubted || !standing_keeps((size_t)limit) || new->at <= standing.limits[limit].since)
         return;
-    if (seen.used.count > most)
-        violation("invariant 3: %u messages of %s in one hour, its cap is %u", seen.used.count,
+    if (u->count > most)
+        violation("invariant 3: %u messages of %s in one hour, its cap is %u", u->count,
                   new->route->name, most);
-}
-
-/* Who gave back what it took at the door takes it again. */
-void intervals_assigned(const assigned_t *a)
-{
-    if (cap_of(a->route) >= 0)
-        hour_is_sure(sim.now.at.us - US_PER_S, true);
 }
 
 static void check_apart(const submitted_t *new)
@@ -181,9 +171,9 @@ void intervals_verdict(const msg_verdict_t *v)
     if (!new || new->accepted_at || new->parked)
         return;
     new->parked = new->limiter_life != node_limiter()->life || is_parked(&v->id);
-    check_cap(new, new->parked);
     if (new->parked)
         return;
+    check_cap(new);
     new->accepted_at = sim.now.at.us;
     trace_note("%s accepted a message of the key %s, submitted at %lld", new->route->name, new->key,
                (long long)new->at);
