@@ -16,6 +16,8 @@ typedef struct bound {
     uint32_t most, successes;
     int64_t changed_at; /* at the earliest */
     uint64_t lowered;   /* place on the wire of the word that lowered it */
+    int64_t lowered_at; /* what leaves at that instant may be older */
+    uint32_t before;    /* it */
     int64_t doubt_until;
 } bound_t;
 typedef struct failure {
@@ -63,7 +65,8 @@ uint32_t adaptive_most(size_t limit)
     if (!is_adaptive(limit) || sim.now.at.us < seen.of[limit].doubt_until)
         return UINT32_MAX;
     grow(limit);
-    return seen.of[limit].most;
+    const bound_t *b = &seen.of[limit];
+    return sim.now.at.us == b->lowered_at ? b->before : b->most;
 }
 
 /* It is not above its slots, if these are sure. */
@@ -74,6 +77,9 @@ static void lower(size_t limit)
     grow(limit);
     if (standing_is_sure(&standing.limits[limit]) && b->most > slots)
         b->most = slots;
+    if (b->lowered_at != sim.now.at.us)
+        b->before = b->most;
+    b->lowered_at = sim.now.at.us;
     b->most = b->most * KEEP_PERCENT / 100;
     b->most = b->most > floor ? b->most : floor;
     b->successes = 0;
@@ -92,6 +98,9 @@ static void doubt(size_t limit)
 void adaptive_assigned(assigned_t *new)
 {
     new->order = ++seen.order;
+    for (size_t n = 0; n < sim.config->named_limits; n++)
+        if (is_adaptive(n) && seen.of[n].lowered_at == sim.now.at.us)
+            new->order = 0;
     new->limiter_life = node_limiter()->life;
 }
 

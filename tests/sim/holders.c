@@ -36,6 +36,7 @@ typedef struct holder {
     uint32_t door_life; /* of that door then */
     int64_t door_until; /* as far as that door knows */
     bool alone;         /* granted without the limiter, and never seen on disk */
+    int64_t told_at;    /* when it was */
 } holder_t;
 
 static struct {
@@ -171,6 +172,7 @@ static void check_registered(uint32_t n, uint32_t attempt)
         return;
     if (leases_until(id_of(n, id)) >= h->sure_until) {
         h->alone = false;
+        h->told_at = sim.now.at.us;
         sim.evidence.registered++;
         return;
     }
@@ -277,7 +279,10 @@ static void has_it(uint32_t n, bool is_new, bool alone)
         granted_alone(n);
     else if (is_new)
         check_sure(n);
-    sim.evidence.registered += h->alone && !alone;
+    if (h->alone && !alone) {
+        h->told_at = sim.now.at.us;
+        sim.evidence.registered++;
+    }
     h->alone &= alone;
     int64_t left = h->ends_at - sim.now.at.us;
     int64_t pause = 300000 + (int64_t)chance_below(1500000);
@@ -287,8 +292,8 @@ static void has_it(uint32_t n, bool is_new, bool alone)
 /* What only its door knew is gone with it, and unknown elsewhere until it is registered. */
 static bool may_be_unknown(const holder_t *h)
 {
-    return h->taken_back ||
-           (h->alone && (h->asks != h->door || sim.nodes[h->door].life != h->door_life));
+    return h->taken_back || ((h->alone || h->told_at >= h->asked_at) &&
+                             (h->asks != h->door || sim.nodes[h->door].life != h->door_life));
 }
 
 static void has_it_not(uint32_t n, unsigned status)
