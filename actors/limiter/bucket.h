@@ -157,7 +157,7 @@ void slack_set(limiter_t *l, limit_state_t *s); /* its period may be another */
 void slacks_shrink(limiter_t *l);
 /* kept.c: rates over restarts */
 void bucket_changed(limiter_t *l, bucket_t *b); /* its row is in this step's commit */
-/* In one soon: until then the row, read with the rate that it is of, says the same or keeps more. */
+/* In one soon: until then the row, read with the rate that it is of, says no less. */
 void bucket_changed_late(limiter_t *l, bucket_t *b);
 void paces_save(limiter_t *l);
 void paces_load(limiter_t *l, store_t *store);

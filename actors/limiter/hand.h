@@ -39,7 +39,7 @@ void hand_change(limiter_t *l, const hand_t *h, limit_state_t *s, json_t *said);
 bool hand_period_fits(const limit_state_t *s, const json_t *said);
 
 /* numbers.c */
-/* Those that are less than one message takes by now would fail all of them: true, there were any. */
+/* Those that are less than one message takes by now would fail it: true, there were any. */
 bool hand_forget_below(const limiter_t *l, const limit_state_t *s, json_t *said);
 void limits_set(limiter_t *l, const hand_t *h);
 void limits_reset(limiter_t *l, const hand_t *h);

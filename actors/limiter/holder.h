@@ -1,4 +1,4 @@
-/* holder.h: the far ends of the limiter's links: who has assignments in hand, who brings messages. */
+/* holder.h: the far ends of the limiter's links: who has assignments, who brings messages. */
 #ifndef WEIR_LIMITER_HOLDER_H
 #define WEIR_LIMITER_HOLDER_H
 
