@@ -83,6 +83,8 @@ static void lower(size_t limit)
     b->most = b->most * KEEP_PERCENT / 100;
     b->most = b->most > floor ? b->most : floor;
     b->successes = 0;
+    /* It may have been as low already, and not changed for long. */
+    b->changed_at = sim.now.at.us - sim.config->limits[limit].adaptive.stay_us;
     b->lowered = ++seen.order;
 }
 

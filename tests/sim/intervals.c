@@ -113,8 +113,7 @@ static void waits_for_cap(void *arg, const stored_message_t *m)
 void intervals_hour(void)
 {
     bool waits = false;
-    if (sim.drained_until >= 0 || seen.hours == HOURS ||
-        sim.now.at.us < seen.hour_at + HOUR_SEEN_US)
+    if (seen.hours == HOURS || sim.now.at.us < seen.hour_at + HOUR_SEEN_US)
         return;
     memory_disk_each(sim.disk, waits_for_cap, &waits);
     if (!waits)

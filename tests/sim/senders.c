@@ -132,15 +132,16 @@ static bool says(const http_reply_t *reply, const char *what)
     return reply->body.len > 0 && memmem(reply->body.data, reply->body.len, what, strlen(what));
 }
 
-/* What is only observed keeps nobody. A cap that is used up stays so: in the end senders go. */
+/* What was only observed from the beginning keeps nobody. A cap that is used up stays so: in the
+ * end senders go. */
 static void check_refusal(op_t *op, const http_reply_t *reply)
 {
     for (size_t n = 0; reply->status == 429 && n < sim.config->named_limits; n++) {
         const standing_t *s = &standing.limits[n];
         char name[40];
         snprintf(name, sizeof name, "\"%s\"", sim.config->limits[n].name);
-        if (standing_limit(n).observed && standing_is_sure(s) && s->since < op->last_sent &&
-            says(reply, name))
+        if (sim.config->limits[n].observe && standing_limit(n).observed && standing_is_sure(s) &&
+            s->since == 0 && says(reply, name))
             violation("operation %u was refused by %s, which is only observed", op->number,
                       sim.config->limits[n].name);
     }
