@@ -159,7 +159,7 @@ def operated(weir):
     one, two = [weir.post(ticket(f"operated-{n}"))[2]["id"] for n in range(2)]
     wait_until(lambda: weir.ctl("why", id=two)["why"]["keeps"], 5, "they wait")
     asked = [("limits.set", {**limit, "slots": 9, "why": "schemas"}), ("limits.ls", {}), ("limits.export", {})]
-    asked += [(f"limits.{verb}", limit) for verb in ("pin", "unpin", "disable", "enable", "reset")]
+    asked += [(f"limits.{verb}", limit) for verb in ("pin", "unpin", "disable", "enable", "resume", "reset")]
     asked += [("limits.observe", {**limit, "on": word}) for word in ("on", "off")]
     asked += [("downstream.pause", {**downstream, "for": 60}), ("downstream.ls", {})]
     asked += [(f"downstream.{verb}", downstream) for verb in ("pause", "probe", "resume")]
