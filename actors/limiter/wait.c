@@ -291,10 +291,10 @@ static void gate_gives(limiter_t *l, item_t *i)
 
 void item_keep(limiter_t *l, item_t *i, uint8_t on)
 {
-    if (on == WAITS_GATE)
-        gate_gives(l, i);
     bucket_t *b = bucket_at(l, i, on);
     bool front = comes_first(l, i, b);
+    if (on == WAITS_GATE)
+        gate_gives(l, i); /* perhaps what it has of the limit that woke it */
     item_waits(l, i, BLOCKER_LIMIT);
     i->in_vain |= i->woken;
     i->woken = false;

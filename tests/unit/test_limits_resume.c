@@ -80,11 +80,28 @@ static void one_that_is_held_or_cancelled_in_the_pause_gives_its_slot_back(void 
     rig_destroy(r);
 }
 
+static void one_that_the_end_of_the_pause_wakes_waits_at_a_route_that_was_stopped(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", OF, KEEPS);
+    limits_offer(r, (offer_t){1, "a"});
+    hand_fill(r);
+    hand_settle(r, 1, OUTCOME_DEFER, 429, 60000);
+    assert_int_equal(rig_ask(r, "route.stop", "{\"name\":\"a\"}")->status, 200);
+    rig_pass(r, 61 * US_PER_S);
+    assert_int_equal(hand_fill(r), 0);
+    assert_int_equal(limits_bucket(r, "of")->in_use, 0);
+    assert_int_equal(rig_ask(r, "route.start", "{\"name\":\"a\"}")->status, 200);
+    assert_int_equal(hand_fill(r), 1);
+    rig_destroy(r);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(whoever_keeps_its_slot_goes_on_when_the_pause_is_ended_by_hand),
     cmocka_unit_test(what_was_woken_by_hand_does_not_wait_for_the_old_time_again),
     cmocka_unit_test(
         after_the_pause_one_of_them_goes_first_and_then_all_and_those_who_wait_for_slots),
     cmocka_unit_test(one_that_is_held_or_cancelled_in_the_pause_gives_its_slot_back),
+    cmocka_unit_test(one_that_the_end_of_the_pause_wakes_waits_at_a_route_that_was_stopped),
 };
 LIMITS_MAIN(tests)
