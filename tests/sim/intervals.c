@@ -40,6 +40,7 @@ static struct {
     used_t used;
     unsigned hours;              /* of the calm */
     int64_t hour_at, stepped_at; /* when somebody set the clock */
+    int64_t mode_at;
 } seen;
 
 void intervals_begin(void) { memset(&seen, 0, sizeof seen); }
@@ -101,6 +102,8 @@ void intervals_step(int64_t hours)
     sim.now.wall.us += hours * HOUR_US;
     u->doubted |= hour() > u->hour || u->hour > hour() + FAR_BACK;
 }
+
+void intervals_mode(void) { seen.mode_at = sim.now.at.us; }
 
 static void waits_for_cap(void *arg, const stored_message_t *m)
 {
@@ -169,7 +172,9 @@ void intervals_verdict(const msg_verdict_t *v)
     submitted_t *new = v->verdict == VERDICT_ACCEPTED ? submitted(&v->id) : NULL;
     if (!new || new->accepted_at || new->parked)
         return;
-    new->parked = new->limiter_life != node_limiter()->life || is_parked(&v->id);
+    /* Who came while nothing was taken in may have been let go on before its verdict. */
+    new->parked = new->limiter_life != node_limiter()->life || new->at <= seen.mode_at ||
+                  is_parked(&v->id);
     if (new->parked)
         return;
     check_cap(new);

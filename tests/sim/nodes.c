@@ -28,6 +28,8 @@ static void world_log(void *arg, const log_line_t *line)
     const node_t *n = arg;
     if (line->event == LOG_BUG)
         violation("%s logs a bug: %s", actor_name(n->kind), line->text);
+    if (line->event == LOG_MODE && n->kind == ACTOR_LIMITER)
+        intervals_mode();
     if (trace_all)
         trace_note("%s/%u says: %s (%.*s)", actor_name(n->kind), n->instance,
                    line->text ? line->text : "", (int)line->reason.len,

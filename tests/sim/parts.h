@@ -176,6 +176,7 @@ void intervals_verdict(const msg_verdict_t *v);
 void intervals_call(op_t *op, const assigned_t *a);
 void intervals_unbegun(const assigned_t *a);
 void intervals_step(int64_t hours); /* somebody sets the clock */
+void intervals_mode(void); /* what is taken in changed */
 void intervals_hour(void); /* of the calm, in seconds */
 void intervals_end(void);
 
