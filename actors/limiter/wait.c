@@ -38,7 +38,8 @@ void item_waits(limiter_t *l, item_t *i, uint8_t blocker)
         wish_observe(l->e, METRIC_WAIT_SECONDS, cause_of(l, i), waited / 1e3);
     i->blocker = blocker;
     i->since_ms = now_ms;
-    if (blocker == BLOCKER_LIMIT || blocker == BLOCKER_DUE || blocker == BLOCKER_HOLD)
+    if (blocker == BLOCKER_LIMIT || blocker == BLOCKER_DUE || blocker == BLOCKER_HOLD ||
+        blocker == BLOCKER_VALUES)
         letter_spare(l, i);
 }
 

@@ -43,8 +43,30 @@ static void one_whose_body_cannot_be_read_keeps_nobody_from_the_limit_that_woke_
     rig_destroy(r);
 }
 
+static void who_waits_for_room_for_its_label_value_keeps_no_body_over_the_bound_either(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("'queue':{'cache_bytes':2000,'buckets_max':16},",
+                          "'of':{'slots':1,'per':['l']}", ROUTE("a", "", CALL("'limits':['of'],")));
+    for (unsigned n = 1; n <= 300; n++) {
+        char value[8];
+        snprintf(value, sizeof value, "%u", n);
+        limits_offer(r, (offer_t){n, "a", value});
+    }
+    hand_fill(r);
+    assert_true(limits_self(r)->crowd.items.count > 200);
+    assert_in_range(limits_self(r)->live_bytes_cached, 1, 2000);
+    for (unsigned n = 1; n <= 300; n++) {
+        hand_fill(r);
+        assert_true(in_hand(n));
+        hand_ok(r, n);
+    }
+    rig_destroy(r);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(who_waits_keeps_no_body_in_memory_over_the_bound),
+    cmocka_unit_test(who_waits_for_room_for_its_label_value_keeps_no_body_over_the_bound_either),
     cmocka_unit_test(one_whose_body_cannot_be_read_keeps_nobody_from_the_limit_that_woke_it),
 };
 LIMITS_MAIN(tests)
