@@ -66,6 +66,18 @@ static bool slots_are_in(const needs_t *these, const needs_t *those)
     return all;
 }
 
+/* True: the step failed. What the far side may still hold, no webhook ends or prolongs. */
+static bool is_of_call(limiter_t *l, item_t *i, const lease_t *held)
+{
+    char reason[256], id[LEASE_ID_BYTES_MAX + 1];
+    if (!held || !(held->flags & LEASE_OF_CALL))
+        return false;
+    text_printable(bytes_of(held->id, held->length), id, sizeof id);
+    snprintf(reason, sizeof reason, "lease: id %s is the slot of a call that may still run", id);
+    step_failed(l, i, reason);
+    return true;
+}
+
 /* A lease is slots: what else was drawn for it counted when it was made. True: the step failed. */
 static bool is_of_other_slots(limiter_t *l, item_t *i, const lease_t *held)
 {
@@ -114,6 +126,8 @@ static bool call_settles(limiter_t *l, item_t *i, lease_t *held)
 
 bool lease_settles_as(limiter_t *l, item_t *i, const step_t *step, lease_t *held)
 {
+    if (is_of_call(l, i, held))
+        return true;
     return step->kind == STEP_ACQUIRE ? acquire_renews(l, i, step, held) : call_settles(l, i, held);
 }
 
@@ -166,6 +180,8 @@ static void forgotten(limiter_t *l, const item_t *i, const char *id)
 static void release(limiter_t *l, item_t *i, const step_t *step, const char *id)
 {
     lease_t *held = lease_find(l, bytes_str(id));
+    if (is_of_call(l, i, held))
+        return;
     uint64_t fence = held ? held->fence : 0;
     if (held && held->needs)
         lease_end(l, held, NULL);

@@ -64,9 +64,42 @@ static void a_strict_slot_is_its_own_whatever_ids_the_leases_outside_have(void *
     rig_destroy(r);
 }
 
+#define BEGIN "{'name':'t','limits':['of'],'acquire':{'id':'call:${/labels/l}'}}"
+#define OUT CALL("'limits':['of'],'lease':{'id':'call:${/labels/l}'},")
+#define END                                                                                        \
+    "'end':{'path':'/end','source':'s','labels':{'l':'/message/l'},'steps':[{'name':'g',"          \
+    "'release':{'id':'call:${/labels/l}'}}]}"
+static const char OUTSIDE[] = ROUTE("a", "", CALL("'limits':['of'],")) "," ROUTE(
+    "begin", "", BEGIN) "," ROUTE("out", "", OUT) "," END;
+
+static void no_webhook_ends_or_prolongs_the_slot_of_a_call_that_may_still_run(void **s)
+{
+    (void)s;
+    static const char *const routes[] = {"end", "begin", "out"};
+    rig_t *r = limits_rig("", "'of':{'slots':1,'strict':true}", OUTSIDE);
+    limits_supervisor(r);
+    limits_offer(r, (offer_t){1, "a"});
+    assert_int_equal(hand_fill(r), 1);
+    limits_death(r, 31);
+    rig_pass(r, 3 * US_PER_S);
+    for (unsigned n = 0; n < COUNT_OF(routes); n++) {
+        limits_offer(r, (offer_t){10 + n, routes[n], "1:1"});
+        assert_int_equal(rig_state(r, 10 + n), STATE_DEAD);
+        msgid_t id = rig_id(10 + n);
+        assert_true(bytes_is(memory_disk_find(r->disk, &id)->progress.reason,
+                             "lease: id call:1:1 is the slot of a call that may still run"));
+    }
+    assert_int_equal(limits_bucket(r, "of")->in_use, 1);
+    rig_pass(r, 2100 * US_PER_MS);
+    assert_int_equal(hand_fill(r), 1);
+    assert_true(in_hand(1));
+    rig_destroy(r);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_strict_slot_stays_taken_until_the_timeout_of_a_call_whose_actor_died),
     cmocka_unit_test(a_strict_slot_of_the_route_stays_taken_too_and_no_try_begins_in_it),
     cmocka_unit_test(a_strict_slot_is_its_own_whatever_ids_the_leases_outside_have),
+    cmocka_unit_test(no_webhook_ends_or_prolongs_the_slot_of_a_call_that_may_still_run),
 };
 LIMITS_MAIN(tests)
