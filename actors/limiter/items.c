@@ -268,6 +268,8 @@ void item_merge(limiter_t *l, item_t *older, item_t *newer)
     }
     if (older->reading)
         stop_reading(l, older);
+    if (older->needs) /* the newer one may be about another lease: it asks when it is tried */
+        lease_asked_end(l, older->needs);
     seqmap_remove(l->live, older->seq);
     seqmap_remove(l->live, newer->seq);
     EXCHANGE(seq);

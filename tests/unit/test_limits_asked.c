@@ -83,9 +83,30 @@ static void what_runs_outside_holds_its_slots_though_its_answer_is_too_large_to_
     rig_destroy(r);
 }
 
+static void who_is_merged_into_one_that_asks_for_another_lease_is_not_released_with_it(void **s)
+{
+    (void)s;
+    static const char merges[] =
+        ROUTE("m", "'merge':true,",
+              "{'name':'t','limits':['calls'],'acquire':{'id':'c-${/labels/l}'}}") ","
+        "'end':{'path':'/end','source':'s','labels':{'l':'/message/l'},'steps':[{'name':'g',"
+        "'release':{'id':'c-${/labels/l}'}}]}";
+    rig_t *r = limits_rig("", CALLS, merges);
+    limits_offer(r, (offer_t){1, "m", "first", "other"});
+    limits_offer(r, (offer_t){2, "m", "A", "k"});
+    limits_offer(r, (offer_t){3, "m", "B", "k"}); /* in the place of 2 */
+    assert_true(is_done(r, 2) && !is_done(r, 3));
+    limits_offer(r, (offer_t){4, "end", "A"});
+    assert_false(is_done(r, 3));
+    limits_offer(r, (offer_t){5, "end", "first"});
+    assert_true(is_done(r, 3) && is_held(r, "c-B"));
+    rig_destroy(r);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_runs_outside_holds_its_slots_though_its_answer_is_too_large_to_keep),
     cmocka_unit_test(who_is_released_while_it_waits_takes_nothing_however_long_that_is),
     cmocka_unit_test(who_waits_for_what_another_message_was_granted_has_it_too),
+    cmocka_unit_test(who_is_merged_into_one_that_asks_for_another_lease_is_not_released_with_it),
 };
 LIMITS_MAIN(tests)
