@@ -219,8 +219,8 @@ void leases_expire(limiter_t *l)
         wish_again(l->e);
 }
 
-/* After another boot its clock began anew: all of its time again, so that nothing is taken back
- * early. */
+/* All of its time again, so that nothing is taken back early: after another boot its clock began
+ * anew, and what a door granted alone it renews alone while we are away. */
 static void lease_kept(void *arg, const stored_lease_t *row)
 {
     limiter_t *l = arg;
@@ -236,7 +236,7 @@ static void lease_kept(void *arg, const stored_lease_t *row)
         bucket_hold(l, &lease->needs->of[n]);
     may_exceed(lease);
     int64_t full = l->now.at.us + (int64_t)row->ttl_ms * US_PER_MS;
-    bool whole = l->new_boot || row->expires_us > full;
+    bool whole = l->new_boot || row->flags & LEASE_PROVISIONAL || row->expires_us > full;
     agenda_add(l->expiries, &lease->expiry, (instant_t){whole ? full : row->expires_us});
 }
 
