@@ -67,13 +67,15 @@ static void call(limiter_t *l, stand_by_t *s)
     end_if_empty(l, s);
 }
 
-/* Who was woken has the connection before them: they were called when there was none. */
+/* Who was woken has the connection before them: they were called when there was none. As many as
+ * could go: however many buckets there are, nobody comes back in vain for a connection. */
 bool stand_by_call(limiter_t *l, size_t pool)
 {
     list_t *due = &l->pools[pool].stand_bys;
-    if (due->count == 0 || l->pools[pool].woken.count > 0 || pool_free(l, pool) == 0)
+    uint64_t left = due->count > 0 && l->pools[pool].woken.count == 0 ? pool_free(l, pool) : 0;
+    if (left == 0)
         return false;
-    for (; due->count > 0 && l->budget > 0; l->budget--)
+    for (; due->count > 0 && left > 0 && l->budget > 0; left--, l->budget--)
         call(l, list_of(list_first(due), stand_by_t, due));
     return true;
 }

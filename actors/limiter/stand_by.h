@@ -1,8 +1,9 @@
 /* stand_by.h: who has its turn at a limit, and no connection to go by. It must not keep the limit
  * from those of other pools: its wake is given back, and it stands by, in its bucket's order, until
- * its pool has a connection. Then the first of each bucket is called: it waits at its bucket again,
- * before all others there. The next one is called when that one has gone. So one that stands by
- * goes to and fro once for a connection of its own, however many stand by with it. */
+ * its pool has a connection. Then the first is called, of as many buckets as connections are free:
+ * it waits at its bucket again, before all others there. The next one is called when that one has
+ * gone. So one that stands by goes to and fro once for a connection of its own, however many stand
+ * by with it. */
 #ifndef WEIR_LIMITER_STAND_BY_H
 #define WEIR_LIMITER_STAND_BY_H
 

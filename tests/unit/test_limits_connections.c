@@ -81,6 +81,49 @@ static void those_without_a_connection_make_way_once_and_not_for_each_slot(void 
     rig_destroy(r);
 }
 
+/* Who was put somewhere else at this moment. */
+static size_t moved_now(rig_t *r)
+{
+    const limiter_t *l = limits_self(r);
+    size_t moved = 0;
+    for (int64_t seq = l->tally.first_live; seq < l->tally.next_seq; seq++) {
+        const item_t *i = seqmap_find(l->live, seq);
+        moved +=
+            i && i->state == STATE_QUEUED && i->since_ms == (uint32_t)(l->now.at.us / US_PER_MS);
+    }
+    return moved;
+}
+
+static void of_all_values_that_stand_by_as_many_are_called_as_connections_are_free(void **s)
+{
+    (void)s;
+    enum { VALUES = 200 };
+    rig_t *r = up_with_connections("'all':{'slots':1,'per':['l']}", 1);
+    for (unsigned n = 0; n < VALUES; n++) {
+        char value[8];
+        snprintf(value, sizeof value, "%u", n);
+        limits_offer(r, (offer_t){1 + n, "y", value});
+        limits_offer(r, (offer_t){1001 + n, "x", value});
+    }
+    limits_offer(r, (offer_t){3000, "x", "other"}); /* has the connection */
+    hand_fill(r);
+    assert_int_equal(hand.count, VALUES + 1);
+    for (unsigned n = 0; n < VALUES; n++)
+        hand_ok(r, 1 + n);
+    const limiter_t *l = limits_self(r);
+    const pool_t *pool = &l->pools[l->config->routes[1].steps[0].pool];
+    assert_int_equal(pool->standing, VALUES);
+    for (unsigned n = 0; n < 5; n++) { /* in their order, and the others stay as they are */
+        rig_pass(r, US_PER_S);
+        rig_credit(r, CONN_RESPONDER, "breaks", 2 + n);
+        hand_fill(r);
+        assert_true(in_hand(1001 + n));
+        assert_int_equal(pool->standing, VALUES - 1 - n);
+        assert_int_equal(moved_now(r), 0);
+    }
+    rig_destroy(r);
+}
+
 static void order(rig_t *r, const char *verb, unsigned n)
 {
     char id[MSGID_TEXT], args[100];
@@ -116,6 +159,7 @@ static void who_stands_by_or_is_called_can_be_held_and_prioritised(void **s)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_slots_of_a_limit_go_to_those_who_have_a_connection),
     cmocka_unit_test(those_without_a_connection_make_way_once_and_not_for_each_slot),
+    cmocka_unit_test(of_all_values_that_stand_by_as_many_are_called_as_connections_are_free),
     cmocka_unit_test(who_stands_by_or_is_called_can_be_held_and_prioritised),
 };
 LIMITS_MAIN(tests)
