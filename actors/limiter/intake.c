@@ -154,7 +154,7 @@ static item_t *enqueue(limiter_t *l, const msg_submit_t *s, const route_t *r)
     blob_t *content = blob_join(s->fields, s->body);
     i->id = s->id;
     i->accepted = l->now.wall;
-    i->order_us = order_now(l);
+    i->order_us = i->born_us = order_now(l);
     i->route = (uint16_t)route_index(l, r);
     i->class = (uint8_t)s->class;
     i->key = key_get(l, i->route, s->key);

@@ -47,6 +47,7 @@ typedef struct item {
     msgid_t id;
     wall_t accepted;
     int64_t order_us; /* its time in core/fair.h: when it, or whom it stands for, was accepted */
+    int64_t born_us;  /* for its age: when it was accepted, by the same clock */
     key_queue_t *key;       /* NULL: no order */
     letter_t *letter;       /* NULL: read it when due */
     needs_t *job, *needs;   /* of its route, of its step; NULL: not looked for yet, or none */
@@ -115,7 +116,7 @@ int64_t item_age_left_us(const limiter_t *l, const item_t *i);
 void ages_watch(limiter_t *l); /* those that are and wait end */
 
 /* order.c: keys and turns */
-int64_t order_now(const limiter_t *l); /* for order_us */
+int64_t order_now(const limiter_t *l); /* for order_us, born_us */
 key_queue_t *key_get(limiter_t *l, uint16_t route, bytes_t name);
 void item_set_class(limiter_t *l, item_t *i, uint8_t class); /* for good */
 uint8_t stored_class(uint8_t envelope, uint32_t flags); /* of a row: as accepted, or set since */

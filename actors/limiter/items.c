@@ -275,6 +275,7 @@ void item_merge(limiter_t *l, item_t *older, item_t *newer)
     EXCHANGE(seq);
     EXCHANGE(id);
     EXCHANGE(accepted);
+    EXCHANGE(born_us);
     EXCHANGE(letter);
     EXCHANGE(results);
     EXCHANGE(results_len);

@@ -98,7 +98,7 @@ const char *redrive_one(limiter_t *l, const stored_message_t *m)
     prints_put(l->prints, &e.print, e.body_hash, i->seq);
     i->id = e.id;
     i->accepted = l->now.wall;
-    i->order_us = order_now(l);
+    i->order_us = i->born_us = order_now(l);
     i->route = (uint16_t)(r - l->config->routes);
     i->class = stored_class(e.class, m->progress.flags);
     i->flags = (m->progress.flags & ~(uint32_t)PROGRESS_WROTE) | PROGRESS_REDRIVEN;

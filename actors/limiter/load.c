@@ -202,6 +202,7 @@ static void load_message(limiter_t *l, const stored_message_t *m)
     i->id = m->envelope.id;
     i->accepted = m->envelope.accepted;
     i->order_us = i->accepted.us < order_now(l) ? i->accepted.us : order_now(l);
+    i->born_us = i->order_us;
     i->class = stored_class(m->envelope.class, p->flags);
     i->attempt = p->attempt;
     i->failed = p->failed;

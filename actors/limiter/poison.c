@@ -55,12 +55,12 @@ holder_t *holder_alone(limiter_t *l, const item_t *i, size_t pool)
 
 /* ---- ages ---- */
 
-/* As whoever sets the host's clock does not change it (order_us). */
+/* As whoever sets the host's clock does not change it (order_now). */
 int64_t item_age_left_us(const limiter_t *l, const item_t *i)
 {
     const route_t *r = item_route(l, i);
     int64_t most = r ? (int64_t)r->max_age_ms * US_PER_MS : 0;
-    return most > 0 ? i->order_us + most - order_now(l) : INT64_MAX;
+    return most > 0 ? i->born_us + most - order_now(l) : INT64_MAX;
 }
 
 static bool is_waiting(const item_t *i)

@@ -65,6 +65,26 @@ static void who_is_merged_hands_its_place_to_the_newer_one(void **s)
     rig_destroy(r);
 }
 
+static void who_is_merged_is_as_old_as_itself(void **s)
+{
+    (void)s;
+    rig_t *r =
+        limits_rig("", "'of':{'slots':1}",
+                   ROUTE("m", "'merge':true,'max_age_ms':50000,",
+                         CALL("'limits':['of'],")) "," ROUTE("o", "", CALL("'limits':['of'],")));
+    limits_offer(r, (offer_t){1, "o"});
+    for (unsigned n = 10; n < 16; n++) {
+        limits_offer(r, (offer_t){n, "m", .key = "k"});
+        rig_pass(r, 20 * US_PER_S);
+        assert_int_equal(rig_state(r, n), STATE_QUEUED);
+    }
+    rig_pass(r, 29 * US_PER_S);
+    assert_int_equal(rig_state(r, 15), STATE_QUEUED);
+    rig_pass(r, 2 * US_PER_S);
+    assert_int_equal(rig_state(r, 15), STATE_DEAD);
+    rig_destroy(r);
+}
+
 static void who_is_merged_into_another_label_value_waits_for_that_one(void **s)
 {
     (void)s;
@@ -195,6 +215,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_costly_one_that_waits_first_is_not_passed_by_those_whom_another_limit_woke),
     cmocka_unit_test(those_whom_one_limit_woke_for_the_next_keep_their_order),
     cmocka_unit_test(who_is_merged_hands_its_place_to_the_newer_one),
+    cmocka_unit_test(who_is_merged_is_as_old_as_itself),
     cmocka_unit_test(who_is_merged_into_another_label_value_waits_for_that_one),
     cmocka_unit_test(a_class_that_it_has_already_leaves_a_message_its_place),
     cmocka_unit_test(
