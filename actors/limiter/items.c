@@ -268,8 +268,6 @@ void item_merge(limiter_t *l, item_t *older, item_t *newer)
     }
     if (older->reading)
         stop_reading(l, older);
-    if (older->needs) /* the newer one may be about another lease: it asks when it is tried */
-        lease_asked_end(l, older->needs);
     seqmap_remove(l->live, older->seq);
     seqmap_remove(l->live, newer->seq);
     EXCHANGE(seq);
@@ -293,6 +291,7 @@ void item_merge(limiter_t *l, item_t *older, item_t *newer)
     if (class != older->class || class != newer->class)
         item_set_class(l, older, class);
     merged_end(l, newer, &older->id);
+    lease_asks_anew(l, older);
 }
 
 void source_count(limiter_t *l, const item_t *i, int more)

@@ -54,6 +54,7 @@ void lease_ends_free(limiter_t *l);
 void lease_asked(limiter_t *l, struct item *i); /* by its needs, which know the id */
 void lease_asked_end(limiter_t *l, needs_t *needs);
 void lease_is_known(limiter_t *l, lease_t *lease); /* those that wait to take it end */
+void lease_asked_try(limiter_t *l, struct item *i); /* it does not wait for its limits first */
 
 /* lease_step.c: what steps do with leases */
 bool lease_settles_as(limiter_t *l, item_t *i, const step_t *step, lease_t *held);
@@ -61,6 +62,8 @@ void own_step(limiter_t *l, item_t *i, const step_t *step); /* acquire, release 
 /* Before its limits are asked: however full they are, an acquire step whose lease is held renews
  * it, and what was released before it began does not begin. False: the step goes on. */
 bool lease_settles(limiter_t *l, item_t *i, const step_t *step);
+/* It has another message's content now: what it waits to take may have another id. */
+void lease_asks_anew(limiter_t *l, item_t *i);
 void lease_from_step(limiter_t *l, item_t *i, const step_t *step);
 void strict_keep(limiter_t *l, item_t *i); /* before its slots are given back */
 

@@ -18,31 +18,52 @@ void lease_asked(limiter_t *l, item_t *i)
         return;
     int64_t key = key_of(l, needs->lease_id);
     needs->asked_by = i;
+    needs->asked_before = NULL;
     needs->asked_next = seqmap_find(l->asked, key);
-    if (needs->asked_next)
+    if (needs->asked_next) {
+        needs->asked_next->asked_before = needs;
         seqmap_remove(l->asked, key);
+    }
     seqmap_put(l->asked, key, needs);
 }
 
 void lease_asked_end(limiter_t *l, needs_t *needs)
 {
+    needs_t *next = needs->asked_next, *before = needs->asked_before;
     if (!needs->asked_by)
         return;
-    int64_t key = key_of(l, needs->lease_id);
-    needs_t *first = seqmap_find(l->asked, key), **at = &first;
-    while (*at != needs)
-        at = &(*at)->asked_next;
-    *at = needs->asked_next;
-    seqmap_remove(l->asked, key);
-    if (first)
-        seqmap_put(l->asked, key, first);
     needs->asked_by = NULL;
+    if (next)
+        next->asked_before = before;
+    if (before) {
+        before->asked_next = next;
+        return;
+    }
+    int64_t key = key_of(l, needs->lease_id);
+    seqmap_remove(l->asked, key);
+    if (next)
+        seqmap_put(l->asked, key, next);
 }
 
 /* Those that are tried soon anyway, or not at all for now, find it when they are. */
 static bool waits_for_limit(const item_t *i)
 {
     return i->blocker == BLOCKER_LIMIT || i->standing == STANDS_BY;
+}
+
+void lease_asked_try(limiter_t *l, item_t *i)
+{
+    if (!waits_for_limit(i))
+        return;
+    item_unplace(l, i);
+    offer(l, i);
+}
+
+/* Thousands may wait for one lease: those for whom the step has no room find it when they are
+ * tried, and half of it is for what else came in its frame. */
+static bool may_settle(const limiter_t *l)
+{
+    return step_has_room(l) && effects_room(l->e) > effects_most(l->e) / 2;
 }
 
 void lease_is_known(limiter_t *l, lease_t *lease)
@@ -55,7 +76,7 @@ void lease_is_known(limiter_t *l, lease_t *lease)
         if (!settles || !waits_for_limit(i) || strcmp(n->lease_id, lease->id) != 0)
             continue;
         item_unplace(l, i);
-        if (!lease_settles_as(l, i, step, lease))
+        if (!may_settle(l) || !lease_settles_as(l, i, step, lease))
             offer(l, i);
     }
 }

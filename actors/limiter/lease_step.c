@@ -131,6 +131,15 @@ bool lease_settles_as(limiter_t *l, item_t *i, const step_t *step, lease_t *held
     return step->kind == STEP_ACQUIRE ? acquire_renews(l, i, step, held) : call_settles(l, i, held);
 }
 
+static void asks_for(limiter_t *l, item_t *i, const char *id)
+{
+    lease_asked_end(l, i->needs);
+    free(i->needs->lease_id);
+    i->needs->lease_id = strdup(id);
+    must(i->needs->lease_id);
+    lease_asked(l, i);
+}
+
 bool lease_settles(limiter_t *l, item_t *i, const step_t *step)
 {
     char id[LEASE_ID_BYTES_MAX + 1];
@@ -141,12 +150,20 @@ bool lease_settles(limiter_t *l, item_t *i, const step_t *step)
     lease_t *held = lease_find(l, bytes_str(id));
     if (held && lease_settles_as(l, i, step, held))
         return true;
-    lease_asked_end(l, i->needs);
-    free(i->needs->lease_id);
-    i->needs->lease_id = strdup(id);
-    must(i->needs->lease_id);
-    lease_asked(l, i);
+    asks_for(l, i, id);
     return false;
+}
+
+void lease_asks_anew(limiter_t *l, item_t *i)
+{
+    char id[LEASE_ID_BYTES_MAX + 1], why[200];
+    if (!i->needs || !i->needs->asked_by)
+        return;
+    bool made = i->letter && id_of(l, i, item_step(l, i), id, why, sizeof why);
+    if (made)
+        asks_for(l, i, id);
+    if (!made || lease_find(l, bytes_str(id)))
+        lease_asked_try(l, i);
 }
 
 static void acquire(limiter_t *l, item_t *i, const step_t *step, const char *id)

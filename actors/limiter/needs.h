@@ -11,8 +11,8 @@ typedef struct needs {
     bool loaded;    /* of an assignment of an earlier life, perhaps by another configuration */
     uint16_t bytes; /* of needs_text(), about */
     char *lease_id; /* what a step's slots will be, once taken; owned; NULL: no lease */
-    struct needs *asked_next; /* lease_asked.c: who waits to take it, and others of the same hash */
-    struct item *asked_by;
+    struct needs *asked_next, *asked_before; /* lease_asked.c: others of the same hash that wait */
+    struct item *asked_by;                   /* who waits to take it */
     need_t of[];
 } needs_t;
 

@@ -86,11 +86,13 @@ static void what_runs_outside_holds_its_slots_though_its_answer_is_too_large_to_
 static void who_is_merged_into_one_that_asks_for_another_lease_is_not_released_with_it(void **s)
 {
     (void)s;
-    static const char merges[] =
-        ROUTE("m", "'merge':true,",
-              "{'name':'t','limits':['calls'],'acquire':{'id':'c-${/labels/l}'}}") ","
-        "'end':{'path':'/end','source':'s','labels':{'l':'/message/l'},'steps':[{'name':'g',"
-        "'release':{'id':'c-${/labels/l}'}}]}";
+    static const char merges[] = ROUTE("m", "'merge':true,",
+                                       "{'name':'t','limits':['calls'],'acquire':{'id':'c-${/"
+                                       "labels/l}'}}") ","
+                                                       "'end':{'path':'/"
+                                                       "end','source':'s','labels':{'l':'/message/"
+                                                       "l'},'steps':[{'name':'g',"
+                                                       "'release':{'id':'c-${/labels/l}'}}]}";
     rig_t *r = limits_rig("", CALLS, merges);
     limits_offer(r, (offer_t){1, "m", "first", "other"});
     limits_offer(r, (offer_t){2, "m", "A", "k"});
@@ -100,13 +102,41 @@ static void who_is_merged_into_one_that_asks_for_another_lease_is_not_released_w
     assert_false(is_done(r, 3));
     limits_offer(r, (offer_t){5, "end", "first"});
     assert_true(is_done(r, 3) && is_held(r, "c-B"));
+    limits_offer(r, (offer_t){6, "m", "C", "k"});
+    limits_offer(r, (offer_t){7, "m", "D", "k"});
+    limits_offer(r, (offer_t){8, "end", "D"});
+    assert_true(is_done(r, 7)); /* it asks for its own from the first on */
+    limits_offer(r, (offer_t){9, "end", "F"});
+    limits_offer(r, (offer_t){10, "m", "E", "k"});
+    assert_false(is_done(r, 10));
+    limits_offer(r, (offer_t){11, "m", "F", "k"});
+    assert_true(is_done(r, 11)); /* it was released before it came */
     rig_destroy(r);
+}
+
+static void hundreds_who_wait_for_one_lease_end_with_its_release_over_many_steps(void **s)
+{
+    (void)s;
+    for (unsigned calls = 0; calls < 2; calls++) {
+        rig_t *r = limits_rig("", CALLS, ROUTES);
+        limits_offer(r, (offer_t){1, "begin", "A"});
+        limits_offers(r, (offer_t){2, calls ? "out" : "begin", "B"}, 300);
+        r->wishes_most = 64;
+        limits_restart(r, false);
+        limits_offer(r, (offer_t){400, "end", "B"});
+        for (unsigned n = 2; n < 302; n++)
+            assert_true(is_done(r, n));
+        assert_true(is_held(r, "c-A") && !is_held(r, "c-B"));
+        assert_int_equal(hand_fill(r), 0);
+        rig_destroy(r);
+    }
 }
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_runs_outside_holds_its_slots_though_its_answer_is_too_large_to_keep),
     cmocka_unit_test(who_is_released_while_it_waits_takes_nothing_however_long_that_is),
     cmocka_unit_test(who_waits_for_what_another_message_was_granted_has_it_too),
+    cmocka_unit_test(hundreds_who_wait_for_one_lease_end_with_its_release_over_many_steps),
     cmocka_unit_test(who_is_merged_into_one_that_asks_for_another_lease_is_not_released_with_it),
 };
 LIMITS_MAIN(tests)
