@@ -5,6 +5,7 @@
 #include "actors/limiter/parts.h"
 
 #define AGES_US (500 * US_PER_MS)
+#define AGES_LOOKS 1024 /* messages looked at in one step */
 
 static bool can_serve(const holder_t *h, size_t pool)
 {
@@ -70,18 +71,19 @@ static bool is_waiting(const item_t *i)
 
 /* Who is older than its route allows ends where it waits, also if nothing it waits for ever frees.
  * The messages of a route are as old as their seqs: only the first ones are looked at. Whoever runs
- * or is held meanwhile is looked at when it is tried. */
-static void route_ages(limiter_t *l, size_t route)
+ * or is held meanwhile is looked at when it is tried. After a start the first one is to be found
+ * among all: that has looks of its own, so that the others run meanwhile. How many are left. */
+static size_t route_ages(limiter_t *l, size_t route, size_t looks)
 {
     int64_t *seq = &l->of_route[route].ages_from;
     if (*seq < l->tally.first_live)
         *seq = l->tally.first_live;
-    for (; *seq < l->tally.next_seq && l->budget > 0 && step_has_room(l); ++*seq, l->budget--) {
+    for (; looks > 0 && *seq < l->tally.next_seq && step_has_room(l); ++*seq, looks--) {
         item_t *i = seqmap_find(l->live, *seq);
         if (!i || i->route != route)
             continue;
         if (item_age_left_us(l, i) >= 0)
-            return;
+            return looks;
         if (!is_waiting(i))
             continue;
         item_unplace(l, i);
@@ -89,16 +91,18 @@ static void route_ages(limiter_t *l, size_t route)
     }
     if (*seq < l->tally.next_seq)
         l->ages_at = l->now.at;
+    return looks;
 }
 
 void ages_watch(limiter_t *l)
 {
     if (l->phase != LOADED || instant_before(l->now.at, l->ages_at))
         return;
+    size_t looks = AGES_LOOKS;
     l->ages_at = instant_after_us(l->now.at, AGES_US);
     for (size_t n = 0; n < l->config->route_count; n++)
         if (l->config->routes[n].max_age_ms > 0)
-            route_ages(l, n);
+            looks = route_ages(l, n, looks);
     if (!instant_before(l->now.at, l->ages_at))
         wish_again(l->e); /* not all that is too old was looked at */
 }

@@ -143,6 +143,26 @@ static void what_came_while_it_was_loaded_enters_in_slices_too(void **s)
     rig_destroy(r);
 }
 
+static void who_may_run_does_not_wait_for_a_look_at_all_ages(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig(
+        "", "'of':{'slots':1}",
+        ROUTE("a", "'max_age_ms':60000,", CALL("")) "," ROUTE("b", "", CALL("'limits':['of'],")));
+    limiter_t *l = limits_self(r);
+    for (unsigned n = 1000; n < 10000; n += 100) {
+        limits_offers_at_once(r, (offer_t){n, "b"}, 100);
+        rig_settle(r);
+    }
+    l->of_route[0].ages_from = 0; /* as after a start */
+    l->ages_at = r->now.at;
+    limits_offers_at_once(r, (offer_t){1, "a"}, 1);
+    assert_int_equal(l->of_route[0].assigned, 1); /* in the step that accepted it */
+    rig_settle(r);
+    assert_int_equal(l->of_route[0].ages_from, l->tally.next_seq - 1);
+    rig_destroy(r);
+}
+
 static void nine_thousand_values_of_a_rate_are_slowed_down(void **s)
 {
     (void)s;
@@ -238,6 +258,7 @@ static const struct CMUnitTest room[] = {
     cmocka_unit_test(ten_thousand_that_a_drain_held_are_let_go),
     cmocka_unit_test(what_comes_while_others_are_let_go_waits_behind_them),
     cmocka_unit_test(what_came_while_it_was_loaded_enters_in_slices_too),
+    cmocka_unit_test(who_may_run_does_not_wait_for_a_look_at_all_ages),
     cmocka_unit_test(nine_thousand_values_of_a_rate_are_slowed_down),
     cmocka_unit_test(nine_thousand_values_of_a_rate_get_another),
     cmocka_unit_test(a_rate_that_was_kept_at_another_pace_keeps_what_was_taken),
