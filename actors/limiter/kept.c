@@ -1,15 +1,15 @@
 /* kept.c: rates, caps and pauses over restarts: written in the commit of what used them up, on the
  * boot clock; after another boot a rate starts as if one period were spent, and the wall clock says
- * what is left of a pause. A row: version, rate, pause (boot clock, what is left, wall clock),
- * cap's period and use, the rate and its pace, the breaker, window. A row of a limit that the
- * configuration no longer has stays as long as it would count if the next reload brought the limit
- * back. */
+ * what is left of a pause. A row: version (2 was never released), rate, pause (boot clock, what is
+ * left, wall clock), cap's period and use, the rate and its pace, the breaker, window. A row of a
+ * limit that the configuration no longer has stays as long as it would count if the next reload
+ * brought the limit back. */
 #include "actors/limiter/parts.h"
 
 #include <stdlib.h>
 
 #define START_WITHIN_LONGEST_US (600 * US_PER_S) /* that start_within_ms may say */
-#define PACE_VERSION 2
+#define PACE_VERSION 3
 #define PAUSE_REMEMBERED_US (60 * US_PER_S)
 #define SWEEP_SLICE 4096
 #define RATE_LONGEST_US (2 * 86400 * US_PER_S)
@@ -64,7 +64,7 @@ static int64_t get(const uint8_t **at)
 }
 
 #define PACE_FIXED (1 + 13 * 8)
-#define PACE_FIXED_V1 (1 + 6 * 8) /* without the rate that it is of */
+#define PACE_FIXED_V1 (1 + 6 * 8) /* without the rate that it is of and the breaker */
 
 static void put_breaker(uint8_t **at, const breaker_t *b)
 {
@@ -210,10 +210,10 @@ static void breaker_kept(limiter_t *l, bucket_t *b, const breaker_t *kept)
 /* Where the window begins; 0: not one of ours. */
 static size_t pace_fixed(bytes_t data)
 {
-    size_t fixed = data.len == 0                      ? 0
-                   : data.data[0] == PACE_VERSION     ? PACE_FIXED
-                   : data.data[0] == PACE_VERSION - 1 ? PACE_FIXED_V1
-                                                      : 0;
+    size_t fixed = data.len == 0                  ? 0
+                   : data.data[0] == PACE_VERSION ? PACE_FIXED
+                   : data.data[0] == 1            ? PACE_FIXED_V1
+                                                  : 0;
     return fixed <= data.len ? fixed : 0;
 }
 

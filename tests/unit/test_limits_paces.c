@@ -90,6 +90,29 @@ static size_t rows_stored(rig_t *r)
     return count;
 }
 
+static void row_is_of_version_3(void *arg, const stored_pace_t *pace)
+{
+    size_t *count = arg;
+    assert_int_equal(pace->data.data[0], 3);
+    assert_int_equal(pace->data.len, 1 + 13 * 8); /* another length is another version */
+    ++*count;
+}
+
+static void a_row_says_by_its_version_what_lies_in_it(void **s)
+{
+    (void)s;
+    size_t rows = 0;
+    rig_t *r = rate_rig("'rate':{'count':1,'per_ms':60000}");
+    limits_offer(r, (offer_t){1, "a"});
+    rig_crash(r);
+    assert_int_equal(memory_store_open(r->disk, &r->store, &r->opened), 0);
+    store_paces(r->store, row_is_of_version_3, &rows);
+    assert_int_equal(rows, 1);
+    memory_store_crash(&r->store);
+    rig_start(r);
+    rig_destroy(r);
+}
+
 /* A reload with the limit under another name: as if it were another one. */
 static void reload_as(rig_t *r, const char *name, int64_t after_us, bool reboot)
 {
@@ -173,6 +196,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_was_taken_while_pinned_is_worth_as_many_calls_after_it),
     cmocka_unit_test(a_burst_that_was_taken_while_pinned_does_not_come_back_by_unpinning),
     cmocka_unit_test(what_was_not_begun_comes_back_whole_while_slowed_down),
+    cmocka_unit_test(a_row_says_by_its_version_what_lies_in_it),
     cmocka_unit_test(a_limit_that_two_reloads_take_out_and_bring_back_is_as_used_as_it_was),
     cmocka_unit_test(what_is_kept_of_a_limit_that_is_gone_ends_when_nothing_of_it_counts),
     cmocka_unit_test(a_limit_that_has_no_rate_any_more_leaves_no_row_of_it),
