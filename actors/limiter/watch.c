@@ -207,10 +207,10 @@ static void sweep(limiter_t *l)
 
 void watch(limiter_t *l)
 {
+    wall_clock_watch(l);
     if (!instant_before(l->now.at, l->pressure_at)) {
         l->pressure_at = instant_after_us(l->now.at, PRESSURE_US);
         pressure(l);
-        wall_clock_watch(l);
         if (is_crowded(l))
             paces_sweep(l);
     }

@@ -251,6 +251,12 @@ static void who_waits_for_the_calendar_notices_that_the_host_s_time_was_set(void
     r->now.wall.us += 2 * 3600 * US_PER_S; /* an hour ahead of what it was: a new one */
     rig_pass(r, US_PER_S);
     assert_int_equal(hand_fill(r), 1);
+    r->now.wall.us -= 3600 * US_PER_S; /* and a message comes while it is wrong for a moment */
+    limits_offer(r, (offer_t){9, "a"});
+    r->now.wall.us += 3600 * US_PER_S;
+    assert_int_equal(hand_fill(r), 0);
+    rig_pass(r, 3600 * US_PER_S);
+    assert_int_equal(hand_fill(r), 1);
     rig_destroy(r);
 }
 
