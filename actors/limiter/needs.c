@@ -56,10 +56,11 @@ needs_t *needs_room(size_t count)
     return needs;
 }
 
-/* Of a line in the row. */
+/* Of a line in the row, where our own limits have none: else a retry, which draws from one more,
+ * might not fit where its first try did. */
 static size_t text_bytes(const limit_t *limit, size_t values)
 {
-    return values + strlen(limit->name) + 16;
+    return limit->own ? 0 : values + strlen(limit->name) + 16;
 }
 
 static bool need_add(limiter_t *l, needs_t *needs, limit_state_t *s, uint32_t cost, bytes_t values,

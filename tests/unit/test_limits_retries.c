@@ -104,6 +104,38 @@ static void without_a_budget_all_are_tried_again_at_once(void **s)
     rig_destroy(r);
 }
 
+/* As much text of label values as the row of a message keeps, but for a few bytes. */
+static void who_fits_with_its_label_values_fits_when_it_is_tried_again_too(void **s)
+{
+    (void)s;
+    char limits[1000] = "", names[100] = "", routes[400], value[116] = "", labels[600], own[128];
+    for (unsigned n = 0; n < 8; n++) {
+        size_t at = strlen(limits), end = strlen(names);
+        snprintf(limits + at, sizeof limits - at, "%s'l%u':{'slots':9,'per':['w','x','y','z']}",
+                 n ? "," : "", n);
+        snprintf(names + end, sizeof names - end, "%s'l%u'", n ? "," : "", n);
+    }
+    snprintf(routes, sizeof routes,
+             "'a':{'path':'/a','source':'s','labels':{'w':'/message/w','x':'/message/x','y':"
+             "'/message/y','z':'/message/z'},'steps':[" CALL(FLAKY "'limits':[%s],") "]}",
+             names);
+    memset(value, 'v', sizeof value - 1);
+    snprintf(labels, sizeof labels, "{\"w\":\"%s\",\"x\":\"%s\",\"y\":\"%s\",\"z\":\"%s\"}", value,
+             value, value, value);
+    rig_t *r = limits_rig("", limits, routes);
+    msg_submit_t m = limits_submit((offer_t){1, "a"}, own);
+    m.labels = bytes_str(labels);
+    rig_say(r, CONN_INGRESS, MESSAGE_SUBMIT, &m);
+    assert_int_equal(hand_fill(r), 1);
+    fail_once(r, 1, 1);
+    assert_int_equal(hand_fill(r), 1);
+    limits_restart(r, false); /* its row is read again */
+    assert_int_equal(hand_fill(r), 1);
+    hand_ok(r, 1);
+    assert_true(is_done(r, 1));
+    rig_destroy(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +144,7 @@ int main(void)
         cmocka_unit_test(what_was_not_begun_or_deferred_is_no_retry),
         cmocka_unit_test(retries_are_counted_again_after_a_crash),
         cmocka_unit_test(without_a_budget_all_are_tried_again_at_once),
+        cmocka_unit_test(who_fits_with_its_label_values_fits_when_it_is_tried_again_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
