@@ -90,12 +90,15 @@ static void pool_remove(limiter_t *l, item_t *i, size_t pool)
 }
 
 /* Its time is the end of a pause of a limit whose slots it has: it waits at that limit, where the
- * pause may end sooner. */
-static uint8_t pause_of_job(const item_t *i)
+ * pause may end sooner, or later: that may have grown before a restart. */
+static uint8_t pause_of_job(const limiter_t *l, const item_t *i)
 {
-    for (size_t n = 0; i->job_held && n < i->job->count; n++)
-        if (i->job->of[n].bucket->paused_until_us == i->due.due.us)
+    int64_t due = i->due.due.us;
+    for (size_t n = 0; i->job_held && due > 0 && n < i->job->count; n++) {
+        int64_t until = i->job->of[n].bucket->paused_until_us;
+        if (until > l->now.at.us && until >= due)
             return (uint8_t)(WAITS_JOB + n);
+    }
     return WAITS_NOTHING;
 }
 
@@ -105,8 +108,8 @@ void offer(limiter_t *l, item_t *i)
     must(step && i->state != STATE_ASSIGNED && i->has_turn && !item_is_placed(i) &&
          i->due.place == 0);
     i->state = STATE_QUEUED;
-    uint8_t on = pause_of_job(i);
-    if (i->due.due.us > l->now.at.us && on != WAITS_NOTHING) {
+    uint8_t on = pause_of_job(l, i);
+    if (on != WAITS_NOTHING) {
         item_keep(l, i, on);
         return;
     }

@@ -41,6 +41,29 @@ static void what_was_woken_by_hand_does_not_wait_for_the_old_time_again(void **s
     rig_destroy(r);
 }
 
+static void whoever_waited_for_a_pause_that_grew_waits_for_all_of_it_after_a_restart(void **s)
+{
+    (void)s;
+    for (int64_t restart_s = 10; restart_s <= 70; restart_s += 60) {
+        rig_t *r = limits_rig("", OF, KEEPS);
+        limits_offers(r, (offer_t){1, "a"}, 2);
+        hand_fill(r);
+        hand_settle(r, 1, OUTCOME_DEFER, 429, 60000);
+        hand_settle(r, 2, OUTCOME_DEFER, 429, 90000);
+        rig_pass(r, restart_s * US_PER_S);
+        assert_int_equal(hand_fill(r), 0);
+        limits_restart(r, false);
+        rig_pass(r, (80 - restart_s) * US_PER_S);
+        assert_int_equal(hand_fill(r), 0);
+        rig_pass(r, 11 * US_PER_S);
+        assert_int_equal(hand_fill(r), 1); /* and the first alone */
+        hand_ok(r, in_hand(1) ? 1 : 2);
+        hand_fill(r);
+        assert_int_equal(hand.count, 1);
+        rig_destroy(r);
+    }
+}
+
 static void
 after_the_pause_one_of_them_goes_first_and_then_all_and_those_who_wait_for_slots(void **s)
 {
@@ -98,6 +121,7 @@ static void one_that_the_end_of_the_pause_wakes_waits_at_a_route_that_was_stoppe
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(whoever_keeps_its_slot_goes_on_when_the_pause_is_ended_by_hand),
+    cmocka_unit_test(whoever_waited_for_a_pause_that_grew_waits_for_all_of_it_after_a_restart),
     cmocka_unit_test(what_was_woken_by_hand_does_not_wait_for_the_old_time_again),
     cmocka_unit_test(
         after_the_pause_one_of_them_goes_first_and_then_all_and_those_who_wait_for_slots),
