@@ -178,8 +178,9 @@ static void wall_clock_watch(limiter_t *l)
 {
     int64_t ahead = l->now.wall.us - l->now.at.us, before = l->wall_ahead_us;
     l->wall_ahead_us = ahead;
-    if (before != 0 && llabs(ahead - before) > US_PER_S)
-        buckets_each(l, look_if_capped, NULL);
+    if (before == 0 || llabs(ahead - before) <= US_PER_S)
+        return;
+    buckets_each(l, look_if_capped, NULL);
     if (l->look)
         wish_again(l->e);
 }
