@@ -9,6 +9,7 @@
 #define WARN_EVERY_US (86400 * US_PER_S)
 
 #define BODY_BYTES (256u << 10) /* of an order or a batch of leases; routes may want more */
+#define HELD_BODIES 256u        /* so many of the largest may be half there at once */
 
 static char *text_of(bytes_t secret)
 {
@@ -78,6 +79,7 @@ http_server_options_t actor_door_options(const actor_door_t *t, const config_t *
         .body_rate_min = config->http.body_rate_min,
         .header_bytes_max = config->http.header_bytes_max,
         .body_bytes_max = body_max,
+        .held_bytes_max = HELD_BODIES * body_max,
     };
 }
 

@@ -104,17 +104,25 @@ static void look_at_connection(http_head_t *head, bytes_t value)
     }
 }
 
+/* A name or address, perhaps with a port: no blank, and nothing that ends it in a URL. */
+static bool is_host(bytes_t value)
+{
+    return is_target_text(value) && !memchr(value.data, '/', value.len) &&
+           !memchr(value.data, '@', value.len) && !memchr(value.data, ',', value.len);
+}
+
 static void look_at_meaning(struct head_look *l, bytes_t name, bytes_t value)
 {
     http_head_t *head = l->head;
     switch (name.len) { /* of the few that mean something, no two are of one length but two */
     case 4:
-        l->hosts += is_name(name, "host");
+        if (is_name(name, "host") && (l->hosts++ > 0 || !is_host(value)))
+            doubt(l, 400);
         break;
     case 6:
         if (is_name(name, "expect")) {
             head->expects = true;
-            if (!is_name(value, "100-continue"))
+            if (head->http11 && !is_name(value, "100-continue"))
                 doubt(l, 417);
         }
         break;

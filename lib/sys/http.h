@@ -39,6 +39,7 @@ typedef struct http_server_options {
     unsigned header_ms, body_ms, idle_ms;
     unsigned body_rate_min;
     size_t header_bytes_max, body_bytes_max;
+    size_t held_bytes_max; /* of requests that are not whole, all connections together; then 503 */
 } http_server_options_t;
 typedef struct http_server_counts {
     unsigned open; uint64_t accepted, refused, timeouts, oversize, malformed;

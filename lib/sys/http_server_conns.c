@@ -88,7 +88,7 @@ void http_conns_bury(http_server_t *s)
             list_remove(&s->again, &conn->in_again);
         if (conn->session)
             gnutls_deinit(conn->session);
-        free(conn->in);
+        http_conn_drop_bytes(conn);
         free(conn->out);
         free(conn);
     }
@@ -236,15 +236,15 @@ static http_conn_t *conn_new(http_server_t *s, int fd, const address_t *peer, bo
     return conn;
 }
 
-/* What a connection wants is known with its head. So that half heads cannot keep the reserve from a
- * question about health, who waits there longest without one makes room. */
+/* So that half requests cannot keep the reserve from a question about health, whose request has
+ * been missing longest there makes room. */
 static bool reserve_has_room(http_server_t *s)
 {
     if (s->reserve.count < s->options.reserved_connections)
         return true;
     for (list_node_t *n = list_first(&s->reserve); n; n = list_next(&s->reserve, n)) {
         http_conn_t *conn = list_of(n, http_conn_t, in_reserve);
-        if (conn->phase != PHASE_HEAD || conn->reused)
+        if (conn->phase > PHASE_BODY)
             continue;
         http_conn_refuse(conn, 503);
         return s->reserve.count < s->options.reserved_connections;
@@ -275,7 +275,8 @@ static void admit(http_server_t *s, int fd, const struct sockaddr_storage *addre
     if (tls)
         http_tls_begin(conn);
     if (!http_conn_watch(conn)) {
-        http_conn_refuse(conn, 503);
+        s->counts.refused++;
+        http_conn_end(conn);
         return;
     }
     start_tick(s);
@@ -325,7 +326,10 @@ void http_server_retire(http_server_t *s)
     http_server_pause(s, true);
 }
 
-bool http_server_is_left(const http_server_t *s) { return s->retiring && s->counts.open == 0; }
+bool http_server_is_left(const http_server_t *s)
+{
+    return s->retiring && s->counts.open == 0 && s->linger_count == 0;
+}
 
 /* ---- birth and end */
 

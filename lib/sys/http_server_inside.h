@@ -109,6 +109,7 @@ struct http_server {
     struct http_linger lingers[HTTP_LINGERS_MAX];
     size_t linger_count;
     uint64_t serial;
+    size_t held; /* bytes of the connections' `in` */
     now_t now; /* of this turn */
     http_server_counts_t counts;
     http_head_t head; /* the last that was looked at */
@@ -149,6 +150,7 @@ void http_proxy_release(http_conn_t *conn); /* the request is over */
 
 /* Reads what there is and hands over what is whole. Afterwards the connection may be gone. */
 void http_conn_read(http_conn_t *conn);
+void http_conn_drop_bytes(http_conn_t *conn);
 
 /* ---- http_server_write.c */
 

@@ -14,30 +14,41 @@
 
 /* ---- what was read and is not done with */
 
-static void drop_bytes(http_conn_t *conn)
+void http_conn_drop_bytes(http_conn_t *conn)
 {
     free(conn->in);
+    conn->server->held -= conn->in_room;
     conn->in = conn->at = NULL;
     conn->in_room = conn->left = 0;
 }
 
+/* False: all connections together hold too much; what it had stays. */
+static bool resize(http_conn_t *conn, size_t room)
+{
+    http_server_t *s = conn->server;
+    if (room > conn->in_room && s->held + room - conn->in_room > s->options.held_bytes_max)
+        return false;
+    s->held += room - conn->in_room;
+    conn->in = realloc(conn->in, room);
+    must(conn->in);
+    conn->in_room = room;
+    return true;
+}
+
 /* To the front of memory of its own, before the scratch is somebody else's. */
-static void keep_bytes(http_conn_t *conn)
+static bool keep_bytes(http_conn_t *conn)
 {
     bool own = conn->in && conn->at >= conn->in && conn->at < conn->in + conn->in_room;
     if (conn->left == 0) {
-        drop_bytes(conn);
-        return;
+        http_conn_drop_bytes(conn);
+        return true;
     }
-    if (!own && conn->in_room < conn->left) {
-        free(conn->in);
-        conn->in = malloc(conn->left);
-        must(conn->in);
-        conn->in_room = conn->left;
-    }
+    if (!own && conn->in_room < conn->left && !resize(conn, conn->left))
+        return false;
     if (conn->at != conn->in)
         memmove(conn->in, conn->at, conn->left);
     conn->at = conn->in;
+    return true;
 }
 
 /* How many bytes this request may want behind those that are there. */
@@ -52,15 +63,16 @@ static size_t wanted(const http_conn_t *conn)
     return whole - conn->left;
 }
 
-/* Room for more behind what is kept: by doubling, for what is declared is not there yet. */
+/* Room for more behind what is kept: by doubling, for what is declared is not there yet. 0: there
+ * is none. */
 static size_t room_behind(http_conn_t *conn)
 {
     size_t want = wanted(conn), most = conn->phase == PHASE_HEAD ? HEAD_ROOM : BODY_ROOM;
     if (conn->in_room == conn->left) {
         most = most > conn->in_room ? most : conn->in_room;
-        conn->in_room += want < most ? want : most;
-        conn->at = conn->in = realloc(conn->in, conn->in_room);
-        must(conn->in);
+        if (!resize(conn, conn->in_room + (want < most ? want : most)))
+            return 0;
+        conn->at = conn->in;
     }
     return conn->in_room - conn->left;
 }
@@ -68,12 +80,13 @@ static size_t room_behind(http_conn_t *conn)
 /* Reads once. Negative errno; 0: the end of the stream. */
 static ssize_t fill(http_conn_t *conn, size_t *room)
 {
-    if (conn->left > 0) {
-        keep_bytes(conn);
-        *room = room_behind(conn);
-    } else {
+    if (conn->left == 0) {
         conn->at = conn->server->scratch;
         *room = HTTP_SCRATCH_BYTES;
+    } else {
+        *room = keep_bytes(conn) ? room_behind(conn) : 0;
+        if (*room == 0)
+            return -ENOBUFS;
     }
     ssize_t n = http_conn_recv(conn, conn->at + conn->left, *room);
     conn->left += n > 0 ? (size_t)n : 0;
@@ -144,7 +157,6 @@ static void dispatch(http_conn_t *conn, size_t taken)
     http_server_t *s = conn->server;
     const http_head_t *head = &s->head;
     http_conn_enter(conn, PHASE_WAIT);
-    conn->headless = bytes_is(head->method, "HEAD");
     /* A chunked body ends its connection: nothing is to be gained from trusting what follows. */
     conn->closing =
         head->closes || head->chunked || conn->reserved || (!head->http11 && !head->keeps);
@@ -169,7 +181,8 @@ static void dispatch(http_conn_t *conn, size_t taken)
     }
     conn->in_call = false;
     conn->at += taken;
-    conn->left -= taken;
+    conn->left =
+        conn->closing ? 0 : conn->left - taken; /* nothing is read of what follows the last */
 }
 
 /* ---- progress */
@@ -203,8 +216,8 @@ static bool take_head(http_conn_t *conn)
     if (scan == HEAD_MORE && conn->left <= s->options.header_bytes_max)
         return false;
     unsigned status = scan == HEAD_MORE ? 431 : objection(conn);
+    conn->headless = scan == HEAD_WHOLE && bytes_is(s->head.method, "HEAD");
     if (status) {
-        conn->headless = scan == HEAD_WHOLE && bytes_is(s->head.method, "HEAD");
         http_conn_refuse(conn, status);
         return false;
     }
@@ -288,7 +301,9 @@ static bool read_once(http_conn_t *conn, unsigned *work)
         return false;
     }
     if (n <= 0) {
-        if (n == 0 && conn->left > 0)
+        if (n == -ENOBUFS)
+            http_conn_refuse(conn, 503);
+        else if (n == 0 && conn->left > 0)
             http_conn_refuse(conn, 400); /* what is missing will not come */
         else
             http_conn_end(conn);
@@ -324,5 +339,10 @@ void http_conn_read(http_conn_t *conn)
         return;
     if (work == 0)
         http_conn_again(conn);
-    keep_bytes(conn);
+    if (keep_bytes(conn))
+        return;
+    http_conn_drop_bytes(conn);
+    if (conn->phase <= PHASE_BODY)
+        http_conn_refuse(conn, 503);
+    conn->closing = true; /* who waits is answered; what came behind is lost with the connection */
 }

@@ -10,6 +10,8 @@
     "+ECDHE-ECDSA:+ECDHE-RSA:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+SIGN-ALL:"           \
     "-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:-SIGN-DSA-SHA1:+CTYPE-X509:%SERVER_PRECEDENCE"
 
+#define ROUNDS_MAX 32u
+
 static gnutls_datum_t datum(const char *text)
 {
     return (gnutls_datum_t){(unsigned char *)(uintptr_t)text, (unsigned)strlen(text)};
@@ -67,16 +69,16 @@ void http_tls_begin(http_conn_t *conn)
 }
 
 /* GnuTLS may say "again" for its own reasons; only a socket that is dry tells us when there is
- * more. */
-static bool is_to_repeat(const http_conn_t *conn, ssize_t n)
+ * more. Not for long: who sends nothing but records without text (alerts, new keys) is ended. */
+static bool is_to_repeat(const http_conn_t *conn, ssize_t n, unsigned *rounds)
 {
-    return n == GNUTLS_E_INTERRUPTED || n == GNUTLS_E_WARNING_ALERT_RECEIVED ||
-           (n == GNUTLS_E_AGAIN && !conn->dry);
+    bool again = n == GNUTLS_E_INTERRUPTED || (n == GNUTLS_E_AGAIN && !conn->dry);
+    return again && ++*rounds < ROUNDS_MAX;
 }
 
 static int error_of(http_conn_t *conn, ssize_t n)
 {
-    if (n != GNUTLS_E_AGAIN)
+    if (n != GNUTLS_E_AGAIN || !conn->dry)
         return -ECONNRESET;
     if (gnutls_record_get_direction(conn->session))
         http_conn_want_write(conn);
@@ -86,10 +88,11 @@ static int error_of(http_conn_t *conn, ssize_t n)
 int http_tls_shake(http_conn_t *conn)
 {
     int n;
+    unsigned rounds = 0;
     do {
         conn->dry = false;
         n = gnutls_handshake(conn->session);
-    } while (is_to_repeat(conn, n));
+    } while (is_to_repeat(conn, n, &rounds));
     conn->shaking = n < 0;
     if (n < 0 && n != GNUTLS_E_AGAIN)
         gnutls_alert_send_appropriate(conn->session, n);
@@ -99,10 +102,11 @@ int http_tls_shake(http_conn_t *conn)
 static ssize_t tls_recv(http_conn_t *conn, void *to, size_t room)
 {
     ssize_t n;
+    unsigned rounds = 0;
     do {
         conn->dry = false;
         n = gnutls_record_recv(conn->session, to, room);
-    } while (is_to_repeat(conn, n));
+    } while (is_to_repeat(conn, n, &rounds));
     if (n == GNUTLS_E_PREMATURE_TERMINATION)
         return 0; /* an end without a word: HTTP's own framing tells what was whole */
     return n < 0 ? error_of(conn, n) : n;
@@ -112,12 +116,13 @@ static ssize_t tls_recv(http_conn_t *conn, void *to, size_t room)
 static ssize_t tls_send(http_conn_t *conn, const void *from, size_t len)
 {
     ssize_t n;
+    unsigned rounds = 0;
     do {
         conn->dry = false;
         n = gnutls_record_send(conn->session, conn->flushing ? NULL : from,
                                conn->flushing ? 0 : len);
         conn->flushing = n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED;
-    } while (is_to_repeat(conn, n));
+    } while (is_to_repeat(conn, n, &rounds));
     return n < 0 ? error_of(conn, n) : n;
 }
 
@@ -125,8 +130,8 @@ ssize_t http_conn_recv(http_conn_t *conn, void *to, size_t room)
 {
     if (conn->session)
         return tls_recv(conn, to, room);
-    ssize_t n = recv(conn->fd, to, room, MSG_DONTWAIT);
-    return n < 0 ? errno == EINTR ? -EAGAIN : -errno : n;
+    ssize_t n = recv(conn->fd, to, room, MSG_DONTWAIT); /* which no signal interrupts */
+    return n < 0 ? -errno : n;
 }
 
 ssize_t http_conn_send(http_conn_t *conn, const void *from, size_t len)
@@ -134,5 +139,5 @@ ssize_t http_conn_send(http_conn_t *conn, const void *from, size_t len)
     if (conn->session)
         return tls_send(conn, from, len);
     ssize_t n = send(conn->fd, from, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    return n < 0 ? errno == EINTR ? -EAGAIN : -errno : n;
+    return n < 0 ? -errno : n;
 }

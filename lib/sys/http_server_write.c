@@ -74,6 +74,8 @@ static void put_field(text_t *t, bytes_t name, bytes_t value)
     text_put_str(t, "\r\n");
 }
 
+static bool has_no_body(unsigned status) { return status == 204 || status == 304; }
+
 static void put_head(text_t *t, http_conn_t *conn, const http_reply_t *reply)
 {
     text_put_str(t, "HTTP/1.1 ");
@@ -89,7 +91,7 @@ static void put_head(text_t *t, http_conn_t *conn, const http_reply_t *reply)
         put_field(t, bytes_str("Content-Type"), bytes_str(reply->content_type));
     for (size_t i = 0; i < reply->header_count; i++)
         put_field(t, reply->headers[i].name, reply->headers[i].value);
-    if (reply->status != 204 && reply->status != 304) {
+    if (!has_no_body(reply->status)) {
         text_put_str(t, "Content-Length: ");
         text_put_number(t, reply->body.len);
         text_put_str(t, "\r\n");
@@ -111,6 +113,7 @@ static void finish(http_conn_t *conn)
         return;
     }
     conn->reused = true;
+    conn->headless = false;
     http_conn_enter(conn, PHASE_HEAD);
     if (!conn->in_call && (conn->left > 0 || conn->unread))
         http_conn_again(conn);
@@ -164,6 +167,7 @@ void http_conn_write(http_conn_t *conn)
 void http_conn_answer(http_conn_t *conn, const http_reply_t *reply)
 {
     http_server_t *s = conn->server;
+    must(reply->body.len == 0 || !has_no_body(reply->status));
     conn->closing |= reply->close || s->retiring;
     text_t head = text_in((char *)s->scratch_out, HTTP_SCRATCH_BYTES);
     put_head(&head, conn, reply);
@@ -194,10 +198,15 @@ void http_conn_refuse(http_conn_t *conn, unsigned status)
     }
     conn->closing = conn->refused = true;
     conn->token = 0;
-    const uint8_t *body = memmem(raw.data, raw.len, "\r\n\r\n", 4);
-    size_t len = conn->headless ? (size_t)(body + 4 - raw.data) : raw.len;
-    memcpy(conn->server->scratch_out, raw.data, len);
-    send_all(conn, conn->server->scratch_out, len, false);
+    const uint8_t *line = memmem(raw.data, raw.len, "\r\n", 2),
+                  *body = memmem(raw.data, raw.len, "\r\n\r\n", 4);
+    text_t t = text_in((char *)conn->server->scratch_out, HTTP_SCRATCH_BYTES);
+    text_put(&t, bytes_of(raw.data, (size_t)(line - raw.data)));
+    text_put_str(&t, "\r\nDate: ");
+    text_put_str(&t, date_of_now(conn->server));
+    text_put(&t, bytes_of(line, (conn->headless ? (size_t)(body + 4 - line)
+                                                : raw.len - (size_t)(line - raw.data))));
+    send_all(conn, conn->server->scratch_out, text_so_far(&t).len, false);
 }
 
 /* A socket that takes not even this is not worth waiting for. */

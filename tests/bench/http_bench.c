@@ -91,7 +91,8 @@ static int open_both(int listener, uint16_t port)
                                            .body_ms = 10000,
                                            .idle_ms = 60000,
                                            .header_bytes_max = 8192,
-                                           .body_bytes_max = 1 << 20};
+                                           .body_bytes_max = 1 << 20,
+                                           .held_bytes_max = 256 << 20};
     snprintf(url, sizeof url, "http://127.0.0.1:%u", port);
     const http_pool_options_t pool = {.name = "bench",
                                       .url = url,

@@ -136,7 +136,8 @@ static inline http_server_options_t calm(void)
                                    .body_ms = 4000,
                                    .idle_ms = 4000,
                                    .header_bytes_max = 8192,
-                                   .body_bytes_max = 65536};
+                                   .body_bytes_max = 65536,
+                                   .held_bytes_max = 1 << 20};
 }
 
 #endif

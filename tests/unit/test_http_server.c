@@ -297,6 +297,55 @@ static void half_heads_cannot_keep_the_reserve_from_health(void **state)
     stop(&w);
 }
 
+static void half_bodies_cannot_keep_the_reserve_from_health(void **state)
+{
+    (void)state;
+    struct world w = {.options = calm()};
+    int slow[4];
+    char body[512];
+    w.options.connections = 4;
+    w.options.reserved_connections = 2;
+    start(&w);
+    for (size_t i = 0; i < COUNT_OF(slow); i++) {
+        slow[i] = dial(&w);
+        say(slow[i], "GET /livez HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n");
+    }
+    int health = dial(&w);
+    assert_int_equal(ask(health, "GET /livez HTTP/1.1\r\nHost: h\r\n\r\n", body, sizeof body), 200);
+    assert_refused_and_closed(slow[2], 503);
+    close(slow[0]), close(slow[1]), close(slow[3]), close(health);
+    stop(&w);
+}
+
+static void halves_of_requests_have_a_maximum_together(void **state)
+{
+    (void)state;
+    struct world w = {.options = calm()};
+    static char half[60000];
+    int slow[32];
+    char body[512];
+    unsigned refused = 0;
+    start(&w);
+    memset(half, 'b', sizeof half);
+    for (size_t i = 0; i < COUNT_OF(slow); i++) {
+        slow[i] = dial(&w);
+        say(slow[i], "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 65536\r\n\r\n");
+        say_bytes(slow[i], half, sizeof half);
+    }
+    int other = dial(&w); /* small requests need no memory of their own */
+    assert_int_equal(ask(other, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n", body, sizeof body), 200);
+    for (size_t i = 0; i < COUNT_OF(slow); i++) {
+        struct heard h = {0};
+        say_bytes(slow[i], half, 5536);
+        hear(slow[i], &h, 12);
+        refused += memcmp(h.text, "HTTP/1.1 503", 12) == 0;
+        close(slow[i]);
+    }
+    assert_in_range(refused, 14, 20); /* 1 MiB is room for 16, a little more or less */
+    close(other);
+    stop(&w);
+}
+
 static void a_connection_too_many_is_turned_away(void **state)
 {
     (void)state;
@@ -337,8 +386,7 @@ static void who_is_connected_leaves_a_retiring_server_with_an_answer_or_idle(voi
     int asks = dial(&w), waits = dial(&w), never = dial(&w), then = dial(&w);
     assert_int_equal(ask(waits, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n", body, sizeof body), 200);
     assert_int_equal(ask(then, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n", body, sizeof body), 200);
-    assert_int_equal(ask(asks, "GET /retire HTTP/1.1\r\nHost: h\r\n\r\n", body, sizeof body),
-                     200);
+    assert_int_equal(ask(asks, "GET /retire HTTP/1.1\r\nHost: h\r\n\r\n", body, sizeof body), 200);
     say(then, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
     hear(then, &last, sizeof last.text - 1);
     assert_true(last.closed);
@@ -374,6 +422,8 @@ int main(void)
         cmocka_unit_test(a_head_over_the_limit_is_refused),
         cmocka_unit_test(the_last_places_are_for_health_alone),
         cmocka_unit_test(half_heads_cannot_keep_the_reserve_from_health),
+        cmocka_unit_test(half_bodies_cannot_keep_the_reserve_from_health),
+        cmocka_unit_test(halves_of_requests_have_a_maximum_together),
         cmocka_unit_test(a_connection_too_many_is_turned_away),
         cmocka_unit_test(who_is_connected_leaves_a_retiring_server_with_an_answer_or_idle),
     };
