@@ -292,6 +292,8 @@ static bytes_t label_of(const json_t *labels, const char *name)
     return bytes_of(json_string_value(value), json_string_length(value));
 }
 
+static const char NO_ROOM[] = "as many label values as there may be are in use";
+
 /* One of [{"name", "labels": {label: text}, "cost"}]; false: refused, and *why says so. */
 static bool limit_asked(limiter_t *l, json_t *of, needs_t *needs, const char **why)
 {
@@ -307,7 +309,7 @@ static bool limit_asked(limiter_t *l, json_t *of, needs_t *needs, const char **w
                              .source = label_of(given, "source"),
                              .parsed = given};
     if (!needs_add(l, needs, &draw, &values))
-        *why = "its label values are too long for so many limits";
+        *why = buckets_room(l) == 0 ? NO_ROOM : "its label values are too long for so many limits";
     return !*why;
 }
 
@@ -404,9 +406,8 @@ static void acquire(const asking_t *a)
         return;
     }
     needs_t *needs = limits_asked(l, a->m->limits, &why);
-    if (!needs && buckets_room(l) == 0) {
-        refuse(a, GRANT_UNAVAILABLE, "as many label values as there may be are in use",
-               RETRY_SOON_MS);
+    if (!needs && why == NO_ROOM) {
+        refuse(a, GRANT_UNAVAILABLE, why, RETRY_SOON_MS);
         return;
     }
     if (!needs || needs_too_large(needs, CLASS_NORMAL)) {

@@ -128,7 +128,39 @@ static void after_a_restart_the_crowd_is_there_again(void **s)
     rig_destroy(r);
 }
 
+static const msg_leased_t *acquire(rig_t *r, const char *limits)
+{
+    rig_say(r, CONN_INGRESS, MESSAGE_LEASE,
+            &(msg_lease_t){.order = LEASE_ACQUIRE,
+                           .number = 1,
+                           .id = bytes_str("a"),
+                           .limits = bytes_str(limits)});
+    const msg_leased_t *said = rig_next(r, CONN_INGRESS, MESSAGE_LEASED);
+    assert_non_null(said);
+    return said;
+}
+
+static void a_lease_of_two_new_values_where_there_is_room_for_one_may_come_again(void **s)
+{
+    (void)s;
+    static const char two[] = "[{\"name\":\"of\",\"labels\":{\"l\":\"x\"}},"
+                              "{\"name\":\"also\",\"labels\":{\"l\":\"x\"}}]";
+    rig_t *r = limits_rig(FEW, "'of':{'slots':1,'per':['l']},'also':{'slots':1,'per':['l']}",
+                          ROUTE("a", "", OF_VALUE));
+    fill(r, "a");
+    hand_ok(r, 1); /* for who waits */
+    hand_ok(r, 2);
+    assert_int_equal(buckets_room(limits_self(r)), 1);
+    const msg_leased_t *said = acquire(r, two);
+    assert_int_equal(said->grant, GRANT_UNAVAILABLE);
+    assert_true(said->retry_after_ms > 0);
+    hand_ok(r, 3);
+    assert_int_equal(acquire(r, two)->grant, GRANT_GRANTED);
+    rig_destroy(r);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_lease_of_two_new_values_where_there_is_room_for_one_may_come_again),
     cmocka_unit_test(a_value_that_ends_wakes_the_first_at_once_and_no_second),
     cmocka_unit_test(whose_value_is_there_does_not_wait_for_room),
     cmocka_unit_test(who_needs_more_room_than_there_is_is_not_passed_by_who_needs_less),
