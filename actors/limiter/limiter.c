@@ -303,7 +303,7 @@ static void timer_set(limiter_t *l)
         due = instant_min(due, first->due);
     if ((first = agenda_first(l->wakes)) && l->phase == LOADED && mode_starts_work(l))
         due = instant_min(due, first->due);
-    if ((first = agenda_first(l->expiries)))
+    if ((first = agenda_first(l->expiries)) && l->phase != LOAD_PRINTS)
         due = instant_min(due, first->due);
     wish_timer(l->e, instant_min(due, truths_due(l)));
 }

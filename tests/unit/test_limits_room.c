@@ -143,6 +143,26 @@ static void what_came_while_it_was_loaded_enters_in_slices_too(void **s)
     rig_destroy(r);
 }
 
+static void a_lease_that_is_due_before_the_prints_are_known_ends_after_them(void **s)
+{
+    (void)s;
+    rig_t *r = limits_rig("", "'of':{'slots':1,'ttl_s':60}", ROUTE("a", "", CALL("")));
+    limiter_t *l = limits_self(r);
+    rig_say(r, CONN_INGRESS, MESSAGE_LEASE,
+            &(msg_lease_t){.order = LEASE_ACQUIRE,
+                           .number = 1,
+                           .id = bytes_str("c"),
+                           .limits = bytes_str("[{\"name\":\"of\"}]")});
+    assert_int_equal(limits_bucket(r, "of")->in_use, 1);
+    l->phase = LOAD_PRINTS;
+    rig_pass(r, 61 * US_PER_S); /* and comes to rest */
+    assert_int_equal(limits_bucket(r, "of")->in_use, 1);
+    l->phase = LOAD_MESSAGES;
+    rig_pass(r, US_PER_S);
+    assert_int_equal(limits_bucket(r, "of")->in_use, 0);
+    rig_destroy(r);
+}
+
 static void who_may_run_does_not_wait_for_a_look_at_all_ages(void **s)
 {
     (void)s;
@@ -258,6 +278,7 @@ static const struct CMUnitTest room[] = {
     cmocka_unit_test(ten_thousand_that_a_drain_held_are_let_go),
     cmocka_unit_test(what_comes_while_others_are_let_go_waits_behind_them),
     cmocka_unit_test(what_came_while_it_was_loaded_enters_in_slices_too),
+    cmocka_unit_test(a_lease_that_is_due_before_the_prints_are_known_ends_after_them),
     cmocka_unit_test(who_may_run_does_not_wait_for_a_look_at_all_ages),
     cmocka_unit_test(nine_thousand_values_of_a_rate_are_slowed_down),
     cmocka_unit_test(nine_thousand_values_of_a_rate_get_another),
