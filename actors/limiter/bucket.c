@@ -267,7 +267,7 @@ void bucket_end(limiter_t *l, bucket_t *b)
         bucket_release(l, b->whole);
     l->bucket_count--;
     bucket_free(b);
-    l->look |= l->crowd.items.count > 0; /* there is room for another value */
+    l->look |= l->crowd.count > 0; /* there is room for another value */
 }
 
 void buckets_each(limiter_t *l, void (*each)(limiter_t *l, bucket_t *b, void *arg), void *arg)

@@ -302,6 +302,7 @@ void letter_arrived(limiter_t *l, const read_result_t *read)
     look_at_pool(l, pool);
     if (read->error || read->count == 0 || !read->messages[0].envelope.content) {
         unwake(l, i);
+        crowd_forget(l, i);
         item_die(l, i, "damaged: its stored content cannot be read");
         return;
     }
@@ -475,6 +476,7 @@ void pump(limiter_t *l)
     if (l->phase != LOADED || !mode_starts_work(l))
         return;
     due_come(l);
+    l->look |= crowd_can(l); /* connections come and go */
     while (l->look && l->budget > 0 && step_has_room(l)) {
         buckets_pump(l);
         crowd_pump(l);

@@ -36,6 +36,7 @@ static void *limiter_create(const birth_t *birth)
     for (size_t n = 0; n < c->pool_count; n++) {
         list_init(&l->pools[n].woken);
         list_init(&l->pools[n].stand_bys);
+        list_init(&l->pools[n].crowd.items);
         fair_init(&l->pools[n].ready, &l->rules);
     }
     for (size_t n = 0; n < c->route_count; n++)
@@ -48,7 +49,6 @@ static void *limiter_create(const birth_t *birth)
     list_init(&l->jobs);
     list_init(&l->late);
     list_init(&l->counting);
-    list_init(&l->crowd.items);
     signals_start(l);
     mode_load(l, birth->store);
     return l;

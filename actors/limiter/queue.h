@@ -45,6 +45,7 @@ typedef struct pool {
     list_t woken; /* by a bucket, or with its letter read */
     fair_t ready;
     list_t stand_bys;                      /* stand_by.h: those of whom one is to be called */
+    crowd_line_t crowd;
     size_t standing, reading, next_holder; /* standing: in all of its stand-bys */
     bool look;
 } pool_t;

@@ -38,8 +38,7 @@ void item_waits(limiter_t *l, item_t *i, uint8_t blocker)
         wish_observe(l->e, METRIC_WAIT_SECONDS, cause_of(l, i), waited / 1e3);
     i->blocker = blocker;
     i->since_ms = now_ms;
-    if (blocker == BLOCKER_LIMIT || blocker == BLOCKER_DUE || blocker == BLOCKER_HOLD ||
-        blocker == BLOCKER_VALUES)
+    if (blocker == BLOCKER_LIMIT || blocker == BLOCKER_DUE || blocker == BLOCKER_HOLD)
         letter_spare(l, i);
 }
 
@@ -65,10 +64,12 @@ void make_ready(limiter_t *l, item_t *i, size_t pool, bool woken)
 {
     item_waits(l, i, BLOCKER_CONNECTION);
     i->woken = woken;
-    if (woken)
-        list_push(&l->pools[pool].woken, &i->place.place);
-    else
+    if (!woken)
         fair_put(&l->pools[pool].ready, &i->place, put_as(i, false));
+    else if (i == l->crowd.woken) /* for the connection that it was seen to have */
+        list_push_front(&l->pools[pool].woken, &i->place.place);
+    else
+        list_push(&l->pools[pool].woken, &i->place.place);
     look_at_pool(l, pool);
 }
 
@@ -339,8 +340,7 @@ void item_unplace(limiter_t *l, item_t *i)
     } else if (waited_for == BLOCKER_HOLD && item_is_placed(i)) {
         held_take(l, i);
     } else if (waited_for == BLOCKER_VALUES) {
-        list_remove(&l->crowd.items, &i->place.place);
-        l->crowd.lack = 0;
+        crowd_leave(l, i);
     }
     crowd_forget(l, i);
     i->woken = false;

@@ -34,7 +34,7 @@ static void waiting(limiter_t *l, uint64_t kept)
     uint64_t of[BLOCKER_COUNT] = {[BLOCKER_HOLD] = l->held.count,
                                   [BLOCKER_DUE] = agenda_count(l->agenda),
                                   [BLOCKER_LIMIT] = kept,
-                                  [BLOCKER_VALUES] = l->crowd.items.count};
+                                  [BLOCKER_VALUES] = l->crowd.count};
     for (size_t n = 0; n < l->config->pool_count; n++) {
         of[BLOCKER_CONNECTION] +=
             l->pools[n].woken.count + fair_count(&l->pools[n].ready) + l->pools[n].standing;

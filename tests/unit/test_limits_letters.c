@@ -54,7 +54,7 @@ static void who_waits_for_room_for_its_label_value_keeps_no_body_over_the_bound_
         limits_offer(r, (offer_t){n, "a", value});
     }
     hand_fill(r);
-    assert_true(limits_self(r)->crowd.items.count > 200);
+    assert_true(limits_self(r)->crowd.count > 200);
     assert_in_range(limits_self(r)->live_bytes_cached, 1, 2000);
     for (unsigned n = 1; n <= 300; n++) {
         hand_fill(r);
