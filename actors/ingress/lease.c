@@ -97,25 +97,20 @@ static void enter(const scene_t *s, lease_ask_t *ask)
 
 /* ---- may it, and is there room? */
 
-guarded_t lease_guarded(const lease_ask_t *ask)
+guarded_t lease_guarded(const lease_ask_t *ask, uint64_t ttl_ms)
 {
-    return (guarded_t){ask->item.id, ask->limits, ask->limit_count};
+    return (guarded_t){ask->item.id, ask->limits, ask->limit_count, ttl_ms};
 }
 
 /* How long the guard counts a lease before the limiter has said how long it lasts. */
 uint64_t lease_ttl_ms(const config_t *config, const lease_ask_t *ask)
 {
     uint64_t ttl_ms = ask->item.ttl_ms ? ask->item.ttl_ms : UINT64_MAX;
-    for (size_t i = 0; i < ask->limit_count && !ask->item.ttl_ms; i++) {
+    for (size_t i = 0; i < ask->limit_count; i++) {
         const limit_t *limit = &config->limits[ask->limits[i]];
         ttl_ms = limit->ttl_ms < ttl_ms ? limit->ttl_ms : ttl_ms;
     }
     return ttl_ms == UINT64_MAX ? 0 : ttl_ms;
-}
-
-instant_t lease_after_ms(const scene_t *s, uint64_t ms)
-{
-    return instant_after_us(s->now.at, (int64_t)ms * US_PER_MS);
 }
 
 static void show_guard_of(const scene_t *s, size_t limit)
@@ -141,10 +136,9 @@ void lease_drop_guard(const scene_t *s, const lease_ask_t *ask)
 static bool passes_guard(const scene_t *s, lease_ask_t *ask)
 {
     const config_t *config = s->self->birth->config;
-    guarded_t lease = lease_guarded(ask), known;
+    guarded_t lease = lease_guarded(ask, lease_ttl_ms(config, ask)), known;
     ask->was_guarded = guard_find(s->self->leases.guard, ask->item.id, &known);
-    long at = guard_take(s->self->leases.guard, &lease, s->now.at,
-                         lease_after_ms(s, lease_ttl_ms(config, ask)));
+    long at = guard_take(s->self->leases.guard, &lease, s->now.at);
     if (at < 0) {
         show_guard(s, ask);
         return true;
@@ -186,7 +180,7 @@ static bool is_permitted(const scene_t *s, lease_ask_t *ask)
 {
     const config_t *config = s->self->birth->config;
     const api_key_t *key = ask->group->key;
-    guarded_t known = lease_guarded(ask);
+    guarded_t known = lease_guarded(ask, 0);
     bool is_known =
         ask->order == LEASE_ACQUIRE || guard_find(s->self->leases.guard, ask->item.id, &known);
     long no = is_known ? forbidden(config, key, known.limits, known.limit_count) : -1;
@@ -354,8 +348,8 @@ static void learn(const scene_t *s, lease_ask_t *ask, const msg_leased_t *leased
     if (leased->grant == GRANT_GRANTED && ask->order != LEASE_LOOK) {
         if (!ask->limit_count && leased->limits.len)
             ask->limit_count = limits_of(s->self->birth->config, leased, ask->limits);
-        guarded_t lease = lease_guarded(ask);
-        guard_learn(guard, &lease, lease_after_ms(s, leased->left_ms));
+        guarded_t lease = lease_guarded(ask, leased->left_ms);
+        guard_learn(guard, &lease, s->now.at);
         show_guard(s, ask);
     } else if (ends && leased->grant != GRANT_GRANTED) {
         lease_drop_guard(s, ask);
@@ -396,7 +390,7 @@ void lease_unregistered(const scene_t *s, const lease_ask_t *ask, const char *ou
 static void registered(const scene_t *s, lease_ask_t *ask, const msg_leased_t *leased)
 {
     guard_t *guard = s->self->leases.guard;
-    guarded_t lease = lease_guarded(ask);
+    guarded_t lease = lease_guarded(ask, leased->left_ms);
     if (leased->grant != GRANT_GRANTED && !ask->item.provisional) {
         lease_say_again(s, ask, LEASE_ACQUIRE);
         return;
@@ -404,7 +398,7 @@ static void registered(const scene_t *s, lease_ask_t *ask, const msg_leased_t *l
     guard_set_provisional(guard, ask->item.id, false);
     if (leased->grant == GRANT_GRANTED) {
         lease_count_provisional(s, "registered");
-        guard_learn(guard, &lease, lease_after_ms(s, leased->left_ms));
+        guard_learn(guard, &lease, s->now.at);
     } else {
         lease_unregistered(s, ask, "refused", "it does not take it", leased->reason);
     }

@@ -84,11 +84,10 @@ static inline lease_ask_t *lease_ask_of(list_node_t *node)
 void lease_forget(lease_ask_t *ask);
 /* Under a new number, before all that wait. */
 void lease_say_again(const struct scene *s, lease_ask_t *ask, lease_order_t order);
-guarded_t lease_guarded(const lease_ask_t *ask);
+guarded_t lease_guarded(const lease_ask_t *ask, uint64_t ttl_ms);
 void lease_drop_guard(const struct scene *s, const lease_ask_t *ask);
 /* How long it lasts as far as this ingress knows. */
 uint64_t lease_ttl_ms(const config_t *config, const lease_ask_t *ask);
-instant_t lease_after_ms(const struct scene *s, uint64_t ms);
 void lease_count_provisional(const struct scene *s, const char *outcome);
 void lease_unregistered(const struct scene *s, const lease_ask_t *ask, const char *outcome,
                         const char *what, bytes_t reason);

@@ -14,6 +14,7 @@
 typedef struct entry {
     UT_hash_handle hh;
     instant_t until;
+    uint64_t ttl_ms;
     bool provisional, learned;
     uint8_t limit_count;
     uint16_t limits[LEASE_DRAWS_MAX];
@@ -105,11 +106,17 @@ static long full(const guard_t *g, const guarded_t *lease)
     return -1;
 }
 
-static entry_t *enter(guard_t *g, const guarded_t *lease, instant_t until)
+static void prolong(entry_t *e, const guarded_t *lease, instant_t now)
+{
+    e->ttl_ms = lease->ttl_ms;
+    e->until = instant_after_us(now, (int64_t)lease->ttl_ms * US_PER_MS);
+}
+
+static entry_t *enter(guard_t *g, const guarded_t *lease, instant_t now)
 {
     entry_t *e = calloc(1, sizeof *e + lease->id.len);
     must(e && lease->limit_count <= LEASE_DRAWS_MAX);
-    e->until = until;
+    prolong(e, lease, now);
     e->limit_count = (uint8_t)lease->limit_count;
     e->id_len = lease->id.len;
     memcpy(e->id, lease->id.data, lease->id.len);
@@ -119,7 +126,7 @@ static entry_t *enter(guard_t *g, const guarded_t *lease, instant_t until)
     return e;
 }
 
-long guard_take(guard_t *g, const guarded_t *lease, instant_t now, instant_t until)
+long guard_take(guard_t *g, const guarded_t *lease, instant_t now)
 {
     if (!has_guard(g, lease) || find(g, lease->id))
         return -1;
@@ -127,17 +134,17 @@ long guard_take(guard_t *g, const guarded_t *lease, instant_t now, instant_t unt
         sweep(g, now);
     long at = full(g, lease);
     if (at < 0)
-        enter(g, lease, until);
+        enter(g, lease, now);
     return at;
 }
 
-void guard_learn(guard_t *g, const guarded_t *lease, instant_t until)
+void guard_learn(guard_t *g, const guarded_t *lease, instant_t now)
 {
     entry_t *e = find(g, lease->id);
     if (e) {
-        e->until = until;
+        prolong(e, lease, now);
     } else if (has_guard(g, lease) && g->learned < GUARD_LEARNED_MAX) {
-        enter(g, lease, until)->learned = true;
+        enter(g, lease, now)->learned = true;
         g->learned++;
     }
 }
@@ -166,7 +173,7 @@ bool guard_find(const guard_t *g, bytes_t id, guarded_t *out)
 {
     const entry_t *e = find(g, id);
     if (e)
-        *out = (guarded_t){bytes_of(e->id, e->id_len), e->limits, e->limit_count};
+        *out = (guarded_t){bytes_of(e->id, e->id_len), e->limits, e->limit_count, e->ttl_ms};
     return e != NULL;
 }
 

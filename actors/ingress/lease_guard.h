@@ -16,21 +16,22 @@ typedef struct guarded {
     bytes_t id;
     const uint16_t *limits; /* indexes into the configuration's */
     size_t limit_count;
+    uint64_t ttl_ms; /* from each renewal on */
 } guarded_t;
 
 guard_t *guard_new(const config_t *config, uint64_t seed);
 void guard_destroy(guard_t **g);
 
-/* Counts this lease until then, once however often it is asked for. The index of a limit that is at
- * its guard, and nothing is counted; -1: counted, or none of its limits has a guard. */
-long guard_take(guard_t *g, const guarded_t *lease, instant_t now, instant_t until);
-/* The limiter granted or renewed it: it counts until then, also when it is not known here. */
-void guard_learn(guard_t *g, const guarded_t *lease, instant_t until);
+/* Counts this lease for its time, once however often it is asked for. The index of a limit that is
+ * at its guard, and nothing is counted; -1: counted, or none of its limits has a guard. */
+long guard_take(guard_t *g, const guarded_t *lease, instant_t now);
+/* It was granted or renewed: it counts for its time from now on, also when it is not known here. */
+void guard_learn(guard_t *g, const guarded_t *lease, instant_t now);
 void guard_drop(guard_t *g, bytes_t id);
 /* Granted here without the limiter? */
 void guard_set_provisional(guard_t *g, bytes_t id, bool is);
 bool guard_is_provisional(const guard_t *g, bytes_t id);
-/* The limits of a lease that is known here; false: it is not. */
+/* What is known here of a lease; false: nothing. */
 bool guard_find(const guard_t *g, bytes_t id, guarded_t *out);
 unsigned guard_held(const guard_t *g, size_t limit);
 

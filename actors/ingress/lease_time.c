@@ -38,16 +38,16 @@ static instant_t patience_of(const scene_t *s, const lease_ask_t *ask)
 static void do_alone(const scene_t *s, lease_ask_t *ask)
 {
     guard_t *guard = s->self->leases.guard;
-    const config_t *config = s->self->birth->config;
-    guarded_t lease;
-    if (ask->order == LEASE_RENEW && guard_find(guard, ask->item.id, &lease)) {
-        ask->limit_count = lease.limit_count;
-        memcpy(ask->limits, lease.limits, sizeof ask->limits[0] * lease.limit_count);
+    guarded_t known = {0};
+    if (guard_find(guard, ask->item.id, &known) && ask->order == LEASE_RENEW) {
+        ask->limit_count = known.limit_count;
+        memcpy(ask->limits, known.limits, sizeof ask->limits[0] * known.limit_count);
     }
-    uint64_t left_ms = lease_ttl_ms(config, ask);
-    lease = lease_guarded(ask);
-    guard_learn(guard, &lease, lease_after_ms(s, left_ms));
-    lease_say_provisional(s, ask, left_ms);
+    uint64_t as_before_ms = ask->item.ttl_ms ? 0 : known.ttl_ms;
+    uint64_t ttl_ms = as_before_ms ? as_before_ms : lease_ttl_ms(s->self->birth->config, ask);
+    guarded_t lease = lease_guarded(ask, ttl_ms);
+    guard_learn(guard, &lease, s->now.at);
+    lease_say_provisional(s, ask, ttl_ms);
     ask->group = NULL;
     if (ask->order == LEASE_RENEW || BUG(PROVISIONAL_UNSAID)) {
         lease_forget(ask);
