@@ -248,6 +248,8 @@ void enter_queue(limiter_t *l, item_t *i)
 {
     const route_t *r = item_route(l, i);
     bool redriven = i->flags & PROGRESS_REDRIVEN; /* no news of its key */
+    if (i->kept_out)
+        item_touch(l, i);
     if (i->key && !redriven && loop_is_closed(l, i, r))
         loop_hold(l, i);
     else if (i->gives_back)

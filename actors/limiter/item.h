@@ -68,6 +68,7 @@ typedef struct item {
     bool job_new;  /* with the assignment that runs, or ran last */
     uint8_t drew; /* bit n: from rate and cap of its route's nth limit, once for all tries */
     bool gives_back; /* its first step is a release: no drain and no full queue keeps it out */
+    bool kept_out; /* its row says so, though it has not entered */
     bool lost;     /* its route or step is gone: its row stays as it is, for when that comes back */
 } item_t;
 /* waits_on: nth of needs; WAITS_JOB and nth of job; the switch of its route; nothing */

@@ -87,14 +87,24 @@ static size_t slots_text(const limiter_t *l, const item_t *i, char *out, size_t 
     return length > 0 ? length - 1 : 0;
 }
 
+/* Who came while its route is shut, and cannot even enter yet, is kept as what it will be there: in
+ * our next life nobody knows any more that it came in the drain. NULL: it is not such a one. */
+static const char *kept_out(const limiter_t *l, const item_t *i)
+{
+    enum mode_gate gate = mode_gate(l, item_route(l, i));
+    bool out = item_is_newcomer(i) && !i->gives_back && gate != GATE_OPEN && !BUG(DRAIN_LETS_IN);
+    return !out ? NULL : gate == GATE_REFUSED ? "overloaded" : "draining";
+}
+
 static void save_as(limiter_t *l, item_t *i, wall_t finished)
 {
     char slots[SLOTS_BYTES_MAX];
     const step_t *step = item_step(l, i);
+    const char *out = kept_out(l, i), *reason = out ? out : i->reason;
     change_t c = {.kind = CHANGE_PROGRESS};
     c.progress = (progress_t){
         .seq = i->seq,
-        .state = i->state,
+        .state = out ? STATE_HELD : i->state,
         .attempt = i->attempt,
         .failed = i->failed,
         .deaths = i->deaths,
@@ -103,10 +113,11 @@ static void save_as(limiter_t *l, item_t *i, wall_t finished)
         .finished = finished,
         .bytes = i->bytes,
         .step = bytes_str(step ? step->name : ""),
-        .reason = bytes_str(i->reason ? i->reason : ""),
+        .reason = bytes_str(reason ? reason : ""),
         .results = bytes_of(i->results, i->results_len),
-        .slots = bytes_of(slots, slots_text(l, i, slots, sizeof slots)),
+        .slots = bytes_of(slots, out ? 0 : slots_text(l, i, slots, sizeof slots)),
     };
+    i->kept_out = out != NULL;
     if (i->state == STATE_ASSIGNED) {
         c.progress.holder_actor = i->hand.by->actor;
         c.progress.holder_instance = i->hand.by->instance;

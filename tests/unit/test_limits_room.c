@@ -143,6 +143,25 @@ static void what_came_while_it_was_loaded_enters_in_slices_too(void **s)
     rig_destroy(r);
 }
 
+static void who_came_in_a_drain_and_had_not_entered_waits_for_its_end_in_the_next_life(void **s)
+{
+    (void)s;
+    rig_t *r = room_rig();
+    mode(r, MODE_DRAINING, 100);
+    limits_self(r)->phase = LOAD_MESSAGES;
+    offer_many(r, "plain", 1, 3);
+    assert_int_equal(limits_self(r)->newcomers.count, 3);
+    rig_crash(r);
+    rig_start(r);
+    rig_peers_up(r);
+    rig_hello(r, CONN_DRAINER, ACTOR_DRAINER, 51, NULL);
+    assert_int_equal(limits_self(r)->parked, 3);
+    mode(r, MODE_NORMAL, 100);
+    rig_credit(r, CONN_RESPONDER, "d", 10);
+    assert_int_equal(assigned(r), 3);
+    rig_destroy(r);
+}
+
 static void a_lease_that_is_due_before_the_prints_are_known_ends_after_them(void **s)
 {
     (void)s;
@@ -278,6 +297,7 @@ static const struct CMUnitTest room[] = {
     cmocka_unit_test(ten_thousand_that_a_drain_held_are_let_go),
     cmocka_unit_test(what_comes_while_others_are_let_go_waits_behind_them),
     cmocka_unit_test(what_came_while_it_was_loaded_enters_in_slices_too),
+    cmocka_unit_test(who_came_in_a_drain_and_had_not_entered_waits_for_its_end_in_the_next_life),
     cmocka_unit_test(a_lease_that_is_due_before_the_prints_are_known_ends_after_them),
     cmocka_unit_test(who_may_run_does_not_wait_for_a_look_at_all_ages),
     cmocka_unit_test(nine_thousand_values_of_a_rate_are_slowed_down),
