@@ -335,6 +335,14 @@ void admission_settled(const msg_settled_t *s)
         d->is = DRAWN_NOT;
 }
 
+/* What an actor said before it died may be heard after its death, and then says nothing. */
+void admission_died(void)
+{
+    for (size_t n = 0; n < SEQS; n++)
+        if (seen.drawn[n].is == DRAWN_BACK)
+            seen.drawn[n].is = DRAWN;
+}
+
 /* ---- suspects */
 
 static unsigned deaths_of(const msgid_t *id)

@@ -156,6 +156,7 @@ void check_node_died(const node_t *n, bool retired)
 {
     unsigned held = 0;
     pauses_died(n);
+    admission_died();
     adaptive_cut_off(n->index);
     for (size_t i = sim.assigned_count; i-- > 0;) {
         const assigned_t *a = &sim.assigned[i];

@@ -146,6 +146,7 @@ void admission_slots(void);
 bool admission_holds_slots(const assigned_t *a);
 void admission_not_begun(const assigned_t *a); /* maybe */
 void admission_settled(const msg_settled_t *s);
+void admission_died(void);
 void admission_written(const call_t *call);
 
 /* pauses.c: what the far side asked for */
