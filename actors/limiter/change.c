@@ -45,7 +45,7 @@ static void values_set(limit_state_t *s, enum limit_number of)
     json_object_foreach(said, name, value)
     {
         json_int_t number = override_says(value, limit->plain, of);
-        if (number >= 0 && !BUG(VALUE_NOT_BY_HAND))
+        if (number >= 0)
             values[count++] = (override_t){name, (uint32_t)number};
     }
     for (size_t n = 0; n < limit->overrides[of].count; n++)

@@ -283,7 +283,7 @@ static void has_it(uint32_t n, bool is_new, bool alone)
         h->told_at = sim.now.at.us;
         sim.evidence.registered++;
     }
-    h->alone &= alone;
+    h->alone = alone; /* a renewal, too, may be known to its door only */
     int64_t left = h->ends_at - sim.now.at.us;
     int64_t pause = 300000 + (int64_t)chance_below(1500000);
     wake(n, left < pause ? (left > 0 ? left : 0) : pause);
