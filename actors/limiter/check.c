@@ -73,7 +73,7 @@ static void check_item(void *arg, void *value)
     const item_t *i = value;
     s->live++;
     s->bytes += i->bytes;
-    expect(s, i->job_held == (i->job_place.next != NULL), "who holds its route's slots is listed");
+    expect(s, i->job_held == (i->job && i->job->held.next != NULL), "who holds its route's slots is listed");
     expect(s, i->deaths <= SUSPECT_DEATHS + 1, "who kills alone is not tried again");
     if (i->key && i->turn.next && i->has_turn)
         expect(s, item_class(i) <= key_best_class(i->key), "a key runs at its best waiting class");

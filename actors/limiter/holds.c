@@ -6,7 +6,8 @@
 void job_holds(limiter_t *l, item_t *i)
 {
     i->job_held = true;
-    list_push(&l->jobs, &i->job_place);
+    i->job->held_by = i;
+    list_push(&l->jobs, &i->job->held);
 }
 
 /* What it takes the next time is decided then. */
@@ -14,7 +15,7 @@ void job_give(limiter_t *l, item_t *i)
 {
     must(i->job_held);
     i->job_held = false;
-    list_remove(&l->jobs, &i->job_place);
+    list_remove(&l->jobs, &i->job->held);
     needs_give(l, i->job);
     needs_free(l, &i->job);
 }
@@ -116,7 +117,7 @@ static void walk(walk_t *w)
                 take_up(w, i->job, i, NULL);
         }
     for (list_node_t *n = list_first(&l->jobs); n && may_look(w); n = list_next(&l->jobs, n)) {
-        const item_t *i = list_of(n, item_t, job_place);
+        const item_t *i = list_of(n, needs_t, held)->held_by;
         if (i->state != STATE_ASSIGNED)
             take_up(w, i->job, i, NULL);
     }

@@ -34,7 +34,6 @@ typedef struct key_queue {
 typedef struct item {
     fair_node_t place; /* the one list it waits or is held in */
     list_node_t turn;  /* in its key's items */
-    list_node_t job_place; /* job_held: in l->jobs */
     union { /* a million of these wait at once: what is never needed together shares its place */
         agenda_entry_t due; /* not ASSIGNED: not before due.due (0: at once) */
         struct {
@@ -52,25 +51,27 @@ typedef struct item {
     letter_t *letter;       /* NULL: read it when due */
     needs_t *job, *needs;   /* of its route, of its step; NULL: not looked for yet, or none */
     char *results, *reason; /* owned; NULL: none */
-    uint32_t results_len, bytes, attempt, failed, deaths, flags;
+    uint32_t results_len, bytes, attempt;
     uint32_t since_ms; /* when it began to wait for what it waits for, the clock's low bits */
     uint32_t flow;  /* whose turn: hash of the value of fair_by; 0: the common one */
+    uint16_t failed, deaths, flags;
     uint16_t route; /* index, or NO_ROUTE */
     uint8_t step, state, blocker, class;
     uint8_t waits_on; /* LIMIT, or woken by one: which need, WAITS_* */
     uint8_t woken_by; /* woken, and tried now: what waits_on was */
     uint8_t standing; /* stand_by.h */
     uint8_t weight;   /* of its flow */
-    bool has_turn, dirty, woken, reading, parked;
-    bool merged;   /* its needs are those of the message in whose place it is */
-    bool in_vain;  /* woken for this step before, and kept by another limit: its age counts now */
-    bool job_held; /* the route's limits are taken */
-    bool job_new;  /* with the assignment that runs, or ran last */
-    uint8_t drew; /* bit n: from rate and cap of its route's nth limit, once for all tries */
-    bool gives_back; /* its first step is a release: no drain and no full queue keeps it out */
-    bool kept_out; /* its row says so, though it has not entered */
-    bool lost;     /* its route or step is gone: its row stays as it is, for when that comes back */
+    uint8_t drew;     /* bit n: from rate and cap of its route's nth limit, once for all tries */
+    bool has_turn : 1, dirty : 1, woken : 1, reading : 1, parked : 1;
+    bool merged : 1;   /* its needs are those of the message in whose place it is */
+    bool in_vain : 1;  /* woken for this step before, and kept by another limit: its age counts */
+    bool job_held : 1; /* the route's limits are taken */
+    bool job_new : 1;  /* with the assignment that runs, or ran last */
+    bool gives_back : 1; /* its first step is a release: no drain and no full queue keeps it out */
+    bool kept_out : 1;   /* its row says so, though it has not entered */
+    bool lost : 1;       /* its route or step is gone: its row stays, for when that comes back */
 } item_t;
+_Static_assert(sizeof(item_t) <= 200, "a million of these wait at once");
 /* waits_on: nth of needs; WAITS_JOB and nth of job; the switch of its route; nothing */
 enum { STANDS_NOT, STANDS_BY, CALLED };
 enum { WAITS_JOB = 64, WAITS_GATE = 254, WAITS_NOTHING = 255 };

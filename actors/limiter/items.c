@@ -295,7 +295,9 @@ void item_merge(limiter_t *l, item_t *older, item_t *newer)
     EXCHANGE(flow);
     EXCHANGE(weight);
     EXCHANGE(drew);
-    EXCHANGE(dirty);
+    bool dirty = older->dirty;
+    older->dirty = newer->dirty;
+    newer->dirty = dirty;
     seqmap_put(l->live, older->seq, older);
     seqmap_put(l->live, newer->seq, newer);
     older->merged = older->job || older->needs;

@@ -13,6 +13,8 @@ typedef struct needs {
     char *lease_id; /* what a step's slots will be, once taken; owned; NULL: no lease */
     struct needs *asked_next, *asked_before; /* lease_asked.c: others of the same hash that wait */
     struct item *asked_by;                   /* who waits to take it */
+    list_node_t held;                        /* a route's, taken: in l->jobs */
+    struct item *held_by;
     need_t of[];
 } needs_t;
 

@@ -75,7 +75,7 @@ struct limiter {
     bool new_boot;
     list_t newcomers; /* accepted while loading or unparking; enter their keys after it */
     list_t held;      /* HELD: by item.place */
-    list_t jobs;      /* job_held: by item.job_place */
+    list_t jobs;      /* needs of who holds its route's slots */
     size_t parked;    /* of these, accepted during a drain: they enter after it */
     list_node_t *unpark_next; /* of held: the next to be looked at, when a gate opened; else NULL */
 

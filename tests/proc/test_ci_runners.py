@@ -177,7 +177,7 @@ def a_429_pauses_the_tokens_of_that_organisation_alone():
         weir.queued(job, f"a/r{job}")
         wait_until(lambda: weir.calls("/repos/a/") >= 1, 5, "the first is refused")
     weir.queued(9, "b/one")
-    wait_until(lambda: weir.calls("/repos/b/") == 1 and weir.running() == 1, 5, "the other organisation's runner runs")
+    wait_until(lambda: weir.calls("/repos/b/") == 1 and weir.running() == 1, 20, "the other organisation's runner runs")
     check(weir.calls("/repos/a/") == 1, f"one call of the paused one: {weir.calls('/repos/a/')}")
     weir.stop()
 
