@@ -2,7 +2,6 @@
  * tests. */
 #include "actors/limiter/parts.h"
 
-
 typedef struct sums {
     const limiter_t *l;
     uint64_t assigned, bytes, live;
@@ -73,7 +72,8 @@ static void check_item(void *arg, void *value)
     const item_t *i = value;
     s->live++;
     s->bytes += i->bytes;
-    expect(s, i->job_held == (i->job && i->job->held.next != NULL), "who holds its route's slots is listed");
+    expect(s, i->job_held == (i->job && i->job->held.next != NULL),
+           "who holds its route's slots is listed");
     expect(s, i->deaths <= SUSPECT_DEATHS + 1, "who kills alone is not tried again");
     if (i->key && i->turn.next && i->has_turn)
         expect(s, item_class(i) <= key_best_class(i->key), "a key runs at its best waiting class");
