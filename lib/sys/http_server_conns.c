@@ -116,6 +116,15 @@ static void expire(http_conn_t *conn)
         http_conn_end(conn);
 }
 
+/* A request may lie in the socket since before its time was up: a process that could not run for a
+ * while has not looked. */
+static bool has_come(http_conn_t *conn)
+{
+    conn->unread = true;
+    http_conn_read(conn);
+    return conn->phase != PHASE_HEAD || conn->left > 0;
+}
+
 static void check_head(http_conn_t *conn, instant_t now)
 {
     http_server_t *s = conn->server;
@@ -123,6 +132,8 @@ static void check_head(http_conn_t *conn, instant_t now)
     bool late = instant_since_us(now, conn->since) >= s->options.header_ms * US_PER_MS;
     bool leaves = silent && s->retiring && is_idle_too_long(conn, now);
     if (leaves || (idle && is_idle_too_long(conn, now)) || (!idle && late)) {
+        if (silent && has_come(conn))
+            return;
         s->counts.timeouts += !leaves;
         expire(conn);
     }
